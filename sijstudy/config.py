@@ -1,0 +1,243 @@
+"""The study's configuration: one frozen dataclass, one field per papermill parameter.
+
+A default is the paper's value wherever the paper gives one; the field's note cites the section.
+Where the paper is silent the note says ``ASSUMED:`` and docs/ASSUMPTIONS.md lists the alternatives.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sijstudy.errors import StudyError
+
+
+def _param(
+    default: Any,
+    note: str,
+    *,
+    choices: tuple[str, ...] | None = None,
+    low: float | None = None,
+    high: float | None = None,
+    open_low: bool = False,
+    odd: bool = False,
+) -> Any:
+    """A dataclass field that carries its own rule: allowed values and a note with the paper's section."""
+    rule = {"note": note, "choices": choices, "low": low, "high": high, "open_low": open_low, "odd": odd}
+    return field(default=default, metadata=rule)
+
+
+@dataclass(frozen=True)
+class StudyConfig:
+    """Every parameter of the study. Construction checks types and ranges (StudyError)."""
+
+    # --- run ------------------------------------------------------------------------------------
+    profile: str = _param("custom", "name shown in reports; smoke, quick and paper are shipped")
+    seed: int = _param(2021, "every random number of the study derives from it", low=0)
+    device: str = _param("auto", "auto takes a GPU when there is one", choices=("auto", "cpu", "cuda"))
+    precision: str = _param("float32", "arithmetic of the network", choices=("float32", "bfloat16"))
+    parallel_fits: int = _param(1, "networks trained side by side, in processes of their own", low=1, high=64)
+    threads_per_fit: int = _param(0, "CPU threads of one fit; 0 shares the cores out evenly", low=0, high=256)
+
+    # --- cohort [2.1] ---------------------------------------------------------------------------
+    manifest: str = _param("", "folder with slices.csv and subjects.csv; empty makes the synthetic cohort below")
+    axspa_subjects: int = _param(60, "[2.1]", low=5)
+    control_subjects: int = _param(19, "[2.1]", low=5)
+    positive_slices: int = _param(422, "[2.1] all from axSpA subjects", low=20)
+    negative_slices: int = _param(393, "[2.1] all from control subjects", low=20)
+    matrix_size: int = _param(448, "[2.1] rows and columns of a synthetic slice, pixels", low=64, high=1024)
+
+    # --- ROI patch [2.2] ------------------------------------------------------------------------
+    roi_reading: str = _param(
+        "centre_inward",
+        "[2.2] ASSUMED: which rectangle '0.8 times the width, inward' means",
+        choices=("centre_inward", "beyond_edge", "shifted_box"),
+    )
+    roi_factor: float = _param(0.8, "[2.2] in units of the ilium box's width", low=0.1, high=2.0)
+    roi_height: str = _param(
+        "extend", "[2.2] ASSUMED: how the lower patch reaches the height of the higher", choices=("extend", "stretch")
+    )
+    patch_size: int = _param(224, "[2.3] side of the network's input, pixels", low=32, high=512)
+
+    # --- noise [2.2] ----------------------------------------------------------------------------
+    noise_gaussian_variance: float = _param(0.3, "[2.2] on the 8-bit scale 0..255 (ASSUMED: scale)", low=0.0)
+    noise_poisson: str = _param(
+        "power_of_log",
+        "[2.2] rate of the Poisson noise: (ln x)^4 or ln(x^4)",
+        choices=("power_of_log", "log_of_power", "none"),
+    )
+    noise_redraw: bool = _param(True, "ASSUMED: training draws its noise anew in every epoch")
+
+    # --- model [2.3] ----------------------------------------------------------------------------
+    backbone: str = _param("resnet18", "[2.5] chosen by Fig. 5", choices=("resnet18", "resnet34", "resnet50"))
+    hidden_units: int = _param(256, "[2.3] one hidden layer; ASSUMED: its width", low=1, high=8192)
+    weights: str = _param("imagenet", "[2.3] imagenet, none (train from scratch) or the path of a state_dict file")
+
+    # --- training [2.5] -------------------------------------------------------------------------
+    loss: str = _param("focal", "[2.5]", choices=("focal", "cross_entropy"))
+    focal_gamma: float = _param(2.0, "ASSUMED: Lin et al. 2017, the paper's reference 28", low=0.0, high=10.0)
+    focal_alpha: float = _param(0.5, "ASSUMED: 0.5 weighs both classes alike; Lin et al. used 0.25", low=0.0, high=1.0)
+    epochs: int = _param(50, "[2.5, Fig. 5]", low=1, high=10_000)
+    batch_size: int = _param(32, "[2.5]", low=2, high=4096)
+    learning_rate: float = _param(0.03, "[2.5] start of the cosine decay", low=0.0, open_low=True, high=10.0)
+    momentum: float = _param(0.9, "ASSUMED: stochastic gradient descent with momentum", low=0.0, high=0.999)
+    weight_decay: float = _param(0.0001, "ASSUMED: He et al. 2016, the paper's reference 24", low=0.0, high=1.0)
+    flip_probability: float = _param(0.5, "[2.5] horizontal flip", low=0.0, high=1.0)
+    rotation_degrees: float = _param(10.0, "[2.5] ASSUMED: uniform within +/- this angle", low=0.0, high=180.0)
+
+    # --- folds [2.5, Table 1] -------------------------------------------------------------------
+    folds: int = _param(5, "[2.5]", low=1, high=50)
+    test_fraction: float = _param(0.3, "[2.5] of the subjects of each class", low=0.05, high=0.6)
+    validation_fraction: float = _param(0.3, "[Fig. 5] of fold 1's training subjects", low=0.05, high=0.6)
+    selection_epochs: int = _param(50, "[Fig. 5]", low=1, high=10_000)
+
+    # --- aggregation [3.1] ----------------------------------------------------------------------
+    median_size: int = _param(3, "[3.1] slices, odd; 1 switches the filter off", low=1, high=15, odd=True)
+    median_input: str = _param(
+        "decision", "[Fig. 6] ASSUMED: filter the 0/1 slice results, or the scores", choices=("decision", "score")
+    )
+    slice_threshold: float = _param(0.5, "ASSUMED: a slice is positive at or above it", low=0.0, high=1.0)
+    subject_threshold: float = _param(0.5, "ASSUMED: a subject is positive at or above it", low=0.0, high=1.0)
+
+    # --- evaluation [2.4] -----------------------------------------------------------------------
+    bootstrap_samples: int = _param(2000, "resamples of subjects behind each 95% CI", low=50, high=100_000)
+    cam_slices: int = _param(0, "Grad-CAM on at most this many positive test slices; 0 takes all", low=0)
+
+    def __post_init__(self) -> None:
+        for spec in fields(self):
+            object.__setattr__(self, spec.name, _checked(spec, getattr(self, spec.name)))
+        self._check_cohort()
+
+    def _check_cohort(self) -> None:
+        if self.positive_slices < 4 * self.axspa_subjects or self.positive_slices > 23 * self.axspa_subjects:
+            raise StudyError(
+                f"parameter positive_slices={self.positive_slices}: {self.axspa_subjects} axSpA subjects carry "
+                f"4 to 23 slices each [2.1]; choose {4 * self.axspa_subjects} to {23 * self.axspa_subjects}"
+            )
+        if self.negative_slices < 18 * self.control_subjects or self.negative_slices > 25 * self.control_subjects:
+            raise StudyError(
+                f"parameter negative_slices={self.negative_slices}: {self.control_subjects} control subjects carry "
+                f"18 to 25 slices each [2.1]; choose {18 * self.control_subjects} to {25 * self.control_subjects}"
+            )
+
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        """All parameter names, in the order of the parameters cell."""
+        return tuple(spec.name for spec in fields(cls))
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any], source: str = "parameters") -> StudyConfig:
+        """Build from name -> value; ``source`` names the file or notebook in an error.
+
+        Raises StudyError on an unknown name (with the nearest known one) or an ill-typed value.
+        """
+        for name in values:
+            if name not in cls.names():
+                raise StudyError(f"{source}: unknown parameter '{name}'{_nearest(str(name), cls.names())}")
+        try:
+            return cls(**values)
+        except StudyError as error:
+            raise StudyError(f"{source}: {error}") from None
+
+    @classmethod
+    def from_namespace(cls, namespace: Mapping[str, Any]) -> StudyConfig:
+        """Build from a notebook's ``globals()`` right after its parameters cell.
+
+        Papermill only warns about a parameter that the cell does not name; here any public plain
+        value that is no parameter of the study stops the notebook.
+        """
+        plain = (bool, int, float, str, list, dict, tuple, type(None))
+        values = {
+            name: value
+            for name, value in namespace.items()
+            if isinstance(value, plain) and not name.startswith("_") and name not in ("In", "Out")
+        }
+        return cls.from_mapping(values, source="parameters cell")
+
+    @classmethod
+    def from_yaml(cls, path: Path) -> StudyConfig:
+        """Read a profile (``notebooks/profiles/NAME.yaml``). Raises StudyError naming the file."""
+        return cls.from_mapping(read_profile(path), source=str(path))
+
+    def subset(self, *names: str) -> dict[str, Any]:
+        """The named fields as a plain dictionary, e.g. as part of a run's hash."""
+        return {name: getattr(self, name) for name in names}
+
+
+def read_profile(path: Path) -> dict[str, Any]:
+    """The parameters in a profile file as name -> value. Raises StudyError when it is no YAML mapping."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        known = sorted(other.stem for other in path.parent.glob("*.yaml"))
+        raise StudyError(f"profile {path} does not exist; known here: {', '.join(known) or 'none'}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = re.sub(r"\s+", " ", str(error))
+        raise StudyError(f"profile {path} is not valid YAML ({reason}); mend or remove the line it names") from None
+    if not isinstance(content, dict):
+        raise StudyError(f"profile {path} must hold 'name: value' lines, found {type(content).__name__}")
+    return content
+
+
+def parameters_cell() -> str:
+    """Source of the parameters cell that every notebook carries: each name, default and note on a line."""
+    width = max(len(f"{spec.name} = {spec.default!r}") for spec in fields(StudyConfig))
+    lines = ["# Parameters of the study; papermill overrides them (-f notebooks/profiles/NAME.yaml or -p NAME VALUE)."]
+    for spec in fields(StudyConfig):
+        assert spec.default is not MISSING
+        lines.append(f"{f'{spec.name} = {_literal(spec.default)}':<{width}}  # {spec.metadata['note']}")
+    return "\n".join(lines)
+
+
+def _literal(value: Any) -> str:
+    return f'"{value}"' if isinstance(value, str) else repr(value)
+
+
+def _nearest(name: str, known: tuple[str, ...]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean '{close[0]}'?" if close else "; `sijstudy parameters` lists the known ones"
+
+
+def _checked(spec: Field[Any], value: Any) -> Any:
+    """The value of one field, with int accepted for float, or a StudyError that names the field."""
+    value = _typed(spec, value)
+    rule = spec.metadata
+    if rule["choices"] and value not in rule["choices"]:
+        raise StudyError(f"parameter {spec.name}={value!r} must be one of {', '.join(rule['choices'])}")
+    if isinstance(value, (int, float)) and not _in_range(value, rule):
+        raise StudyError(f"parameter {spec.name}={value!r} must lie in {_range_text(rule)}")
+    if rule["odd"] and value % 2 == 0:
+        raise StudyError(f"parameter {spec.name}={value!r} must be odd: {value - 1 or 1} or {value + 1}")
+    return value
+
+
+def _typed(spec: Field[Any], value: Any) -> Any:
+    wanted = type(spec.default)
+    if wanted is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if type(value) is not wanted:
+        raise StudyError(
+            f"parameter {spec.name}={value!r} is a {type(value).__name__}, it must be a {wanted.__name__} "
+            f"such as {spec.default!r}"
+        )
+    return value
+
+
+def _in_range(value: float, rule: Mapping[str, Any]) -> bool:
+    low, high = rule["low"], rule["high"]
+    above = low is None or (value > low if rule["open_low"] else value >= low)
+    return above and (high is None or value <= high)  # NaN fails both comparisons
+
+
+def _range_text(rule: Mapping[str, Any]) -> str:
+    low = "-inf" if rule["low"] is None else rule["low"]
+    high = "inf" if rule["high"] is None else rule["high"]
+    return (
+        f"{'(' if rule['open_low'] or rule['low'] is None else '['}{low}, {high}{')' if rule['high'] is None else ']'}"
+    )
