@@ -1,0 +1,138 @@
+"""The network: a torchvision ResNet with one hidden layer and one sigmoid output [2.3, Fig. 4]."""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+from pathlib import Path
+from typing import cast
+from urllib.error import URLError
+
+import torch
+import torchvision
+from torch import Tensor, nn
+
+from sijstudy.errors import StudyError
+
+
+class EdemaNet(nn.Module):
+    """Patch -> logit of "bone marrow edema on this slice".
+
+    Input ``(N, 1, H, W)`` float, noisy patch on the 8-bit scale; output ``(N,)`` float logits, whose
+    sigmoid is the slice's score in [0, 1].
+
+    ASSUMED: each patch is standardised to mean 0 and SD 1 before the first convolution; the paper does
+    not say how intensities of different subjects were brought together.
+    ASSUMED: one output node; the paper's "as many nodes as classes" with a sigmoid gives one or two.
+    The grey patch enters one channel. The ImageNet stem is summed over its three channels, which equals
+    feeding the patch to all three.
+    """
+
+    def __init__(self, resnet: nn.Module) -> None:
+        super().__init__()
+        self.resnet = resnet
+
+    def forward(self, patches: Tensor) -> Tensor:
+        """``(N, 1, H, W)`` -> ``(N,)`` logits."""
+        logits: Tensor = self.resnet(standardise(patches)).squeeze(1)
+        return logits
+
+    @property
+    def last_convolution(self) -> nn.Module:
+        """The last block of the fifth stage, ``(N, 512 or 2048, H/32, W/32)``: Grad-CAM's target layer [2.3]."""
+        return cast(nn.Sequential, self.resnet.layer4)[-1]
+
+
+def standardise(patches: Tensor) -> Tensor:
+    """Each patch ``(N, 1, H, W)`` to mean 0 and SD 1; a constant patch becomes 0."""
+    mean = patches.mean(dim=(2, 3), keepdim=True)
+    deviation = patches.std(dim=(2, 3), keepdim=True)
+    return (patches - mean) / deviation.clamp_min(1e-6)
+
+
+def build_model(backbone: str, hidden_units: int, weights: str, seed: int) -> EdemaNet:
+    """A new network in training mode, float32, on the CPU.
+
+    backbone: resnet18, resnet34 or resnet50. hidden_units: width of the hidden layer.
+    weights: ``imagenet``, ``none`` or the path of a state_dict file (read with ``weights_only``).
+    seed: of the random initial weights; the global random state is left as it was.
+    Raises StudyError when the weights cannot be had or do not fit.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        resnet = torchvision.models.get_model(backbone, weights=None)
+        resnet.conv1 = nn.Conv2d(1, 64, kernel_size=7, stride=2, padding=3, bias=False)
+        nn.init.kaiming_normal_(resnet.conv1.weight, mode="fan_out", nonlinearity="relu")
+        features = resnet.fc.in_features
+        resnet.fc = nn.Sequential(nn.Linear(features, hidden_units), nn.ReLU(), nn.Linear(hidden_units, 1))
+    model = EdemaNet(resnet)
+    if weights == "imagenet":
+        _load_backbone(model, _imagenet_state(backbone), "the ImageNet weights")
+    elif weights != "none":
+        _load_file(model, Path(weights))
+    return model
+
+
+def _imagenet_state(backbone: str) -> dict[str, Tensor]:
+    entry = torchvision.models.get_model_weights(backbone).IMAGENET1K_V1
+    target = Path(torch.hub.get_dir()) / "checkpoints" / entry.url.rsplit("/", 1)[-1]
+    try:
+        state: dict[str, Tensor] = entry.get_state_dict(progress=False, check_hash=True)
+    except (URLError, OSError, RuntimeError) as error:
+        raise StudyError(
+            f"weights 'imagenet' for {backbone} cannot be downloaded ({error}); put the file at {target}, "
+            "or set weights to a file's path, or to 'none' to train from scratch"
+        ) from None
+    return state
+
+
+def weights_digest(weights: str) -> str:
+    """What stands for the initial weights in a run's hash: the name, or the SHA-256 of the file."""
+    if weights in ("imagenet", "none"):
+        return weights
+    if not Path(weights).is_file():
+        raise StudyError(f"weights file {weights} does not exist; give a state_dict file, 'imagenet' or 'none'")
+    return hashlib.sha256(Path(weights).read_bytes()).hexdigest()
+
+
+def load_state(path: Path) -> dict[str, Tensor]:
+    """A state_dict from a file, tensors only. Raises StudyError for a missing file or any other pickle."""
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise StudyError(f"weights file {path} does not exist; give a state_dict file, 'imagenet' or 'none'") from None
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError) as error:
+        reason = str(error).split("\n", 1)[0][:120]
+        raise StudyError(
+            f"weights file {path} is not a plain state_dict ({reason}); save one with torch.save(model.state_dict())"
+        ) from None
+    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise StudyError(f"weights file {path} holds no state_dict of tensors; save one with model.state_dict()")
+    return state
+
+
+def _load_file(model: EdemaNet, path: Path) -> None:
+    state = load_state(path)
+    if any(key.startswith("resnet.") for key in state):  # a network of this study, head included
+        try:
+            model.load_state_dict(state)
+        except RuntimeError as error:
+            raise StudyError(f"weights file {path} does not fit: {str(error).splitlines()[-1].strip()}") from None
+    else:
+        _load_backbone(model, state, f"weights file {path}")
+
+
+def _load_backbone(model: EdemaNet, state: dict[str, Tensor], source: str) -> None:
+    """Load a torchvision ResNet's weights, all but its classifier, in place."""
+    state = {key: value for key, value in state.items() if not key.startswith("fc.")}
+    stem = state.get("conv1.weight")
+    if stem is not None and stem.shape[1] == 3:
+        state["conv1.weight"] = stem.sum(dim=1, keepdim=True)
+    own = {key for key in model.resnet.state_dict() if not key.startswith("fc.")}
+    if own != set(state):
+        odd = sorted(own ^ set(state))[0]
+        raise StudyError(f"{source}: '{odd}' does not match the chosen backbone; choose the backbone it was made for")
+    try:
+        model.resnet.load_state_dict(state, strict=False)
+    except RuntimeError as error:
+        raise StudyError(f"{source} does not fit: {str(error).splitlines()[-1].strip()}") from None

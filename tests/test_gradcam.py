@@ -1,0 +1,55 @@
+"""Grad-CAM against a computation by hand, and its two measures against cases with a known answer."""
+
+import numpy as np
+import torch
+
+from sijstudy.gradcam import cam_maps, energy_in, grow, peak_in
+from sijstudy.model import build_model
+
+
+def by_hand(model, patch):
+    """ReLU(sum_k mean(dy/dA_k) A_k), resized and scaled to a maximum of 1 (Selvaraju et al. 2017, eq. 1 and 2)."""
+    kept = {}
+    hook = model.last_convolution.register_forward_hook(lambda module, inputs, output: kept.update(a=output))
+    logit = model(patch)
+    hook.remove()
+    gradient = torch.autograd.grad(logit.sum(), kept["a"])[0]
+    raw = (gradient.mean(dim=(2, 3), keepdim=True) * kept["a"]).sum(dim=1, keepdim=True).relu()
+    return torch.nn.functional.interpolate(raw, patch.shape[-2:], mode="bilinear")[0, 0].detach().numpy()
+
+
+def test_map_equals_the_hand_computation():
+    model = build_model("resnet18", 16, "none", seed=5).eval()
+    patch = torch.rand(1, 1, 96, 96, generator=torch.Generator().manual_seed(1)) * 255
+    wanted, found = by_hand(model, patch), cam_maps(model, patch)[0]
+    assert found.max() > 0.99
+    assert found.min() >= 0
+    # The library scales the coarse map before resizing it, so maps agree up to the scale.
+    assert np.corrcoef(wanted.ravel(), found.ravel())[0, 1] > 0.99
+
+
+def test_hooks_are_released_and_mode_is_kept():
+    model = build_model("resnet18", 16, "none", seed=0).train()
+    cam_maps(model, torch.rand(2, 1, 64, 64))
+    assert model.training
+    assert not model.last_convolution._forward_hooks
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_pointing_game_and_energy():
+    cam, mask = np.zeros((8, 8), np.float32), np.zeros((8, 8), bool)
+    mask[2:4, 2:4] = True
+    assert not peak_in(cam, mask)
+    assert energy_in(cam, mask) == 0
+    cam[2, 3], cam[6, 6] = 1.0, 0.5
+    assert peak_in(cam, mask)
+    assert energy_in(cam, mask) == np.float32(1 / 1.5)
+    cam[6, 6] = 2.0
+    assert not peak_in(cam, mask)
+
+
+def test_grow_widens_by_whole_pixels():
+    mask = np.zeros((9, 9), bool)
+    mask[4, 4] = True
+    assert grow(mask, 2).sum() == 25
+    assert grow(mask, 0).sum() == 1

@@ -1,0 +1,98 @@
+"""The network against torchvision's own ResNet and against offered weight files."""
+
+import pickle
+
+import pytest
+import torch
+import torchvision
+
+from sijstudy.errors import StudyError
+from sijstudy.model import build_model, load_state, standardise, weights_digest
+
+
+@pytest.mark.parametrize(("backbone", "features"), [("resnet18", 512), ("resnet50", 2048)])
+def test_head_has_one_hidden_layer_and_one_output(backbone, features):
+    head = build_model(backbone, 128, "none", seed=0).resnet.fc
+    assert [type(layer).__name__ for layer in head] == ["Linear", "ReLU", "Linear"]
+    assert (head[0].in_features, head[0].out_features, head[2].out_features) == (features, 128, 1)
+
+
+def test_seed_decides_the_weights_and_the_global_state_is_untouched():
+    before = torch.get_rng_state()
+    first, again, other = (build_model("resnet18", 16, "none", seed).state_dict() for seed in (1, 1, 2))
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert not torch.equal(first["resnet.conv1.weight"], other["resnet.conv1.weight"])
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_patch_is_standardised_and_constant_patch_stays_finite():
+    patches = torch.stack([torch.rand(1, 8, 8) * 200 + 20, torch.full((1, 8, 8), 7.0)])
+    out = standardise(patches)
+    assert out[0].mean().abs() < 1e-5
+    assert (out[0].std() - 1).abs() < 1e-4
+    assert torch.equal(out[1], torch.zeros(1, 8, 8))
+
+
+def test_score_does_not_depend_on_gain_and_offset():
+    model = build_model("resnet18", 16, "none", seed=0).eval()
+    patch = torch.rand(2, 1, 64, 64) * 100
+    assert torch.allclose(model(patch), model(2 * patch + 5), atol=1e-4)
+
+
+def test_torchvision_weights_give_torchvision_features(tmp_path):
+    original = torchvision.models.resnet18(weights=None).eval()
+    torch.save(original.state_dict(), tmp_path / "resnet18.pth")
+    model = build_model("resnet18", 16, str(tmp_path / "resnet18.pth"), seed=0).eval()
+    grey = standardise(torch.rand(2, 1, 64, 64))
+    wanted = torch.nn.Sequential(*list(original.children())[:-1])(grey.repeat(1, 3, 1, 1))
+    found = torch.nn.Sequential(*list(model.resnet.children())[:-1])(grey)
+    assert torch.allclose(wanted, found, atol=1e-4)
+
+
+def test_own_state_dict_is_loaded_whole(tmp_path):
+    donor = build_model("resnet18", 16, "none", seed=3)
+    torch.save(donor.state_dict(), tmp_path / "own.pt")
+    model = build_model("resnet18", 16, str(tmp_path / "own.pt"), seed=0)
+    assert all(torch.equal(value, model.state_dict()[name]) for name, value in donor.state_dict().items())
+
+
+def test_weights_of_another_backbone_are_refused(tmp_path):
+    torch.save(torchvision.models.resnet34(weights=None).state_dict(), tmp_path / "resnet34.pth")
+    with pytest.raises(StudyError, match=r"resnet34\.pth.*backbone"):
+        build_model("resnet18", 16, str(tmp_path / "resnet34.pth"), seed=0)
+
+
+class Payload:
+    """Something a pickle could run."""
+
+
+def test_pickle_missing_and_empty_files_are_refused_in_one_line(tmp_path):
+    (tmp_path / "evil.pt").write_bytes(pickle.dumps(Payload()))
+    torch.save({"model": Payload()}, tmp_path / "object.pt")
+    (tmp_path / "empty.pt").touch()
+    torch.save({"epoch": 3}, tmp_path / "numbers.pt")
+    for name in ("evil.pt", "object.pt", "empty.pt", "numbers.pt", "missing.pt"):
+        with pytest.raises(StudyError) as caught:
+            load_state(tmp_path / name)
+        assert name in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+def test_weights_digest_follows_the_content(tmp_path):
+    (tmp_path / "a").write_bytes(b"1")
+    first = weights_digest(str(tmp_path / "a"))
+    (tmp_path / "a").write_bytes(b"2")
+    assert first != weights_digest(str(tmp_path / "a"))
+    assert weights_digest("none") == "none"
+    with pytest.raises(StudyError, match="does not exist"):
+        weights_digest(str(tmp_path / "b"))
+
+
+def test_imagenet_offline_says_where_to_put_the_file(monkeypatch, tmp_path):
+    def offline(*arguments, **options):
+        raise OSError("network cut")
+
+    monkeypatch.setattr(torch.hub, "download_url_to_file", offline)
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    with pytest.raises(StudyError, match=r"put the file at .*checkpoints/resnet18-\w+\.pth"):
+        build_model("resnet18", 16, "imagenet", seed=0)
