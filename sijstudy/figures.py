@@ -1,0 +1,201 @@
+"""Data -> matplotlib Figure: the paper's figures and those that stand beside them. Reads no file, keeps no state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from sijstudy.metrics import METRICS, Roc
+from sijstudy.records import Box, IliumBoxes
+from sijstudy.roi import RoiBoxes
+
+Array = np.ndarray[Any, Any]
+
+# Okabe and Ito's palette, told apart with every common colour vision.
+BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE, GREY = (
+    "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#5A5A5A",
+)  # fmt: skip
+SEGMENT_COLOURS = {"left ilium": SKY, "right ilium": SKY, "sacrum": GREEN, "edema": ORANGE}
+
+
+def _figure(columns: int, rows: int = 1, *, width: float = 3.2, height: float = 3.2) -> tuple[Figure, list[Axes]]:
+    figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
+    axes = np.atleast_1d(figure.subplots(rows, columns)).ravel().tolist()
+    return figure, axes
+
+
+def _image(axis: Axes, image: Array, title: str = "") -> None:
+    low, high = np.percentile(image, [0.5, 99.5])
+    axis.imshow(image, cmap="gray", vmin=low, vmax=max(high, low + 1), interpolation="nearest")
+    axis.set_title(title, fontsize=9)
+    axis.set_axis_off()
+
+
+def _outline(axis: Axes, mask: Array, colour: str) -> None:
+    if mask.any() and not mask.all():
+        axis.contour(mask.astype(float), levels=[0.5], colors=[colour], linewidths=1.1)
+
+
+def _box(axis: Axes, box: Box | None, colour: str, **style: Any) -> None:
+    if box is not None:
+        corner = (box.x0 - 0.5, box.y0 - 0.5)
+        axis.add_patch(Rectangle(corner, box.width, box.height, fill=False, edgecolor=colour, **style))
+
+
+def annotated_slices(slices: Sequence[tuple[str, Array, Mapping[str, Array]]]) -> Figure:
+    """Fig. 2: (title, image ``(H, W)``, segment name -> mask ``(H, W)`` bool), above as is, below with outlines."""
+    figure, axes = _figure(len(slices), 2)
+    for plain, marked, (title, image, masks) in zip(axes, axes[len(slices) :], slices, strict=False):
+        _image(plain, image, title)
+        _image(marked, image)
+        for name, mask in masks.items():
+            _outline(marked, mask, SEGMENT_COLOURS[name])
+    return figure
+
+
+def demographics(subjects: pd.DataFrame, slices: pd.DataFrame) -> Figure:
+    """Age and number of slices of every subject, by group; columns as in the manifest."""
+    figure, axes = _figure(2, width=4.5, height=3)
+    counts = slices.groupby("subject_id").size().rename("slices")
+    table = subjects.join(counts, on="subject_id")
+    for axis, column, label in ((axes[0], "age_years", "age (years)"), (axes[1], "slices", "slices per subject")):
+        edges = np.histogram_bin_edges(table[column], bins=12)
+        for group, colour in (("axSpA", VERMILION), ("control", BLUE)):
+            values = table.loc[table["group"] == group, column]
+            axis.hist(values, bins=edges.tolist(), color=to_rgba(colour, 0.55), edgecolor=colour, label=group)
+        axis.set(xlabel=label, ylabel="subjects")
+    axes[0].legend(frameon=False)
+    return figure
+
+
+def roi_readings(image: Array, ilium: IliumBoxes, readings: Mapping[str, tuple[RoiBoxes, Array]]) -> Figure:
+    """Fig. 3a for each reading of the wording: boxes on the slice above, the patch they give below.
+
+    readings: name -> (ROI boxes, patch ``(S, S)``). Ilium boxes black on white, ROI boxes blue, as in the paper.
+    """
+    figure, axes = _figure(len(readings), 2)
+    for above, below, (name, (rois, patch)) in zip(axes, axes[len(readings) :], readings.items(), strict=False):
+        _image(above, image, name)
+        for box in (ilium.left, ilium.right):
+            _box(above, box, "white", linewidth=2.6)
+            _box(above, box, "black", linewidth=1.2)
+        for roi in (rois.image_left, rois.image_right):
+            _box(above, roi, SKY, linewidth=1.8)
+        _image(below, patch, "its ROI patch")
+    return figure
+
+
+def noisy_versions(patches: Mapping[str, Array]) -> Figure:
+    """Fig. 3b: one patch without noise and with each reading of the noise; name -> ``(S, S)``."""
+    figure, axes = _figure(len(patches))
+    for axis, (name, patch) in zip(axes, patches.items(), strict=True):
+        _image(axis, patch, name)
+    return figure
+
+
+def selection_curves(histories: Mapping[str, pd.DataFrame]) -> Figure:
+    """Fig. 5: training and validation accuracy by epoch, a panel per backbone."""
+    figure, axes = _figure(len(histories), width=4.5, height=3.2)
+    for axis, (backbone, history) in zip(axes, histories.items(), strict=True):
+        axis.plot(history["epoch"], 100 * history["train_accuracy"], color=BLUE, marker=".", label="training")
+        axis.plot(history["epoch"], 100 * history["held_out_accuracy"], color=VERMILION, marker=".", label="validation")
+        axis.set(title=backbone, xlabel="epoch", ylabel="accuracy (%)", ylim=(30, 102))
+        axis.grid(alpha=0.25)
+    axes[0].legend(frameon=False, loc="lower right")
+    return figure
+
+
+def slice_courses(courses: Mapping[str, pd.DataFrame], threshold: float, size: int) -> Figure:
+    """Fig. 6: slice results along the slices of some subjects, above before and below after the median filter.
+
+    courses: title -> rows of one subject in slice order with label, score, decision, filtered_decision.
+    """
+    figure, axes = _figure(len(courses), 2, width=4.2, height=2.4)
+    for above, below, (title, course) in zip(axes, axes[len(courses) :], courses.items(), strict=False):
+        _course(above, course, course["decision"], f"{title}\nbefore filtering")
+        above.plot(course["slice_index"], course["score"], color=GREY, linewidth=0.9, label="score")
+        above.axhline(threshold, color=GREY, linestyle=":", linewidth=0.9)
+        _course(below, course, course["filtered_decision"], f"median of {size} slices")
+    axes[0].legend(frameon=False, fontsize=8, loc="center right")
+    return figure
+
+
+def _course(axis: Axes, course: pd.DataFrame, decision: Any, title: str) -> None:
+    index, decided = course["slice_index"].to_numpy(), np.asarray(decision)
+    axis.step(index, decided, where="mid", color=BLUE, linewidth=1.4, label="slice result")
+    wrong = decided != course["label"].to_numpy()
+    axis.scatter(index[wrong], decided[wrong], color=VERMILION, marker="x", zorder=3, label="misclassified")
+    axis.set(ylim=(-0.08, 1.08), yticks=[0, 1], yticklabels=["negative", "positive"])
+    axis.set_xlabel("slice, lower to upper pelvis", fontsize=8)
+    axis.set_title(title, fontsize=9)
+
+
+def roc_curves(rocs: Mapping[int, Roc], paper_auc: Sequence[float] = ()) -> Figure:
+    """Fig. 7: the ROC curve of every fold, with the paper's AUC of the same fold number in the legend."""
+    figure, (axis,) = _figure(1, width=5.2, height=4.6)
+    colours = [BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, GREY]
+    for number, (fold, curve) in enumerate(rocs.items()):
+        paper = f" (paper {paper_auc[number]:.2f})" if number < len(paper_auc) else ""
+        axis.plot(
+            curve.fpr, curve.tpr, color=colours[number % len(colours)], label=f"fold {fold}: AUC {curve.auc:.3f}{paper}"
+        )
+    axis.plot([0, 1], [0, 1], color=GREY, linestyle=":", linewidth=1)
+    axis.set(xlabel="1 - specificity", ylabel="recall", aspect="equal", xlim=(-0.01, 1), ylim=(0, 1.01))
+    axis.legend(frameon=False, fontsize=8, loc="lower right")
+    axis.grid(alpha=0.25)
+    return figure
+
+
+def metrics_beside_paper(tables: Mapping[str, pd.DataFrame]) -> Figure:
+    """A panel per arm: the six metrics with 95% CI beside the paper's mean and SD, in percent (``beside_paper``)."""
+    figure, axes = _figure(len(tables), width=3.6, height=3.2)
+    rows = np.arange(len(METRICS))[::-1]
+    for axis, (name, table) in zip(axes, tables.items(), strict=True):
+        part = table.loc[list(METRICS)]
+        spread = np.abs(part[["low", "high"]].to_numpy().T - part["mean"].to_numpy())
+        axis.errorbar(part["mean"], rows + 0.14, xerr=spread, fmt="o", color=BLUE, label="this run, 95% CI", capsize=2)
+        axis.errorbar(
+            part["paper_mean"], rows - 0.14, xerr=part["paper_sd"], fmt="D", color=ORANGE, label="paper, SD", capsize=2
+        )
+        axis.set(yticks=rows, yticklabels=METRICS, xlabel="%")
+        axis.set_title(name, fontsize=9)
+        axis.grid(alpha=0.25, axis="x")
+    axes[0].legend(frameon=False, fontsize=8, loc="lower left")
+    return figure
+
+
+def subject_scores(subjects: pd.DataFrame, threshold: float) -> Figure:
+    """Score of every test subject by fold, misclassified ones ringed; columns of ``subject_predictions``."""
+    figure, (axis,) = _figure(1, width=6.5, height=3)
+    for group, colour, shift in (("axSpA", VERMILION, 0.1), ("control", BLUE, -0.1)):
+        part = subjects[subjects["group"] == group]
+        axis.scatter(part["fold"] + shift, part["score"], color=to_rgba(colour, 0.6), s=22, label=group)
+    wrong = subjects[subjects["label"] != subjects["decision"]]
+    places = wrong["fold"] + np.where(wrong["group"] == "axSpA", 0.1, -0.1)
+    axis.scatter(places, wrong["score"], s=90, facecolors="none", edgecolors="black", label="misclassified")
+    axis.axhline(threshold, color=GREY, linestyle=":", label="threshold")
+    axis.set(xlabel="fold", ylabel="subject score", ylim=(-0.05, 1.05), xticks=sorted(subjects["fold"].unique()))
+    axis.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
+    return figure
+
+
+def cam_gallery(examples: Sequence[tuple[str, Array, Array, Array]]) -> Figure:
+    """Fig. 8: (title, patch ``(S, S)``, edema outline ``(S, S)`` bool, map ``(S, S)`` in [0, 1]) of some slices.
+
+    Above the patch with its edema outlined, below the map laid over it (paper's colours: red highest).
+    """
+    figure, axes = _figure(len(examples), 2, width=2.6, height=2.7)
+    for above, below, (title, patch, mask, cam) in zip(axes, axes[len(examples) :], examples, strict=False):
+        _image(above, patch, title)
+        _outline(above, mask, ORANGE)
+        _image(below, patch)
+        below.imshow(cam, cmap="turbo", alpha=0.15 + 0.45 * cam, vmin=0, vmax=1)
+        _outline(below, mask, "white")
+    return figure

@@ -1,0 +1,59 @@
+"""Where a report comes from: commit, versions, device, cohort, weights."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+
+from sijstudy import __version__
+from sijstudy.config import StudyConfig
+from sijstudy.manifest import Manifest, cohort_hash
+from sijstudy.training import resolve_device, threads_of
+
+PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "pandas", "pydicom", "highdicom", "grad-cam")
+
+
+def provenance(config: StudyConfig, manifest: Manifest) -> dict[str, str]:
+    """Everything a reader needs to make the run again, as name -> text."""
+    return {
+        "commit": commit(),
+        "sijstudy": __version__,
+        "profile": config.profile,
+        "seed": str(config.seed),
+        "device": device_name(config),
+        "precision": config.precision,
+        "weights": config.weights,
+        "cohort": f"{manifest.name} ({manifest.source})",
+        "cohort_hash": cohort_hash(manifest),
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        **{name: version(name) for name in PACKAGES},
+    }
+
+
+def commit() -> str:
+    """The checked-out commit, marked when files differ from it; "not a git checkout" without one."""
+    folder = Path(__file__).parent
+    try:
+        revision = _git("rev-parse", "HEAD", cwd=folder)
+        changed = _git("status", "--porcelain", "--untracked-files=no", cwd=folder)
+    except (OSError, subprocess.CalledProcessError):
+        return "not a git checkout"
+    return revision + (" with uncommitted changes" if changed else "")
+
+
+def device_name(config: StudyConfig) -> str:
+    """GPU model, or CPU with the threads of one fit."""
+    device = resolve_device(config.device)
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"CPU {platform.machine()}, {config.parallel_fits} fits at a time, {threads_of(config)} thread(s) each"
+
+
+def _git(*arguments: str, cwd: Path) -> str:
+    done = subprocess.run(["git", *arguments], cwd=cwd, check=True, capture_output=True, text=True)
+    return done.stdout.strip()

@@ -1,0 +1,146 @@
+"""The desk a notebook works at: configuration, cohort, run store, results of the earlier notebooks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from sijstudy.annotations import read_seg
+from sijstudy.artifacts import FitRun, RunStore, StudyFolder
+from sijstudy.cohort import prepare_cohort
+from sijstudy.config import StudyConfig
+from sijstudy.dataset import PatchSet, load_patches
+from sijstudy.errors import StudyError
+from sijstudy.fitting import fit_all
+from sijstudy.folds import Fold, load_folds
+from sijstudy.manifest import Manifest
+from sijstudy.provenance import provenance
+from sijstudy.records import Arm, Slice
+from sijstudy.training import Fit
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """One study on disk, under ``root``: ``data``, ``data_manifest`` and ``runs``."""
+
+    config: StudyConfig
+    root: Path
+
+    @cached_property
+    def manifest(self) -> Manifest:
+        """The cohort; the synthetic one is made on first use."""
+        return prepare_cohort(self.config, self.root, workers=os.cpu_count() or 1)
+
+    @cached_property
+    def groups(self) -> dict[str, str]:
+        """subject_id -> axSpA or control."""
+        subjects = self.manifest.subjects
+        return dict(zip(subjects["subject_id"], subjects["group"], strict=True))
+
+    @property
+    def store(self) -> RunStore:
+        """Trained networks and cached patches of all profiles."""
+        return RunStore(self.root / "runs")
+
+    @property
+    def folder(self) -> StudyFolder:
+        """Tables and results of this profile."""
+        return StudyFolder(self.root / "runs" / self.config.profile)
+
+    @cached_property
+    def folds(self) -> tuple[Fold, ...]:
+        """The folds that notebook 02 saved. StudyError when they are missing or belong to another cohort."""
+        folds = load_folds(self.folder.folds_file)
+        strangers = {subject for fold in folds for subject in (*fold.train, *fold.test)} ^ set(self.groups)
+        if strangers:
+            raise StudyError(
+                f"{self.folder.folds_file} was made for another cohort (subject {min(strangers)} is not in both); "
+                "run notebook 02 again"
+            )
+        return folds
+
+    def patches(self, arm: Arm) -> PatchSet:
+        """The cohort's patches for one arm, cached on disk."""
+        return load_patches(self.manifest, arm, self.config, self.store.patches, workers=os.cpu_count() or 1)
+
+    def train_folds(self, arms: tuple[Arm, ...], folds: tuple[Fold, ...]) -> dict[Arm, dict[int, FitRun]]:
+        """Trained runs by arm and fold number; all missing ones are trained side by side."""
+        patches = {arm: self.patches(arm) for arm in arms}
+        keys = [(arm, fold) for arm in arms for fold in folds]
+        fits = [Fit(fold, patches[arm], self.config.backbone, self.config.epochs) for arm, fold in keys]
+        runs = fit_all(fits, self.config, self.store)
+        return {
+            arm: {fold.number: run for (other, fold), run in zip(keys, runs, strict=True) if other == arm}
+            for arm in arms
+        }
+
+    def train_candidates(self, backbones: tuple[str, ...], split: Fold) -> dict[str, pd.DataFrame]:
+        """Training histories by backbone, followed on the validation subjects of ``split`` [2.5, Fig. 5]."""
+        patches, epochs = self.patches("roi"), self.config.selection_epochs
+        fits = [Fit(split, patches, backbone, epochs, follow=True) for backbone in backbones]
+        runs = fit_all(fits, self.config, self.store)
+        return {backbone: run.history() for backbone, run in zip(backbones, runs, strict=True)}
+
+    def examples(self, *, positive: int, negative: int) -> list[Slice]:
+        """Slices to show: the middle one of evenly spread subjects with two outlined ilia, edema first."""
+        shown = []
+        for label, count in ((1, positive), (0, negative)):
+            items = [item for item in self.manifest.slice_records() if item.label == label and _two_sided(item)]
+            by_subject: dict[str, list[Slice]] = {}
+            for item in items:
+                by_subject.setdefault(item.subject_id, []).append(item)
+            middles = [own[len(own) // 2] for own in by_subject.values()]
+            shown += [middles[(2 * k + 1) * len(middles) // (2 * count)] for k in range(count)]
+        return shown
+
+    def row_of(self, item: Slice) -> int:
+        """Row of a slice in the manifest, and so in every PatchSet."""
+        slices = self.manifest.slices
+        match = (slices["subject_id"] == item.subject_id) & (slices["slice_index"] == item.index)
+        return int(match.to_numpy().argmax())
+
+    def masks(self, item: Slice) -> dict[str, Any]:
+        """Outlines of a slice, segment name -> ``(H, W)`` bool; empty without a segmentation."""
+        if item.segmentation is None:
+            return {}
+        uid = self.manifest.slices["sop_instance_uid"].iloc[self.row_of(item)]
+        return dict(read_seg(item.segmentation).masks.get(uid, {}))
+
+    def training_time(self, runs: Mapping[Arm, Mapping[int, FitRun]]) -> str:
+        """Seconds of training behind ``runs``, as text, whether they were trained now or earlier."""
+        seconds = [run.seconds() for by_fold in runs.values() for run in by_fold.values()]
+        return f"{sum(seconds):.0f} s for {len(seconds)} networks, {self.config.parallel_fits} at a time"
+
+    def finish(self, notebook: str, title: str, answer: str, headline: list[dict[str, Any]]) -> dict[str, str]:
+        """Save the notebook's answer for the index page; returns the provenance to show at the report's end."""
+        origin = provenance(self.config, self.manifest)
+        result = {"title": title, "answer": answer, "headline": headline}
+        self.folder.save_result(notebook, {**result, "data_source": self.manifest.source, "provenance": origin})
+        return origin
+
+
+def _two_sided(item: Slice) -> bool:
+    return item.boxes is not None and item.boxes.left is not None and item.boxes.right is not None
+
+
+def open_workspace(namespace: Mapping[str, Any], root: Path | None = None) -> Workspace:
+    """The workspace of a notebook, from its ``globals()`` after the parameters cell.
+
+    root: the project's folder; by default the nearest one upwards that holds ``notebooks``.
+    """
+    config = StudyConfig.from_namespace(namespace)
+    return Workspace(config, root or find_root(Path.cwd()))
+
+
+def find_root(start: Path) -> Path:
+    """The nearest folder from ``start`` upwards that holds ``notebooks`` (StudyError when there is none)."""
+    for folder in (start, *start.parents):
+        if (folder / "notebooks").is_dir():
+            return folder
+    raise StudyError(f"no folder 'notebooks' in {start} or above it; start from the project's folder")
