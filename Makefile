@@ -1,0 +1,66 @@
+# `make` or `make help` lists the targets.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help env study test lint format lock lab clean clean-runs
+
+PROFILE ?= quick
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+MODERN := import sys; sys.exit(sys.version_info < (3, 11))
+# -qq keeps pip's errors and drops its warnings about the machine's own settings
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@echo "  PROFILE=smoke|quick|paper chooses the study's size (now: $(PROFILE))"
+
+study: env ## run the study (PROFILE=quick) and tell where its report is
+	@$(BIN)/sijstudy run --profile $(PROFILE)
+
+test: env lint ## check style and types, then run all tests, notebooks and browser included
+	@$(BIN)/python -m pytest
+
+lint: env ## check style (ruff) and types (mypy)
+	@$(BIN)/ruff format --check --quiet . || { echo "make format mends this"; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy --no-error-summary
+
+format: env ## format the code, mend what ruff can mend
+	@$(BIN)/ruff format --quiet .
+	@$(BIN)/ruff check --quiet --fix .
+
+lab: env ## open the notebooks in JupyterLab
+	@$(BIN)/jupyter lab notebooks
+
+lock: env ## resolve the dependencies anew into requirements.lock
+	@$(BIN)/python -c "import uv" 2>/dev/null || $(PIP) install uv
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --generate-hashes \
+		--no-emit-index-url --no-emit-find-links --no-header pyproject.toml -o requirements.lock
+	@echo "requirements.lock is written; the next target installs it"
+
+env: $(STAMP) ## make the environment .venv from requirements.lock (done by every other target)
+
+# The stamp is touched last, so an interrupted install is taken up again.
+$(STAMP): requirements.lock pyproject.toml
+	@python=$$(for name in $(PYTHON) python3.11 python3.12 python3.13 python3 python; do \
+		"$$name" -c '$(MODERN)' >/dev/null 2>&1 && echo "$$name" && break; done); \
+	if [ -z "$$python" ]; then \
+		echo "Python 3.11 or newer is needed and none was found; install it, or name it: make PYTHON=/path/to/python3.11" >&2; \
+		exit 1; \
+	fi; \
+	"$(BIN)/python" -c '$(MODERN)' >/dev/null 2>&1 || "$$python" -m venv --clear $(VENV) || { \
+		echo "$$python cannot make an environment; on Debian or Ubuntu install the package python3-venv" >&2; exit 1; }
+	@echo "Installing the locked packages into $(VENV) (5 GB, a few minutes; only when the lock has changed)"
+	@$(PIP) install --require-hashes -r requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+clean: ## remove the environment and caches; data, runs and reports stay
+	@rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	@find sijstudy tests notebooks -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf
+
+clean-runs: ## remove synthetic cohorts, trained networks and every report but the paper profile's
+	@rm -rf data runs
+	@find data_manifest -mindepth 1 -maxdepth 1 -type d -name 'synthetic-*' -exec rm -rf {} + 2>/dev/null || true
+	@find reports -mindepth 1 -maxdepth 1 ! -name paper -exec rm -rf {} + 2>/dev/null || true
