@@ -126,6 +126,11 @@ def headline(name: str, table: pd.DataFrame, metric: str) -> dict[str, Any]:
     return {"name": name, "unit": "%", **numbers}
 
 
+def arms_of_one_fold(courses: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """The metrics of each arm on a single fold, percent: index arm; courses: arm -> ``add_courses`` of that fold."""
+    return pd.DataFrame({arm: 100 * fold_metrics(frame).iloc[0] for arm, frame in courses.items()}).T
+
+
 def paired_difference(better: pd.DataFrame, other: pd.DataFrame, config: StudyConfig) -> dict[str, float]:
     """Slice accuracy of one arm minus another's, percentage points: mean over folds and 95% CI.
 
