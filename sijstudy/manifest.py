@@ -178,7 +178,7 @@ def validated(table: pd.DataFrame, schema: pa.DataFrameSchema, path: Path) -> pd
             raise StudyError(f"{path}: column '{name}' is missing; add it, see docs/DATA.md")
     typed = table.copy()
     for name, column in schema.columns.items():
-        if str(column.dtype) != "str":
+        if column.coerce:  # only number columns are coerced
             typed[name] = _numbers(table[name], path, whole=str(column.dtype) == "Int64")
     try:
         return schema.validate(typed, lazy=True)[list(schema.columns)]

@@ -1,0 +1,125 @@
+"""What the notebooks call, on a tiny cohort of real DICOM files."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sijstudy import audit, evaluation, explain, paper_values, readings
+from sijstudy.errors import StudyError
+from sijstudy.folds import Fold, make_folds, save_folds, split_validation
+from sijstudy.workspace import Workspace, find_root, open_workspace
+
+
+@pytest.fixture(scope="module")
+def runs(sample_work):
+    return sample_work.train_folds(("original", "roi"), sample_work.folds)
+
+
+def test_open_workspace_takes_the_parameters_and_finds_the_root(tmp_path, monkeypatch):
+    (tmp_path / "notebooks").mkdir()
+    monkeypatch.chdir(tmp_path / "notebooks")
+    work = open_workspace({"seed": 5, "epochs": 2, "In": [], "_private": 1})
+    assert (work.root, work.config.seed, work.config.epochs) == (tmp_path, 5, 2)
+    with pytest.raises(StudyError, match="unknown parameter 'epoch'; did you mean 'epochs'"):
+        open_workspace({"epoch": 2})
+
+
+def test_find_root_says_where_to_start(tmp_path):
+    with pytest.raises(StudyError, match="start from the project's folder"):
+        find_root(tmp_path)
+
+
+def test_folds_of_another_cohort_are_refused(sample_work, tmp_path):
+    work = Workspace(sample_work.config, tmp_path)
+    save_folds(work.folder.folds_file, [Fold(1, ("S00", "stranger"), ("S01",))])
+    with pytest.raises(StudyError, match="another cohort"):
+        _ = work.folds
+
+
+def test_every_arm_is_tested_on_the_same_subjects(sample_work, runs):
+    frames = {arm: evaluation.collect_predictions(by_fold, sample_work.groups) for arm, by_fold in runs.items()}
+    keys = ["fold", "subject_id", "slice_index", "label"]
+    pd.testing.assert_frame_equal(frames["original"][keys], frames["roi"][keys])
+    for fold in sample_work.folds:
+        tested = frames["roi"].query("fold == @fold.number")["subject_id"]
+        assert set(tested) == set(fold.test)
+
+
+def test_trained_runs_are_found_again(sample_work, runs):
+    again = sample_work.train_folds(("roi",), sample_work.folds)
+    assert again["roi"] == runs["roi"]
+    assert "4 networks" in sample_work.training_time(runs)
+
+
+def test_candidates_are_followed_on_validation_subjects_only(sample_work):
+    split = split_validation(sample_work.folds[0], sample_work.manifest.subjects, 0.3, 1)
+    histories = sample_work.train_candidates(("resnet18", "resnet34"), split)
+    assert set(split.train) | set(split.test) == set(sample_work.folds[0].train)
+    for history in histories.values():
+        assert len(history) == 2
+        assert history["held_out_accuracy"].notna().all()
+
+
+def test_explained_slices_are_the_positive_test_slices(sample_work, runs):
+    explained = explain.explain_folds(
+        runs["roi"], sample_work.patches("roi"), sample_work.manifest, sample_work.folds, sample_work.config,
+        progress=False,
+    )  # fmt: skip
+    positive = sample_work.manifest.slices.query("label == 1")["subject_id"].value_counts()
+    expected = sum(int(positive.get(subject, 0)) for fold in sample_work.folds for subject in fold.test)
+    assert len(explained.measures) == expected > 0
+    assert explained.masks.any(axis=(1, 2)).all()
+    np.testing.assert_allclose(explained.measures["area"], explained.masks.mean(axis=(1, 2)))
+    assert explained.measures["energy"].between(0, 1).all()
+    best, worst = explained.examples(best=True, count=1), explained.examples(best=False, count=1)
+    assert best[0][3].shape == (32, 32)
+    assert len(worst) == 1
+
+
+def test_readings_cover_every_choice(sample_work):
+    item = sample_work.examples(positive=1, negative=0)[0]
+    assert item.label == 1
+    drawn = readings.roi_by_reading(item, sample_work.config)
+    assert list(drawn) == ["centre_inward", "beyond_edge", "shifted_box"]
+    assert len({patch.tobytes() for _, patch in drawn.values()}) == 3
+    noisy = readings.noise_by_reading(drawn["centre_inward"][1], sample_work.config)
+    assert len(noisy) == 4
+    assert len({patch.tobytes() for patch in noisy.values()}) == 4
+
+
+def test_audit_counts_what_is_there(sample_work):
+    facts = audit.cohort_facts(sample_work.manifest)
+    assert facts.loc["subjects"].tolist() == ["6", "6"]
+    assert facts.loc["slices with edema"].tolist() == ["18", "0"]
+    assert list(facts.index) == list(paper_values.COHORT_FACTS.index)
+    summary = audit.acquisition_summary(audit.acquisition_parameters(sample_work.manifest), paper_values.ACQUISITION)
+    assert summary.loc["repetition_time_ms", "this cohort"] == "544"
+    assert summary.loc["repetition_time_ms", "paper"] == "544"
+    assert any("one label" in finding for finding in audit.structure_findings(sample_work.manifest))
+
+
+def test_demographic_tests_see_a_difference():
+    table = pd.DataFrame(
+        {"group": ["axSpA"] * 8 + ["control"] * 8, "age_years": [*range(50, 58), *range(20, 28)], "sex": ["M", "F"] * 8}
+    )
+    p = audit.demographic_tests(table)["p"]
+    assert p["age: t-test"] < 1e-6
+    assert p["sex: Fisher's exact test"] == 1
+
+
+def test_answer_is_saved_with_its_provenance(sample_work):
+    origin = sample_work.finish("04_five_fold_training", "Five folds", "An answer.", [])
+    saved = json.loads((sample_work.folder.root / "results/04_five_fold_training.json").read_text())
+    assert saved["answer"] == "An answer."
+    assert saved["data_source"] == "hospital"
+    assert saved["provenance"] == origin
+    assert {"commit", "seed", "device", "cohort_hash", "weights", "torch"} <= set(origin)
+
+
+def test_folds_are_made_once_per_seed(sample_work):
+    subjects = sample_work.manifest.subjects
+    one, again, other = (make_folds(subjects, folds=3, test_fraction=0.3, seed=seed) for seed in (1, 1, 2))
+    assert one == again
+    assert one != other
