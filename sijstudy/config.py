@@ -187,11 +187,10 @@ def read_profile(path: Path) -> dict[str, Any]:
 
 def parameters_cell() -> str:
     """Source of the parameters cell that every notebook carries: each name, default and note on a line."""
-    width = max(len(f"{spec.name} = {spec.default!r}") for spec in fields(StudyConfig))
     lines = ["# Parameters of the study; papermill overrides them (-f notebooks/profiles/NAME.yaml or -p NAME VALUE)."]
     for spec in fields(StudyConfig):
         assert spec.default is not MISSING
-        lines.append(f"{f'{spec.name} = {_literal(spec.default)}':<{width}}  # {spec.metadata['note']}")
+        lines.append(f"{spec.name} = {_literal(spec.default)}  # {spec.metadata['note']}")
     return "\n".join(lines)
 
 

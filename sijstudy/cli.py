@@ -1,0 +1,188 @@
+"""The command line: ``sijstudy run``, ``parameters``, ``cohort``, ``manifest``, ``notebooks``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from sijstudy.config import StudyConfig, parameters_cell, read_profile
+from sijstudy.errors import StudyError
+
+INTERRUPTED = 130  # what a shell expects of a command ended by Ctrl-C
+
+# Heavy modules are imported inside the commands, so that --help answers at once.
+
+app = typer.Typer(
+    help="A reproducible study: bone marrow edema of the sacroiliac joints on MR. Research only, not for diagnosis.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+cohort_app = typer.Typer(help="The synthetic cohort.", no_args_is_help=True)
+manifest_app = typer.Typer(help="The tables that say which slice belongs to whom.", no_args_is_help=True)
+notebooks_app = typer.Typer(help="The study's notebooks.", no_args_is_help=True)
+app.add_typer(cohort_app, name="cohort")
+app.add_typer(manifest_app, name="manifest")
+app.add_typer(notebooks_app, name="notebooks")
+
+Root = Annotated[Path, typer.Option(help="The project's folder, the one with notebooks/.", show_default="here")]
+Profile = Annotated[str, typer.Option(help="smoke, quick or paper, or the path of a profile of your own.")]
+Parameter = Annotated[
+    Optional[list[str]],  # noqa: UP045  (typer reads the annotation)
+    typer.Option(
+        "-p", "--parameter", metavar="NAME VALUE", help="Replace a parameter of the profile; may be repeated."
+    ),
+]
+
+
+@app.command()
+def run(
+    profile: Profile = "quick",
+    parameter: Parameter = None,
+    only: Annotated[str, typer.Option(help="Run these notebooks only, e.g. 01,02.")] = "",
+    root: Root = Path(),
+    reports: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="Folder for the HTML reports.", show_default="ROOT/reports"),
+    ] = None,
+    cell_timeout: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(min=1, metavar="SECONDS", help="Stop when a cell takes longer.", show_default="no limit"),
+    ] = None,
+) -> None:
+    """Run the notebooks in order, write reports/PROFILE/*.html, say where they are."""
+    from sijstudy.study import parse_overrides, run_study
+
+    result = run_study(
+        profile,
+        root=root,
+        overrides=parse_overrides(parameter or []),
+        only=tuple(filter(None, only.split(","))),
+        reports_root=reports,
+        cell_timeout=cell_timeout,
+    )
+    if result.failure:
+        print(f"sijstudy: {result.failed} stopped: {result.failure.message}", file=sys.stderr, flush=True)
+    print(f"Report: {result.index}")
+    raise typer.Exit(0 if result.ok else 1)
+
+
+@app.command()
+def parameters(
+    cell: Annotated[bool, typer.Option("--cell", help="Print the notebooks' parameters cell instead.")] = False,
+) -> None:
+    """List every parameter: name, default, where it comes from."""
+    if cell:
+        print(parameters_cell())
+        return
+    rows = [(spec.name, repr(spec.default), _note(spec.metadata)) for spec in fields(StudyConfig)]
+    wide = [max(len(row[column]) for row in rows) for column in (0, 1)]
+    for name, default, note in rows:
+        print(f"{name:<{wide[0]}}  {default:<{wide[1]}}  {note}")
+
+
+@cohort_app.command("make")
+def cohort_make(profile: Profile = "quick", parameter: Parameter = None, root: Root = Path()) -> None:
+    """Draw a profile's synthetic cohort as DICOM files and build its manifest."""
+    from sijstudy.cohort import prepare_cohort
+    from sijstudy.study import parse_overrides, profile_path
+
+    path = profile_path(profile, root)
+    config = StudyConfig.from_mapping({**read_profile(path), **parse_overrides(parameter or [])}, source=str(path))
+    if config.manifest:
+        raise StudyError(f"profile {profile} has manifest={config.manifest!r}: its cohort is given, not drawn")
+    manifest = prepare_cohort(config, root.resolve(), workers=os.cpu_count() or 1)
+    print(f"{len(manifest.slices)} slices of {len(manifest.subjects)} subjects")
+    print(f"Manifest: {manifest.folder}")
+
+
+@manifest_app.command("build")
+def manifest_build(
+    dicom_root: Annotated[
+        Path, typer.Argument(help="Folder with the DICOM files, one folder or PatientID per subject.")
+    ],
+    manifest_folder: Annotated[
+        Path, typer.Argument(help="Folder to write slices.csv, subjects.csv, cohort.json into.")
+    ],
+    subjects: Annotated[Path, typer.Option(help="CSV: subject_id, group, age_years, sex.")],
+    name: Annotated[str, typer.Option(help="Name of the cohort.", show_default="the manifest folder's")] = "",
+    source: Annotated[str, typer.Option(help="hospital or synthetic.")] = "hospital",
+    votes: Annotated[Optional[Path], typer.Option(help="CSV with the readers' votes per slice.")] = None,  # noqa: UP045
+    labels: Annotated[Optional[Path], typer.Option(help="CSV with a label per slice.")] = None,  # noqa: UP045
+    boxes: Annotated[Optional[Path], typer.Option(help="CSV with ilium boxes per slice.")] = None,  # noqa: UP045
+) -> None:
+    """Read a DICOM folder, order its slices, write the manifest."""
+    from sijstudy.manifest_build import build_manifest
+
+    manifest = build_manifest(
+        dicom_root,
+        manifest_folder,
+        name=name or manifest_folder.resolve().name,
+        source=source,
+        subjects_csv=subjects,
+        votes_csv=votes,
+        labels_csv=labels,
+        boxes_csv=boxes,
+        workers=os.cpu_count() or 1,
+    )
+    print(f"{len(manifest.slices)} slices of {len(manifest.subjects)} subjects")
+    print(f"Manifest: {manifest.folder}")
+
+
+@manifest_app.command("verify")
+def manifest_verify(manifest_folder: Annotated[Path, typer.Argument(help="Folder of a manifest.")]) -> None:
+    """Check a manifest's tables and every file's SHA-256."""
+    from sijstudy.manifest import load_manifest, verify_files
+
+    manifest = load_manifest(manifest_folder)
+    verify_files(manifest)
+    print(f"{manifest_folder}: {len(manifest.slices)} slices of {len(manifest.subjects)} subjects, all files unchanged")
+
+
+@notebooks_app.command("sync")
+def notebooks_sync(root: Root = Path()) -> None:
+    """Write the current parameters into the parameters cell of every notebook."""
+    from sijstudy.study import find_notebooks, sync_parameters
+
+    for notebook in find_notebooks(root):
+        changed = sync_parameters(notebook)
+        print(f"{notebook.name}: {'parameters cell written' if changed else 'up to date'}")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line. Returns the exit status: 2 for a StudyError, 130 when interrupted."""
+    status = 0
+    try:
+        app(args=_joined(sys.argv[1:] if arguments is None else arguments), prog_name="sijstudy")
+    except SystemExit as stop:
+        status = stop.code if isinstance(stop.code, int) else 0 if stop.code is None else 1
+    except StudyError as error:
+        print(f"sijstudy: error: {error}", file=sys.stderr)
+        status = 2
+    except KeyboardInterrupt:
+        status = INTERRUPTED
+    if status == INTERRUPTED:
+        print("\nsijstudy: interrupted; the same command goes on where this one stopped", file=sys.stderr)
+    return status
+
+
+def _joined(arguments: Sequence[str]) -> list[str]:
+    """Let ``-p NAME VALUE`` be two words, as papermill has it: typer takes them as one, NAME=VALUE."""
+    words, joined = list(arguments), []
+    while words:
+        joined.append(words.pop(0))
+        if joined[-1] in ("-p", "--parameter") and words:
+            name = words.pop(0)
+            joined.append(f"{name}={words.pop(0)}" if "=" not in name and words else name)
+    return joined
+
+
+def _note(rule: Mapping[str, object]) -> str:
+    choices = rule["choices"]
+    return f"{rule['note']} ({' | '.join(choices)})" if isinstance(choices, tuple) else str(rule["note"])

@@ -1,0 +1,247 @@
+"""One notebook executed by papermill, with the running interpreter as its kernel."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import re
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+import nbformat
+import papermill
+from ipykernel.kernelspec import get_kernel_dict
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from papermill.engines import NBClientEngine, papermill_engines
+from papermill.exceptions import PapermillExecutionError
+
+from sijstudy.errors import StudyError
+
+ENGINE = "sijstudy"
+KERNEL = "python3"
+START_TIMEOUT = 180  # seconds; a kernel on a busy small machine takes its time
+MESSAGE_TIMEOUT = 120  # seconds; a cell that prints a lot delivers late
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a notebook stopped.
+
+    message: one line for a reader. cell: position of the cell among all cells of the executed notebook,
+    from 0, or None when no cell was reached. detail: traceback with terminal colours, may be empty.
+    """
+
+    message: str
+    cell: int | None
+    detail: str = ""
+
+
+class Progress:
+    """What a notebook is doing, on one line of a terminal, or on a line per cell of a log.
+
+    ``[2/6] 02_roi_comparison  cell 5/14  00:31  training: 40%``; a terminal's line is refreshed every second
+    and ends with the last thing the notebook reported on its standard error.
+    """
+
+    def __init__(self, label: str, stream: TextIO) -> None:
+        self.label, self.stream = label, stream
+        self.live = stream.isatty()
+        self.cell: int | None = None  # position among all cells, from 0
+        self._place, self._detail, self._width = "starting", "", 0
+        self._start = time.monotonic()
+        self._stop = threading.Event()
+        self._ticker = threading.Thread(target=self._tick, daemon=True)
+
+    @property
+    def seconds(self) -> float:
+        """Time since the notebook was started."""
+        return time.monotonic() - self._start
+
+    def __enter__(self) -> Progress:
+        self._start = time.monotonic()
+        if self.live:
+            self._ticker.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        if self._ticker.is_alive():
+            self._ticker.join()
+
+    def reach(self, cells: list[Any], position: int) -> None:
+        """Note that the cell at ``position`` is about to run."""
+        self.cell = position
+        if cells[position].cell_type == "code":
+            kinds = [cell.cell_type for cell in cells]
+            self._place = f"cell {kinds[: position + 1].count('code')}/{kinds.count('code')}"
+            self._detail = ""
+            self._show()
+
+    def write(self, text: str) -> None:
+        """Take what the notebook wrote to its standard error; progress bars end up here."""
+        pieces = [piece.strip() for piece in re.split(r"[\r\n]", text) if piece.strip()]
+        if pieces:
+            self._detail = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", pieces[-1])
+
+    def flush(self) -> None:
+        """Part of a stream's interface; nothing is held back."""
+
+    def finish(self, text: str) -> None:
+        """End the line with how it went."""
+        self._put(f"{self.label}  {text}  {clock(self.seconds)}", end="\n")
+
+    def _show(self) -> None:
+        line = f"{self.label}  {self._place}  {clock(self.seconds)}"
+        self._put(f"{line}  {self._detail}" if self.live else line, end="" if self.live else "\n")
+
+    def _put(self, line: str, end: str) -> None:
+        if self.live:
+            room = _terminal_width(self.stream) - 1
+            line = line[:room]
+            line, self._width = f"\r{line.ljust(min(self._width, room))}", len(line)
+        self.stream.write(line + end)
+        self.stream.flush()
+
+    def _tick(self) -> None:
+        while not self._stop.wait(1.0):
+            self._show()
+
+
+def execute(
+    notebook: Path,
+    output: Path,
+    parameters: Mapping[str, Any],
+    *,
+    root: Path,
+    progress: Progress,
+    cell_timeout: int | None = None,
+) -> Failure | None:
+    """Run ``notebook`` with ``parameters`` in the folder ``root``; the executed copy goes to ``output``.
+
+    cell_timeout: seconds a cell may take, None for no limit. Returns None, or why it stopped.
+    """
+    papermill_engines.register(ENGINE, _Engine)
+    try:
+        with _own_kernel(), _quiet_papermill():
+            papermill.execute_notebook(
+                notebook.resolve(),
+                output.resolve(),
+                dict(parameters),
+                engine_name=ENGINE,
+                kernel_name=KERNEL,
+                language="python",
+                progress_bar=False,
+                start_timeout=START_TIMEOUT,
+                execution_timeout=cell_timeout,
+                iopub_timeout=MESSAGE_TIMEOUT,
+                cwd=root.resolve(),
+                stderr_file=progress,
+                progress=progress,
+            )
+    except PapermillExecutionError as error:
+        return Failure(_reason(error), error.cell_index, "\n".join(error.traceback))
+    except DeadKernelError:
+        message = "the notebook's kernel died while it ran this cell, most often because memory ran out"
+        return Failure(message, progress.cell)
+    except CellTimeoutError:
+        return Failure(f"the cell ran longer than the {cell_timeout} s it was given", progress.cell)
+    except RuntimeError as error:
+        return Failure(f"the notebook's kernel did not start: {_one_line(str(error))}", progress.cell)
+    return None
+
+
+def read_notebook(path: Path) -> nbformat.NotebookNode:
+    """Read a notebook, without the marks papermill adds to a failed one. StudyError when it cannot be read."""
+    try:
+        notebook = nbformat.read(path, as_version=4)
+    except FileNotFoundError:
+        raise StudyError(f"notebook {path} does not exist") from None
+    except Exception as error:  # nbformat raises many kinds for a file that is no notebook
+        raise StudyError(f"{path} is not a readable notebook ({_one_line(str(error))[:120]}); restore it") from None
+    notebook.cells = [cell for cell in notebook.cells if "papermill-error-cell-tag" not in tags(cell)]
+    return notebook
+
+
+def tags(cell: nbformat.NotebookNode) -> list[str]:
+    """The tags of a cell."""
+    return list(cell.metadata.get("tags", []))
+
+
+def clock(seconds: float) -> str:
+    """Duration as 00:31 or 1:02:03."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes:02d}:{rest:02d}"
+
+
+class _Engine(NBClientEngine):
+    """papermill's own engine, which also tells ``progress`` of each cell."""
+
+    @classmethod
+    def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **kwargs: Any) -> None:
+        progress: Progress = kwargs.pop("progress")
+        start = nb_man.cell_start
+
+        def announced(cell: Any, cell_index: int, **more: Any) -> None:
+            progress.reach(nb_man.nb.cells, cell_index)
+            start(cell, cell_index, **more)
+
+        nb_man.cell_start = announced
+        super().execute_managed_notebook(nb_man, kernel_name, **kwargs)
+
+
+@contextlib.contextmanager
+def _own_kernel() -> Iterator[None]:
+    """Let "python3" mean this interpreter: a private kernel specification goes before all others."""
+    before = os.environ.get("JUPYTER_PATH")
+    with tempfile.TemporaryDirectory(prefix="sijstudy-kernel-") as folder:
+        spec = Path(folder) / "kernels" / KERNEL / "kernel.json"
+        spec.parent.mkdir(parents=True)
+        kernel = get_kernel_dict()  # its command starts with sys.executable
+        kernel["argv"].append("--log-level=CRITICAL")  # the kernel's own log, not what cells print
+        spec.write_text(json.dumps(kernel))
+        os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [folder, before]))
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ["JUPYTER_PATH"]
+            else:
+                os.environ["JUPYTER_PATH"] = before
+
+
+@contextlib.contextmanager
+def _quiet_papermill() -> Iterator[None]:
+    """papermill logs a failing cell's whole traceback; the runner says it in one line and in the report."""
+    logger = logging.getLogger("papermill")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def _reason(error: PapermillExecutionError) -> str:
+    """One line: a StudyError speaks for itself, any other exception is named."""
+    text = _one_line(error.evalue)
+    return text if error.ename == "StudyError" and text else f"{error.ename}: {text}".rstrip(": ")
+
+
+def _one_line(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[0] if lines else ""
+
+
+def _terminal_width(stream: TextIO) -> int:
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or 80
+    except OSError:
+        return 80
