@@ -1,0 +1,142 @@
+"""Smooth random fields that cost two small matrix products per slice.
+
+A field is white noise on a coarse lattice, smoothed by cubic B-splines along the three anatomical
+axes; neighbouring slices therefore agree as slices of one body do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.floating[Any]]  # float32 wherever it is as large as a slice
+
+EXTENT_MM = 140.0  # fields cover +-EXTENT_MM in plane
+DEPTH_MM = 60.0  # and +-DEPTH_MM through the planes
+_AXIS_SD = (151.0 / 315.0) ** 0.5  # SD of unit white noise after one cubic B-spline axis, averaged over position
+
+
+@dataclass(frozen=True)
+class Field:
+    """Lattice of coefficients, (planes, rows, columns) float32, ``step`` mm apart."""
+
+    lattice: Array
+    step: float
+
+    def plane(self, w: float, grid: Grid) -> Array:
+        """Values on a whole slice, (n, n) float32, zero mean, unit SD, at through-plane position ``w`` mm."""
+        return self.window(w, grid, slice(None), slice(None))
+
+    def window(self, w: float, grid: Grid, rows: slice, columns: slice) -> Array:
+        """Values in a window of the slice, (rows, columns) float32."""
+        plane = self.coarse(w)
+        basis = bspline_matrix(grid.size, self.step)
+        values: Array = (basis[rows] @ plane) @ basis[columns].T
+        return values
+
+    def coarse(self, w: float) -> Array:
+        """The lattice plane at ``w`` mm, before the in-plane smoothing, (rows, columns) float32."""
+        weights = bspline_weights(np.array([w], np.float32), self.step, DEPTH_MM)[0]
+        used = np.flatnonzero(weights)
+        plane: Array = np.tensordot(weights[used], self.lattice[used], axes=1)
+        return plane
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The pixel grid of a slice: ``size`` x ``size`` pixels over ``fov`` mm, origin in its centre."""
+
+    size: int
+    fov: float = 250.0
+
+    @property
+    def pixel(self) -> float:
+        """Pixel spacing in mm."""
+        return self.fov / self.size
+
+    @property
+    def mm(self) -> Array:
+        """Pixel centres along one axis in mm, (size,) float32."""
+        return pixel_centres(self.size, self.fov)
+
+    def upsample(self, coarse: Array, rows: slice = slice(None), columns: slice = slice(None)) -> Array:
+        """Cubic interpolation of values on the coarse nodes to (a window of) the pixels, float32."""
+        basis = cubic_matrix(self.size, self.fov)
+        values: Array = (basis[rows] @ coarse.astype(np.float32, copy=False)) @ basis[columns].T
+        return values
+
+    def window(self, u0: float, u1: float, v0: float, v1: float) -> tuple[slice, slice]:
+        """Rows and columns of the pixels in a rectangle of image mm, clipped to the image (may be empty)."""
+        first = self.mm[0]
+
+        def cut(low: float, high: float) -> slice:
+            start = int(np.floor((low - first) / self.pixel))
+            stop = int(np.ceil((high - first) / self.pixel)) + 1
+            return slice(min(max(start, 0), self.size), min(max(stop, 0), self.size))
+
+        return cut(v0, v1), cut(u0, u1)
+
+
+COARSE_STEP = 2.5
+COARSE_MM: Array = np.arange(-130.0, 130.0 + COARSE_STEP / 2, COARSE_STEP, dtype=np.float32)
+
+
+@lru_cache(maxsize=8)
+def pixel_centres(size: int, fov: float) -> Array:
+    """Pixel centres in mm, (size,) float32."""
+    return ((np.arange(size) - (size - 1) / 2) * (fov / size)).astype(np.float32)
+
+
+def random_field(rng: np.random.Generator, wavelength: float) -> Field:
+    """A field whose features are about ``wavelength`` mm wide."""
+    step = wavelength / 2
+    rows = _nodes(step, EXTENT_MM)
+    planes = _nodes(step, DEPTH_MM)
+    lattice = rng.standard_normal((planes, rows, rows), dtype=np.float32)
+    return Field(lattice / np.float32(_AXIS_SD**3), step)
+
+
+def _nodes(step: float, extent: float) -> int:
+    return int(np.ceil(2 * extent / step)) + 4
+
+
+@lru_cache(maxsize=64)
+def bspline_matrix(size: int, step: float) -> Array:
+    """Cubic B-spline weights of every pixel row (= column), (size, nodes) float32."""
+    return bspline_weights(pixel_centres(size, 250.0), step, EXTENT_MM)
+
+
+def bspline_weights(points: Array, step: float, extent: float) -> Array:
+    """Uniform cubic B-spline weights of ``points`` (n,) mm on the lattice over +-extent, (n, nodes) float32."""
+    position = np.clip((points + extent) / step + 1, 1, _nodes(step, extent) - 3)
+    distance = np.abs(position[:, None] - np.arange(_nodes(step, extent), dtype=np.float32))
+    inner = 2 / 3 - distance**2 + distance**3 / 2
+    outer = np.clip(2 - distance, 0, None) ** 3 / 6
+    return np.where(distance < 1, inner, outer).astype(np.float32)
+
+
+@lru_cache(maxsize=8)
+def cubic_matrix(size: int, fov: float) -> Array:
+    """Catmull-Rom weights from the coarse nodes to the pixels, (size, coarse nodes) float32."""
+    position = (pixel_centres(size, fov) - COARSE_MM[0]) / COARSE_STEP
+    x = np.abs(position[:, None] - np.arange(len(COARSE_MM), dtype=np.float32))
+    near = 1 - 2.5 * x**2 + 1.5 * x**3
+    far = 2 - 4 * x + 2.5 * x**2 - 0.5 * x**3
+    return np.where(x < 1, near, np.where(x < 2, far, 0)).astype(np.float32)
+
+
+def smoothstep(x: Array | np.floating[Any]) -> Array:
+    """0 below 0, 1 above 1, smooth between; float32 of any shape."""
+    t = np.clip(x, 0, 1)
+    result: Array = t * t * (3 - 2 * t)
+    return result
+
+
+def cover(distance: Array, width: float = 0.7) -> Array:
+    """How much of a pixel a shape covers, [0, 1] float32, from its signed distance in mm (inside negative)."""
+    result: Array = np.clip(0.5 - distance / np.float32(width), 0, 1)
+    return result

@@ -1,0 +1,104 @@
+"""Generates the whole synthetic cohort on disk, subjects in parallel."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from joblib import Parallel, delayed
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from tqdm import tqdm
+
+from sijstudy.config import StudyConfig
+from sijstudy.errors import StudyError
+from sijstudy.phantom.fields import Grid
+from sijstudy.phantom.plan import ACQUIRED, SLICE_STEP_MM, PlannedSubject, plan_cohort
+from sijstudy.phantom.render import Rendered, draw_body, render_slice
+from sijstudy.phantom.votes import read_slice_votes
+from sijstudy.phantom.write import draw_series, mr_slice, segmentation, write_dataset
+
+Row = dict[str, Any]
+
+
+def generate_cohort(out_root: Path, config: StudyConfig, *, workers: int = 2, progress: bool = True) -> None:
+    """Write the synthetic cohort that ``config`` describes to the new folder ``out_root``.
+
+    One folder per subject with its MR slices (MR_nn.dcm) and SEG.dcm, besides subjects.csv and votes.csv.
+    The same config gives the same bytes, whatever ``workers`` is. The folder appears under its name only
+    when it is whole. Raises StudyError when ``out_root`` exists already.
+    """
+    if out_root.exists():
+        raise StudyError(f"{out_root} exists already; remove it, or choose another folder for the synthetic cohort")
+    out_root.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = Path(tempfile.mkdtemp(prefix=f".{out_root.name}-", suffix=".unfinished", dir=out_root.parent))
+    try:
+        _fill(unfinished, config, workers, progress)
+        unfinished.chmod(0o755)
+        unfinished.replace(out_root)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _fill(root: Path, config: StudyConfig, workers: int, progress: bool) -> None:
+    subjects = plan_cohort(config)
+    jobs = (delayed(_write_subject)(root, subject, config.seed, config.matrix_size) for subject in subjects)
+    done = Parallel(n_jobs=workers, return_as="generator")(jobs)
+    bar = tqdm(done, total=len(subjects), desc="synthetic cohort", unit="subject", disable=not progress)
+    votes = [row for rows in bar for row in rows]
+    fields = ("subject_id", "group", "age_years", "sex")
+    _write_csv(root / "subjects.csv", ({name: getattr(s, name) for name in fields} for s in subjects))
+    _write_csv(root / "votes.csv", votes)
+
+
+def _write_csv(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    rows = list(rows)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _write_subject(root: Path, subject: PlannedSubject, seed: int, size: int) -> list[Row]:
+    """Render and write one subject; returns its rows of votes.csv. One BLAS thread: sums keep their order."""
+    folder = root / subject.subject_id
+    folder.mkdir()
+    series = draw_series(subject, seed, size, np.random.default_rng((seed, 1, subject.number, 0)))
+    with threadpool_limits(limits=1):
+        slices = _render(subject, seed, size)
+    images = []
+    for position, rendered in zip(subject.slices, slices, strict=True):
+        image = mr_slice(series, position, rendered.pixels)
+        write_dataset(image, folder / f"MR_{series.instance_number(position):02d}.dcm")
+        images.append(image)
+    masks = np.stack([rendered.masks for rendered in slices])
+    write_dataset(segmentation(series, images, masks), folder / "SEG.dcm")
+    rng = np.random.default_rng((seed, 3, subject.number))
+    return [
+        {
+            "subject_id": subject.subject_id,
+            "sop_instance_uid": str(image.SOPInstanceUID),
+            **read_slice_votes(rng, rendered),
+        }
+        for image, rendered in zip(images, slices, strict=True)
+    ]
+
+
+def _render(subject: PlannedSubject, seed: int, size: int) -> list[Rendered]:
+    """All used slices of a subject, in order."""
+    runs = [(scanner_mm(first), scanner_mm(last)) for first, last in subject.runs] if subject.group == "axSpA" else []
+    body = draw_body((seed, 1, subject.number), runs)
+    grid = Grid(size)
+    return [
+        render_slice(body, grid, scanner_mm(k), np.random.default_rng((seed, 2, subject.number, k)))
+        for k in subject.slices
+    ]
+
+
+def scanner_mm(position: int) -> float:
+    """Distance of an acquired slice from the middle one, mm, growing upwards."""
+    return (position - ACQUIRED // 2) * SLICE_STEP_MM

@@ -1,0 +1,50 @@
+"""What makes the synthetic cohort easy or hard: the tuning constants of the phantom, in one place.
+
+Signals are in units in which enhanced blood is near 1; they imitate a gadolinium-enhanced, fat-suppressed
+T1-weighted sequence (paper 2.1). All numbers here are ASSUMED: the paper publishes no intensities.
+"""
+
+from __future__ import annotations
+
+# --- tissue signal ------------------------------------------------------------------------------
+FAT = 0.13  # suppressed by DIXON: dark, never quite black
+MUSCLE = 0.34  # enhances a little, brighter than marrow
+MARROW = 0.23  # fatty marrow loses its fat signal; red marrow and enhancement remain
+CORTEX = 0.04
+CARTILAGE = 0.27
+LIGAMENT = 0.10
+DISC = 0.17
+FLUID = 0.09  # cerebrospinal fluid stays dark on T1
+NERVE = 0.30
+SKIN = 0.48
+VESSEL = 0.88
+BOWEL_WALL = 0.66
+
+# --- the lesion ---------------------------------------------------------------------------------
+EDEMA_GAIN = (
+    0.15,
+    0.50,
+)  # signal added to marrow by a focus, faint to gross; below 0.12 it drowns in the marrow mottle
+EDEMA_GAIN_POWER = 1.3  # > 1 makes faint foci more frequent than gross ones
+EDEMA_MIN_AREA_MM2 = 55.0  # "only slices in which lesions were clearly observed" [2.1]: about 7 x 8 mm at least
+EDEMA_DEPTH_MM = (5.0, 17.0)  # how far a focus reaches from the joint into the bone
+EDEMA_SOFTNESS = 0.40  # width of the fading rim in units of the lesion field: ill-defined edges
+EDEMA_RAGGEDNESS = 0.34  # weight of the noise that makes the outline atypical
+UNILATERAL_RATE = 0.35  # ASSUMED: one joint only, in about a third of the subjects
+
+# --- bright look-alikes, in both classes with one distribution -----------------------------------
+MARROW_MOTTLE = 0.10  # relative SD of slow marrow variation (islands of red marrow)
+MARROW_ISLANDS = (0.02, 0.10)  # signal of the brightest islands of red marrow, away from the joint or near it
+SPOT_RATE = 5.0  # mean number of small vessel spots per subject in the bone, near joints and foramina
+SPOT_RADIUS_MM = (0.9, 2.0)  # small: an edema focus must be larger than the largest spot
+JOINT_LINE = (0.0, 0.30)  # signal added to the joint space (enhancing synovium or a little fluid)
+FORAMEN_VEIN = (0.15, 0.60)  # signal of the veins round the sacral nerve roots: paper Fig. 8b
+PATCH_RATE = 9.0  # mean number of edema-like bright patches per subject outside the joints
+PATCH_GAIN = (0.12, 0.50)  # as bright as edema
+MUSCLE_VEINS = 70  # short vessel segments in muscle and ligament per subject
+FAT_FAILURE = (0.0, 0.75)  # peak signal of unsuppressed fat near the edge of the field of view
+
+# --- the scanner --------------------------------------------------------------------------------
+NOISE_SD = (0.012, 0.026)  # Rician noise at 448 x 448 over 250 mm
+SHADING_SD = 0.16  # log-signal SD of the receive profile beyond the coil's fall-off
+STORED_SCALE = (700.0, 1500.0)  # stored units per unit signal, differs between examinations

@@ -1,0 +1,127 @@
+"""Bone marrow edema: ragged, ill-defined, under the joint surface, through neighbouring slices (paper 2.1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sijstudy.phantom import knobs
+from sijstudy.phantom.bones import Bones
+from sijstudy.phantom.fields import Array, cover, smoothstep
+from sijstudy.phantom.plane import Plane
+
+_SHARPNESS = 0.9  # exponent of the bell that a focus is before it is made ragged
+_LEVEL = 0.38  # value of the lesion field at which the rim begins
+_ROI_FADE_MM = 4.0  # foci fade before the middle of the ilium box, where the ROI ends [2.2]
+
+
+@dataclass(frozen=True)
+class Focus:
+    """One focus of edema.
+
+    ``side`` indexes ``Anatomy.sides``. ``along`` and ``half_along`` are in units of the joint's length, 0 at
+    its upper end; ``w`` and ``half_w`` mm through the planes; ``depth`` mm from the joint; ``gain`` signal.
+    """
+
+    side: int
+    bone: str
+    along: float
+    half_along: float
+    w: float
+    half_w: float
+    depth: float
+    gain: float
+
+
+@dataclass(frozen=True)
+class Edema:
+    """Edema of one slice: ``gain`` (n, n) float32 signal to add; ``mask`` (n, n) bool; ``contrast`` its mean gain."""
+
+    gain: Array
+    mask: NDArray[np.bool_]
+    contrast: float
+
+
+def draw_foci(rng: np.random.Generator, runs: list[tuple[float, float]]) -> tuple[Focus, ...]:
+    """Foci so that every plane of the runs (first, last: body mm) is crossed by at least one of them."""
+    only = int(rng.integers(2)) if rng.random() < knobs.UNILATERAL_RATE else None
+    severity = float(rng.random() ** knobs.EDEMA_GAIN_POWER)
+    foci: list[Focus] = []
+    for first, last in runs:
+        reached = first - 1.0
+        while reached < last:
+            focus = _focus(rng, only, severity, reached, last)
+            foci.append(focus)
+            reached = max(reached + 2.0, focus.w + 0.6 * focus.half_w)
+        foci += [_focus(rng, only, severity, rng.uniform(first, last), last) for _ in range(int(rng.poisson(1.5)))]
+    return tuple(foci)
+
+
+def _focus(rng: np.random.Generator, only: int | None, severity: float, start: float, last: float) -> Focus:
+    half_w = float(rng.uniform(5, 16))
+    low, high = knobs.EDEMA_GAIN
+    level = float(np.clip(0.7 * severity + 0.3 * rng.random(), 0, 1))
+    shallow, deep = knobs.EDEMA_DEPTH_MM
+    return Focus(
+        side=int(rng.integers(2)) if only is None else only,
+        bone="ilium" if rng.random() < 0.55 else "sacrum",
+        along=float(rng.uniform(0.12, 0.88)),
+        half_along=float(rng.uniform(0.10, 0.36)),
+        w=float(min(start + 0.5 * half_w, 0.5 * (start + last) + 2.0)),
+        half_w=half_w,
+        depth=float(shallow + (deep - shallow) * rng.beta(1.3, 1.8)),
+        gain=low + (high - low) * level,
+    )
+
+
+def edema_of(plane: Plane, bones: Bones, foci: tuple[Focus, ...]) -> Edema:
+    """The edema of one slice; none when ``foci`` is empty.
+
+    The level at which the rim begins is lowered on a slice that shows less than EDEMA_MIN_AREA_MM2, because
+    only slices with a clearly visible lesion enter the cohort [2.1].
+    """
+    size = plane.grid.size
+    fields = [(focus.gain, *_lesion_field(plane, bones, focus)) for focus in foci]
+    needed = knobs.EDEMA_MIN_AREA_MM2 / plane.grid.pixel**2
+    gain, shape = np.zeros((size, size), np.float32), np.zeros((size, size), np.float32)
+    for level in np.arange(_LEVEL, -0.3, -0.06):
+        gain[...], shape[...] = 0, 0
+        for peak, field, bone, rows, columns in fields:
+            part = smoothstep((field - np.float32(level)) / knobs.EDEMA_SOFTNESS) * bone
+            np.maximum(gain[rows, columns], np.float32(peak) * part, out=gain[rows, columns])
+            np.maximum(shape[rows, columns], part, out=shape[rows, columns])
+        mask = shape > 0.5
+        if not fields or mask.sum() >= needed:
+            break
+    return Edema(gain, mask, float(gain[mask].mean()) if mask.any() else 0.0)
+
+
+def _lesion_field(plane: Plane, bones: Bones, focus: Focus) -> tuple[Array, Array, slice, slice]:
+    """The raw field of a focus and how much of each pixel is the bone it may fill, in a window of the slice."""
+    side, joint = plane.body.sides[focus.side], bones.joints[focus.side]
+    x0, x1 = sorted((side.sign * 12.0, side.sign * 95.0))
+    rows, columns = plane.window(x0, x1, -52.0, 62.0)
+    distance, along = (plane.grid.upsample(values, rows, columns) for values in (joint.distance, joint.along))
+    iliac = focus.bone == "ilium"
+    bone = cover((bones.ilium[focus.side] if iliac else bones.sacrum)[rows, columns] + 0.8)
+    depth = np.clip(distance - (1.0 if iliac else joint.space), 0, None)
+    reach = (plane.w_at(side.sign * 58.0) - focus.w) / focus.half_w
+    squares = (depth / focus.depth) ** 2 + ((along - focus.along) / focus.half_along) ** 2 + reach**2
+    bell = np.exp(np.float32(-_SHARPNESS) * squares)
+    ragged = plane.body.textures.ragged.window(plane.w, plane.grid, rows, columns)
+    field = bell + np.float32(knobs.EDEMA_RAGGEDNESS) * ragged * np.sqrt(bell)
+    if iliac:
+        bone = bone * _inward_of_middle(plane, bones, focus.side, columns)
+    return field.astype(np.float32), bone, rows, columns
+
+
+def _inward_of_middle(plane: Plane, bones: Bones, side: int, columns: slice) -> Array:
+    """1 on the sacral side of the middle of the ilium's box, fading to 0 there, (1, columns) float32."""
+    occupied = plane.grid.mm[(bones.ilium[side] < 0).any(axis=0)]
+    if occupied.size == 0:
+        return np.zeros((1, columns.stop - columns.start), np.float32)
+    middle = (occupied[0] + occupied[-1]) / 2
+    inward = plane.body.sides[side].sign * (middle - plane.grid.mm[columns])
+    return smoothstep(inward / np.float32(_ROI_FADE_MM))[None, :]

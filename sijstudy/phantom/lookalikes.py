@@ -1,0 +1,141 @@
+"""Bright things that are no edema; drawn alike for ill and healthy subjects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sijstudy.phantom import knobs
+from sijstudy.phantom.fields import Array, cover, smoothstep
+from sijstudy.phantom.plane import Plane
+from sijstudy.phantom.vessels import Vessel, draw_vessels, pieces, tube_distance
+
+
+@dataclass(frozen=True)
+class Patch:
+    """An ill-defined bright patch: centre and radii in body mm along (u, v, w), gain in phantom units."""
+
+    centre: tuple[float, float, float]
+    radii: tuple[float, float, float]
+    gain: float
+
+
+@dataclass(frozen=True)
+class Foramen:
+    """A sacral foramen: path of the nerve root through the bone, radius in mm, signal of its veins."""
+
+    path: Array
+    radius: float
+    vein: float
+
+
+@dataclass(frozen=True)
+class LookAlikes:
+    """Everything bright and harmless in one body."""
+
+    vessels: tuple[Vessel, ...]
+    foramina: tuple[Foramen, ...]
+    patches: tuple[Patch, ...]
+    islands: tuple[Patch, ...]
+    spots: tuple[Patch, ...]
+
+
+def draw_lookalikes(rng: np.random.Generator) -> LookAlikes:
+    """Look-alikes of one body at random. Nothing here knows whether the subject is ill."""
+    return LookAlikes(
+        vessels=draw_vessels(rng),
+        foramina=tuple(_foramen(rng, sign, level) for sign in (1, -1) for level in range(4)),
+        patches=tuple(_patch(rng) for _ in range(int(rng.poisson(knobs.PATCH_RATE)))),
+        islands=tuple(_island(rng) for _ in range(int(rng.poisson(4)))),
+        spots=tuple(_spot(rng) for _ in range(int(rng.poisson(knobs.SPOT_RATE)))),
+    )
+
+
+def _foramen(rng: np.random.Generator, sign: int, level: int) -> Foramen:
+    x, v, radius = ((28.0, -9.0, 6.0), (24.0, 19.0, 5.0), (19.0, 40.0, 4.0), (15.0, 56.0, 3.0))[level]
+    front = np.array([x + 3, v + 6, -15.0]) + rng.normal(0, 1.5, 3)
+    back = np.array([0.45 * x, v - 8, 15.0]) + rng.normal(0, 1.5, 3)
+    path = np.linspace(front, back, 6) + rng.normal(0, 0.6, (6, 3))
+    path[:, 0] *= sign
+    return Foramen(
+        path.astype(np.float32), radius * float(rng.uniform(0.75, 1.25)), float(rng.uniform(*knobs.FORAMEN_VEIN))
+    )
+
+
+def _patch(rng: np.random.Generator) -> Patch:
+    """A patch away from both joints: muscle, gut, fat, lumbar spine or the wing of the ilium."""
+    while True:
+        u, v, w = rng.uniform(-120, 120), rng.uniform(-115, 85), rng.uniform(-40, 40)
+        if not (10 < abs(u) < 84 and -58 < v < 66):
+            break
+    radii = (float(rng.uniform(5, 13)), float(rng.uniform(5, 16)), float(rng.uniform(5, 14)))
+    return Patch((float(u), float(v), float(w)), radii, float(rng.uniform(*knobs.PATCH_GAIN)))
+
+
+def _island(rng: np.random.Generator) -> Patch:
+    centre = (
+        float(rng.uniform(20, 80) * rng.choice([-1, 1])),
+        float(rng.uniform(-35, 45)),
+        float(rng.uniform(-30, 30)),
+    )
+    radii = (float(rng.uniform(5, 12)), float(rng.uniform(5, 12)), float(rng.uniform(5, 12)))
+    return Patch(centre, radii, float(rng.uniform(*knobs.MARROW_ISLANDS)))
+
+
+def _spot(rng: np.random.Generator) -> Patch:
+    centre = (
+        float(rng.uniform(30, 78) * rng.choice([-1, 1])),
+        float(rng.uniform(-34, 45)),
+        float(rng.uniform(-30, 30)),
+    )
+    radius = float(rng.uniform(*knobs.SPOT_RADIUS_MM))
+    return Patch(centre, (radius, radius * float(rng.uniform(1, 1.6)), 2.0), float(rng.uniform(0.15, 0.5)))
+
+
+def paint_patches(plane: Plane, looks: LookAlikes, signal: Array, inside: Array) -> None:
+    """Add the patches outside the joints to ``signal`` (n, n), in place."""
+    for patch in looks.patches:
+        _add_ragged(plane, patch, signal, inside, knobs.EDEMA_RAGGEDNESS)
+
+
+def paint_spots(plane: Plane, looks: LookAlikes, signal: Array, outside_bone: Array) -> None:
+    """Add islands of red marrow and vessel spots in the bones, in place."""
+    bone = 1 - outside_bone
+    for island in looks.islands:
+        _add_ragged(plane, island, signal, bone, knobs.EDEMA_RAGGEDNESS)
+    for spot in looks.spots:
+        _add_ragged(plane, spot, signal, bone, 0.1)
+
+
+def _add_ragged(plane: Plane, patch: Patch, signal: Array, where: Array, raggedness: float) -> None:
+    reach = (plane.w_at(patch.centre[0], patch.centre[1]) - patch.centre[2]) / patch.radii[2]
+    if abs(reach) > 1.5:
+        return
+    (u0, v0, _), (ru, rv, _) = patch.centre, patch.radii
+    rows, columns = plane.window(u0 - 1.6 * ru, u0 + 1.6 * ru, v0 - 1.6 * rv, v0 + 1.6 * rv)
+    if rows.start == rows.stop or columns.start == columns.stop:
+        return
+    u, v = (values[rows, columns] for values in plane.fine)
+    bell = np.exp(-0.9 * (((u - u0) / ru) ** 2 + ((v - v0) / rv) ** 2 + reach**2))
+    ragged = plane.body.textures.ragged.window(plane.w, plane.grid, rows, columns)
+    shape = smoothstep((bell + raggedness * ragged * np.sqrt(bell) - 0.38) / knobs.EDEMA_SOFTNESS)
+    signal[rows, columns] += np.float32(patch.gain) * shape * where[rows, columns]
+
+
+def paint_foramina(plane: Plane, looks: LookAlikes, signal: Array, texture: Array) -> None:
+    """Sacral foramina: fat round a nerve root, enhancing veins in a broken ring (paper Fig. 8b), in place."""
+    u, v = plane.fine
+    for foramen in looks.foramina:
+        for piece in pieces(plane, foramen.path, foramen.radius):
+            low, high = piece.min(axis=0) - foramen.radius - 2, piece.max(axis=0) + foramen.radius + 2
+            rows, columns = plane.window(low[0], high[0], low[1], high[1])
+            if rows.start == rows.stop or columns.start == columns.stop:
+                continue
+            distance = tube_distance(u[rows, columns], v[rows, columns], piece) + 0.4 * texture[rows, columns]
+            target = signal[rows, columns]
+            target += cover(distance - foramen.radius) * (knobs.CORTEX + 0.03 - target)
+            target += cover(distance - foramen.radius + 1.2) * (knobs.FAT - target)
+            ring = cover(np.abs(distance - 0.6 * foramen.radius) - 0.9, 1.0) * smoothstep(texture[rows, columns] + 0.7)
+            target += ring * np.float32(foramen.vein)
+            target += cover(distance - 0.38 * foramen.radius) * (knobs.NERVE - target)

@@ -1,0 +1,109 @@
+"""Who is in the synthetic cohort: group, age, sex and used slices (paper 2.1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import beta
+
+from sijstudy.config import StudyConfig
+from sijstudy.records import GROUPS, Group, Sex
+
+ACQUIRED = 37  # slices of the acquisition [2.1]
+SLICE_STEP_MM = 2.2  # 2 mm thick, 0.2 mm gap [2.1]
+AXSPA_SLICES = (4, 23)  # used slices per axSpA subject [2.1]
+CONTROL_SLICES = (18, 25)  # used slices per control [2.1]
+AGES = {"axSpA": (32.3, 9.8, 18, 59), "control": (27.1, 11.4, 18, 55)}  # mean, SD, youngest, oldest [2.1]
+MALES = {"axSpA": 43 / 60, "control": 13 / 19}  # [2.1]
+
+
+@dataclass(frozen=True)
+class PlannedSubject:
+    """One subject of the cohort; ``slices`` are used positions of the acquisition, 0 (lowest) to 36, growing."""
+
+    number: int
+    subject_id: str
+    group: Group
+    age_years: int
+    sex: Sex
+    slices: tuple[int, ...]
+
+    @property
+    def runs(self) -> list[tuple[int, int]]:
+        """First and last slice of every stretch of neighbouring used slices."""
+        cuts = np.flatnonzero(np.diff(self.slices) > 1) + 1
+        return [(int(part[0]), int(part[-1])) for part in np.split(np.array(self.slices), cuts)]
+
+
+def plan_cohort(config: StudyConfig) -> tuple[PlannedSubject, ...]:
+    """All subjects, in an order that does not tell the group. The configured totals are met exactly."""
+    rng = np.random.default_rng((config.seed, 0))
+    counts = {
+        "axSpA": split_total(rng, config.positive_slices, config.axspa_subjects, AXSPA_SLICES, skew=1.1),
+        "control": split_total(rng, config.negative_slices, config.control_subjects, CONTROL_SLICES, skew=3.0),
+    }
+    rows: list[tuple[Group, int, Sex, tuple[int, ...]]] = []
+    for group in GROUPS:
+        count = counts[group]
+        ages, sexes = _ages(rng, group, len(count)), _sexes(rng, group, len(count))
+        choose = _lesion_slices if group == "axSpA" else _window
+        rows += [(group, a, s, tuple(choose(rng, n))) for a, s, n in zip(ages, sexes, count, strict=True)]
+    order = rng.permutation(len(rows))
+    width = max(3, len(str(len(rows))))
+    return tuple(PlannedSubject(n, f"SYN{n + 1:0{width}d}", *rows[k]) for n, k in enumerate(order))
+
+
+def split_total(rng: np.random.Generator, total: int, people: int, limits: tuple[int, int], skew: float) -> list[int]:
+    """Counts per person within ``limits`` that sum to ``total``, right-skewed for a small ``skew`` (gamma shape).
+
+    When the total leaves room for it one person has the smallest and one the largest count, as in the paper.
+    """
+    low, high = limits
+    mean = max(total / people - low, 1e-6)
+    counts = np.clip(np.rint(low + rng.gamma(skew, mean / skew, people)), low, high).astype(int)
+    free = np.arange(people)
+    if people > 2 and low + high + (people - 2) * low <= total <= low + high + (people - 2) * high:
+        counts[0], counts[1] = low, high
+        free = free[2:]
+    while (missing := total - int(counts.sum())) != 0:
+        movable = free[counts[free] < high] if missing > 0 else free[counts[free] > low]
+        counts[rng.choice(movable)] += int(np.sign(missing))
+    return [int(n) for n in rng.permutation(counts)]
+
+
+def _window(rng: np.random.Generator, count: int) -> list[int]:
+    """``count`` neighbouring slices round the middle of the acquisition, where the joints are."""
+    start = round((ACQUIRED - count) / 2 + float(rng.normal(0, 1)))
+    start = min(max(start, 0), ACQUIRED - count)
+    return list(range(start, start + count))
+
+
+def _lesion_slices(rng: np.random.Generator, count: int) -> list[int]:
+    """``count`` slices with edema inside a window such as a control's.
+
+    A stretch that would run over the end of the window goes on at its other end (two stretches): every
+    position of the window is then equally likely, and position tells nothing about the class.
+    """
+    low, high = CONTROL_SLICES
+    window = _window(rng, max(count, int(rng.integers(low, high + 1))))
+    start = int(rng.integers(len(window)))
+    before_end = len(window) - start
+    if count > 1 and (before_end == 1 or before_end == count - 1):  # a single slice is no stretch
+        start = (start + 1) % len(window) if before_end == 1 else start - 1
+    return sorted(window[(start + k) % len(window)] for k in range(count))
+
+
+def _ages(rng: np.random.Generator, group: Group, count: int) -> list[int]:
+    """Ages whose mean and SD lie near the paper's: evenly spaced quantiles of a beta distribution, shuffled."""
+    mean, sd, youngest, oldest = AGES[group]
+    m, s = (mean - youngest) / (oldest - youngest), sd / (oldest - youngest)
+    strength = m * (1 - m) / s**2 - 1
+    quantiles = beta.ppf((np.arange(count) + 0.5) / count, m * strength, (1 - m) * strength)
+    ages = np.rint(youngest + quantiles * (oldest - youngest)).astype(int)
+    return [int(age) for age in rng.permutation(ages)]
+
+
+def _sexes(rng: np.random.Generator, group: Group, count: int) -> list[Sex]:
+    males = round(MALES[group] * count)
+    return ["M" if k < males else "F" for k in rng.permutation(count)]

@@ -1,0 +1,71 @@
+"""One slice through a body: where each pixel lies in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from sijstudy.phantom.anatomy import Anatomy
+from sijstudy.phantom.fields import COARSE_MM, EXTENT_MM, Array, Field, Grid, bspline_weights
+
+WARP_MM = (2.2, 2.2, 0.7)  # SD of the slow bends along u and v, and of the fast bend along both
+ROUGH_MM = 0.28  # SD of the finest unevenness of an outline
+_MARGIN = 8.0  # mm by which the bends may move a structure out of its undisturbed window
+
+
+@dataclass(frozen=True)
+class Plane:
+    """The slice at scanner position ``z`` mm through the body. Coarse arrays are on the nodes COARSE_MM."""
+
+    body: Anatomy
+    grid: Grid
+    z: float
+
+    @property
+    def w(self) -> float:
+        """Through-plane position in the body at the centre of the image, mm."""
+        return (self.z - self.body.pose.shift[2]) / self.body.pose.size
+
+    def w_at(self, u: float, v: float = 0.0) -> float:
+        """Through-plane position in the body near the in-plane point (u, v), mm."""
+        return self.w + self.body.pose.yaw * u + self.body.pose.pitch * v
+
+    @cached_property
+    def coarse(self) -> tuple[Array, Array, Array]:
+        """Body coordinates u, v, w of the coarse nodes, each (105, 105) float32, mm."""
+        pose = self.body.pose
+        x = (COARSE_MM[None, :] - pose.shift[0]) / pose.size
+        y = (COARSE_MM[:, None] - pose.shift[1]) / pose.size
+        c, s = np.float32(np.cos(pose.roll)), np.float32(np.sin(pose.roll))
+        u, v = c * x + s * y, -s * x + c * y
+        w = self.w + pose.yaw * u + pose.pitch * v
+        a, b, f = (_on_coarse(field, self.w) for field in self.body.textures.warp)
+        return u + WARP_MM[0] * a + WARP_MM[2] * f, v + WARP_MM[1] * b - WARP_MM[2] * f, w.astype(np.float32)
+
+    @cached_property
+    def fine(self) -> tuple[Array, Array]:
+        """Body coordinates u, v of the pixels, each (n, n) float32, mm."""
+        u, v, _ = self.coarse
+        return self.grid.upsample(u), self.grid.upsample(v)
+
+    @cached_property
+    def rough(self) -> Array:
+        """Fine unevenness to add to a signed distance, (n, n) float32, mm."""
+        return np.float32(ROUGH_MM) * self.body.textures.rough.plane(self.w, self.grid)
+
+    def window(self, u0: float, u1: float, v0: float, v1: float) -> tuple[slice, slice]:
+        """Pixel rows and columns that hold the body rectangle, with a margin for the bends."""
+        pose = self.body.pose
+        c, s = np.cos(pose.roll), np.sin(pose.roll)
+        corners = [(u, v) for u in (u0, u1) for v in (v0, v1)]
+        xs = [pose.size * (c * u - s * v) + pose.shift[0] for u, v in corners]
+        ys = [pose.size * (s * u + c * v) + pose.shift[1] for u, v in corners]
+        return self.grid.window(min(xs) - _MARGIN, max(xs) + _MARGIN, min(ys) - _MARGIN, max(ys) + _MARGIN)
+
+
+def _on_coarse(field: Field, w: float) -> Array:
+    basis = bspline_weights(COARSE_MM, field.step, EXTENT_MM)
+    values: Array = (basis @ field.coarse(w)) @ basis.T
+    return values

@@ -1,0 +1,72 @@
+"""One slice of one subject: pixels, masks, and how hard it is to read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sijstudy.phantom.anatomy import Anatomy, draw_anatomy
+from sijstudy.phantom.bones import bones_of
+from sijstudy.phantom.fields import Grid
+from sijstudy.phantom.lesions import Focus, draw_foci, edema_of
+from sijstudy.phantom.lookalikes import LookAlikes, draw_lookalikes
+from sijstudy.phantom.plane import Plane
+from sijstudy.phantom.scanner import Scanner, acquire, draw_scanner
+from sijstudy.phantom.tissues import paint_tissues
+
+SEGMENTS = ("left ilium", "right ilium", "sacrum", "edema")
+
+
+@dataclass(frozen=True)
+class Body:
+    """Everything drawn once for a subject."""
+
+    anatomy: Anatomy
+    looks: LookAlikes
+    scanner: Scanner
+    foci: tuple[Focus, ...]
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """One slice: ``pixels`` (n, n) uint16; ``masks`` (n, n, 4) bool in the order of SEGMENTS.
+
+    ``contrast``: mean signal the edema adds, 0 without edema. ``area``: its size in mm2.
+    """
+
+    pixels: NDArray[np.uint16]
+    masks: NDArray[np.bool_]
+    contrast: float
+    area: float
+
+
+def draw_body(seed: tuple[int, ...], runs: list[tuple[float, float]]) -> Body:
+    """A subject's body. Edema has a random stream of its own, so that all else is drawn alike for both classes.
+
+    ``runs``: first and last scanner position in mm of each run of slices with edema; empty for a healthy subject.
+    """
+    anatomy = draw_anatomy(np.random.default_rng((*seed, 1)))
+    shift, size = anatomy.pose.shift[2], anatomy.pose.size
+    body_runs = [((first - shift) / size, (last - shift) / size) for first, last in runs]
+    return Body(
+        anatomy=anatomy,
+        looks=draw_lookalikes(np.random.default_rng((*seed, 2))),
+        scanner=draw_scanner(np.random.default_rng((*seed, 3))),
+        foci=draw_foci(np.random.default_rng((*seed, 4)), body_runs) if runs else (),
+    )
+
+
+def render_slice(body: Body, grid: Grid, z: float, noise: np.random.Generator) -> Rendered:
+    """The slice at scanner position ``z`` mm; ``noise`` feeds the receiver noise only."""
+    plane = Plane(body.anatomy, grid, z)
+    bones = bones_of(plane)
+    canvas = paint_tissues(plane, bones, body.looks)
+    edema = edema_of(plane, bones, body.foci)
+    canvas.signal[...] += edema.gain
+    pixels = acquire(plane, canvas, body.scanner, noise)
+    in_body = canvas.inside > 0.5
+    left, right = (distance < 0 for distance in bones.ilium)
+    masks = np.stack([left & in_body, right & in_body, (bones.sacrum < 0) & in_body, edema.mask], axis=-1)
+    return Rendered(pixels, masks, edema.contrast, float(edema.mask.sum()) * grid.pixel**2)

@@ -1,0 +1,135 @@
+"""Vessels: bright tubes that wind through the slices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from sijstudy.phantom import knobs
+from sijstudy.phantom.contours import spline
+from sijstudy.phantom.fields import Array, cover
+from sijstudy.phantom.plane import Plane
+
+
+@dataclass(frozen=True)
+class Vessel:
+    """A tube: ``path`` (m, 3) float32 body mm (u, v, w), ``radius`` mm, ``signal`` in phantom units."""
+
+    path: Array
+    radius: float
+    signal: float
+
+
+def draw_vessels(rng: np.random.Generator) -> tuple[Vessel, ...]:
+    """All vessels outside the bones: iliac, gluteal, presacral, and the small veins of muscle and ligament."""
+    vessels: list[Vessel] = []
+    for sign in (1, -1):
+        vessels += _iliac(rng, sign) + _gluteal(rng, sign) + _presacral(rng, sign) + _ligament(rng, sign)
+    vessels += [_muscle_vein(rng) for _ in range(int(rng.poisson(knobs.MUSCLE_VEINS)))]
+    return tuple(vessels)
+
+
+def _tube(
+    rng: np.random.Generator, points: Sequence[Sequence[float]], sign: int, radius: float, wander: float
+) -> Vessel:
+    """A smooth tube through jittered control points (x, v, w) of one side."""
+    path = np.array(points, float) + rng.normal(0, wander, (len(points), 3))
+    path[:, 0] *= sign
+    signal = knobs.VESSEL * float(rng.uniform(0.7, 1.15))
+    return Vessel(spline(path.astype(np.float32), closed=False), radius, signal)
+
+
+def _iliac(rng: np.random.Generator, sign: int) -> list[Vessel]:
+    """Common, external and internal iliac vessels in front of the sacral ala."""
+    main = [(14, -120, 6), (18, -95, -6), (27, -70, -16), (36, -46, -25), (50, -26, -33), (68, -12, -46)]
+    inner = [(33, -52, -22), (38, -28, -25), (42, -8, -24), (38, 14, -25), (32, 34, -28)]
+    lumbar = [(36, -78, 2), (33, -58, -5), (35, -44, -13), (38, -30, -23)]
+    tubes = [_tube(rng, main, sign, float(rng.uniform(3.5, 6.0)), 4.0)]
+    tubes += [_tube(rng, inner, sign, float(rng.uniform(2.0, 3.8)), 3.5) for _ in range(2)]
+    return [*tubes, _tube(rng, lumbar, sign, float(rng.uniform(1.2, 2.4)), 3.0)]
+
+
+def _gluteal(rng: np.random.Generator, sign: int) -> list[Vessel]:
+    """Superior gluteal vessels that leave the pelvis below the joint, with a branch along the ilium."""
+    trunk = [(40, 4, -26), (48, 26, -26), (58, 36, -24), (74, 32, -20), (92, 20, -16), (112, 4, -10)]
+    branch = [(52, 44, -16), (62, 46, -6), (76, 36, 4), (92, 18, 10), (104, -2, 14)]
+    return [
+        _tube(rng, trunk, sign, float(rng.uniform(1.5, 3.2)), 3.0),
+        _tube(rng, branch, sign, float(rng.uniform(0.8, 1.8)), 3.0),
+    ]
+
+
+def _presacral(rng: np.random.Generator, sign: int) -> list[Vessel]:
+    """Lateral sacral veins and their feeders into the front of the foramina."""
+    long = [(36, -26, -27), (32, -8, -21), (28, 12, -16), (24, 30, -13), (18, 50, -9)]
+    vessels = [_tube(rng, long, sign, float(rng.uniform(0.9, 2.0)), 2.5)]
+    for v in (-6.0, 18.0, 38.0):
+        feeder = [(34 - v / 4, v, -22), (27 - v / 5, v + 2, -12), (24 - v / 5, v, -4), (20 - v / 6, v - 3, 6)]
+        vessels.append(_tube(rng, feeder, sign, float(rng.uniform(0.8, 1.8)), 2.0))
+    return vessels
+
+
+def _ligament(rng: np.random.Generator, sign: int) -> list[Vessel]:
+    """Veins between ilium and sacrum behind the joint."""
+    vessels = []
+    for _ in range(int(rng.integers(3, 7))):
+        w = rng.uniform(10, 34)
+        start = np.array([rng.uniform(36, 52), rng.uniform(-20, 34), w])
+        heading = np.array([rng.normal(0.3, 0.5), rng.choice([-1.0, 1.0]), rng.normal(0, 0.5)])
+        points = [tuple(start + t * heading) for t in (0, 8, 16, 24)]
+        vessels.append(_tube(rng, points, sign, float(rng.uniform(0.6, 1.4)), 2.5))
+    return vessels
+
+
+def _muscle_vein(rng: np.random.Generator) -> Vessel:
+    """A short vein somewhere in the muscles round the pelvis."""
+    start = np.array([rng.uniform(0, 120), rng.uniform(-80, 85), rng.uniform(-42, 42)])
+    heading = np.array([rng.normal(0, 1), rng.normal(0, 1), rng.normal(0, 0.6)])
+    heading /= np.linalg.norm(heading) + 1e-6
+    length = rng.uniform(4, 11)
+    points = [tuple(start + t * length * heading) for t in range(4)]
+    return _tube(rng, points, int(rng.choice([-1, 1])), float(rng.uniform(0.5, 1.6)), 2.0)
+
+
+def paint_vessels(plane: Plane, vessels: tuple[Vessel, ...], signal: Array, allowed: Array) -> None:
+    """Blend the tubes that cross the slice into ``signal`` (n, n), in place, where ``allowed`` (n, n) is 1."""
+    u, v = plane.fine
+    for vessel in vessels:
+        for piece in pieces(plane, vessel.path, vessel.radius):
+            low, high = piece.min(axis=0) - vessel.radius - 1, piece.max(axis=0) + vessel.radius + 1
+            rows, columns = plane.window(low[0], high[0], low[1], high[1])
+            if rows.start == rows.stop or columns.start == columns.stop:
+                continue
+            distance = tube_distance(u[rows, columns], v[rows, columns], piece) - np.float32(vessel.radius)
+            alpha = cover(distance, 0.9) * allowed[rows, columns]
+            target = signal[rows, columns]
+            target += alpha * (np.float32(vessel.signal) - target)
+
+
+def pieces(plane: Plane, path: Array, radius: float) -> list[Array]:
+    """Runs of the path near the slice, each (m, 3) float32 with the third column relative to the slice."""
+    path = path.copy()
+    path[:, 2] -= plane.w + plane.body.pose.yaw * path[:, 0] + plane.body.pose.pitch * path[:, 1]
+    reach = radius + 0.6
+    low = np.minimum(path[:-1, 2], path[1:, 2])
+    high = np.maximum(path[:-1, 2], path[1:, 2])
+    near = np.flatnonzero((low < reach) & (high > -reach))
+    runs = np.split(near, np.flatnonzero(np.diff(near) > 1) + 1)
+    return [path[run[0] : run[-1] + 2] for run in runs if len(run)]
+
+
+def tube_distance(u: Array, v: Array, path: Array) -> Array:
+    """Distance in mm from pixels of the slice to a 3-D polyline whose third column is relative to the slice."""
+    best = np.full(u.shape, np.inf, np.float32)
+    for start, stop in pairwise(path):
+        step = stop - start
+        du, dv, dw = u - start[0], v - start[1], -start[2]
+        share = np.clip((du * step[0] + dv * step[1] + dw * step[2]) / (step @ step + np.float32(1e-6)), 0, 1)
+        np.minimum(
+            best, (du - share * step[0]) ** 2 + (dv - share * step[1]) ** 2 + (dw - share * step[2]) ** 2, out=best
+        )
+    distance: Array = np.sqrt(best)
+    return distance

@@ -1,0 +1,185 @@
+"""Writes one synthetic subject as DICOM MR slices with a DICOM SEG."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import highdicom as hd
+import numpy as np
+from numpy.typing import NDArray
+from pydicom import Dataset, dcmwrite
+from pydicom.dataset import FileMetaDataset
+from pydicom.sr.codedict import codes
+from pydicom.uid import UID, ExplicitVRLittleEndian, MRImageStorage, generate_uid
+
+from sijstudy.phantom.plan import ACQUIRED, SLICE_STEP_MM, PlannedSubject
+from sijstudy.phantom.render import SEGMENTS
+
+FOV_MM = 250.0  # [2.1]
+DATE, TIME = "20200101", "120000"  # fixed: the same seed must give the same bytes
+_IMPLEMENTATION = UID("1.2.826.0.1.3680043.8.498.1")  # pydicom's documented root for generated identifiers
+
+
+@dataclass(frozen=True)
+class Series:
+    """What the slices of one subject share. ``tilt``: backward lean of the plane in radians. ``origin``: mm (LPS)."""
+
+    subject: PlannedSubject
+    seed: int
+    size: int
+    tilt: float
+    origin: tuple[float, float, float]
+    upwards: bool
+
+    def uid(self, *names: object) -> UID:
+        """A DICOM UID that depends on the seed, the subject and ``names`` only."""
+        entropy = ["sijstudy phantom", str(self.seed), self.subject.subject_id, str(self.size), *map(str, names)]
+        return generate_uid(prefix=f"{_IMPLEMENTATION}.", entropy_srcs=entropy)
+
+    def instance_number(self, position: int) -> int:
+        """1 to 37; some examinations count from the upper slice down, so that readers must sort by position."""
+        return position + 1 if self.upwards else ACQUIRED - position
+
+
+def draw_series(subject: PlannedSubject, seed: int, size: int, rng: np.random.Generator) -> Series:
+    """Scanner geometry of one examination at random."""
+    tilt = float(np.deg2rad(np.clip(rng.normal(40, 5), 28, 52)))
+    origin = rng.normal(0, 1, 3) * np.array([3.0, 10.0, 15.0])
+    return Series(
+        subject, seed, size, tilt, (float(origin[0]), float(origin[1]), float(origin[2])), bool(rng.random() < 0.7)
+    )
+
+
+def mr_slice(series: Series, position: int, pixels: NDArray[np.uint16]) -> Dataset:
+    """The MR image at ``position`` (0 lowest to 36) with ``pixels`` (n, n) uint16."""
+    ds = _identity(series)
+    ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = series.uid("slice", position)
+    ds.InstanceNumber = ds.AcquisitionNumber = series.instance_number(position)
+    _acquisition(ds)
+    _geometry(ds, series, position)
+    ds.Rows, ds.Columns = pixels.shape
+    ds.SamplesPerPixel, ds.PhotometricInterpretation = 1, "MONOCHROME2"
+    ds.BitsAllocated, ds.BitsStored, ds.HighBit, ds.PixelRepresentation = 16, 12, 11, 0
+    ds.SmallestImagePixelValue, ds.LargestImagePixelValue = int(pixels.min()), int(pixels.max())
+    low, high = (float(np.percentile(pixels[::4, ::4], q)) for q in (0.5, 99.5))
+    ds.WindowCenter, ds.WindowWidth = round((low + high) / 2), max(round(high - low), 1)
+    ds.RescaleIntercept, ds.RescaleSlope, ds.RescaleType = "0", "1", "US"
+    ds.PixelData = pixels.astype("<u2").tobytes()
+    return ds
+
+
+def _identity(series: Series) -> Dataset:
+    """Patient, study, series and equipment; every text says that nobody was scanned."""
+    subject = series.subject
+    ds = Dataset()
+    ds.file_meta = FileMetaDataset()
+    ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    ds.file_meta.ImplementationClassUID = _IMPLEMENTATION
+    ds.SOPClassUID = ds.file_meta.MediaStorageSOPClassUID = MRImageStorage
+    ds.PatientName = ds.PatientID = subject.subject_id
+    ds.PatientSex, ds.PatientAge, ds.PatientBirthDate = subject.sex, f"{subject.age_years:03d}Y", ""
+    ds.PatientIdentityRemoved, ds.DeidentificationMethod = "YES", "Synthetic phantom, no person was scanned"
+    ds.ImageComments = "SYNTHETIC IMAGE: computed phantom, not a patient"
+    ds.StudyInstanceUID, ds.SeriesInstanceUID = series.uid("study"), series.uid("series")
+    ds.FrameOfReferenceUID, ds.PositionReferenceIndicator = series.uid("frame"), ""
+    ds.StudyID, ds.SeriesNumber, ds.AccessionNumber, ds.ReferringPhysicianName = "1", 1, "", ""
+    ds.StudyDate = ds.SeriesDate = ds.AcquisitionDate = ds.ContentDate = DATE
+    ds.StudyTime = ds.SeriesTime = ds.AcquisitionTime = ds.ContentTime = TIME
+    ds.StudyDescription, ds.SeriesDescription = "Sacroiliac joints (synthetic)", "t1 tse dixon W obl cor +GD"
+    ds.Modality, ds.BodyPartExamined, ds.PatientPosition = "MR", "PELVIS", "HFS"
+    ds.Manufacturer, ds.ManufacturerModelName = "SIEMENS (simulated)", "Skyra"
+    ds.InstitutionName, ds.SoftwareVersions = "sijstudy phantom", "sijstudy phantom"
+    return ds
+
+
+def _acquisition(ds: Dataset) -> None:
+    """The sequence of the paper, section 2.1."""
+    ds.ImageType = ["DERIVED", "PRIMARY", "DIXON", "WATER"]
+    ds.MagneticFieldStrength, ds.RepetitionTime, ds.EchoTime = "3.0", "544", "11"
+    ds.FlipAngle, ds.PixelBandwidth, ds.MRAcquisitionType = "140", "326", "2D"
+    ds.ScanningSequence, ds.SequenceVariant, ds.ScanOptions = "SE", "SK", "DIXON"
+    ds.SequenceName, ds.ProtocolName = "*tse2d1_dixon", "SIJ_T1_TSE_DIXON_OBL_COR_GD"
+    ds.ContrastBolusAgent, ds.ContrastBolusRoute = "Gadolinium-based contrast agent (simulated)", "IV"
+    ds.ImagedNucleus, ds.EchoTrainLength, ds.NumberOfAverages = "1H", "2", "1"
+    ds.SliceThickness, ds.SpacingBetweenSlices = "2", str(SLICE_STEP_MM)
+
+
+def _geometry(ds: Dataset, series: Series, position: int) -> None:
+    """Oblique coronal: rows run to the patient's left, columns down and backwards along the sacrum."""
+    spacing = FOV_MM / series.size
+    across = np.array([1.0, 0.0, 0.0])
+    down = np.array([0.0, np.sin(series.tilt), -np.cos(series.tilt)])
+    normal = np.array([0.0, np.cos(series.tilt), np.sin(series.tilt)])
+    middle = np.array(series.origin) + (position - ACQUIRED // 2) * SLICE_STEP_MM * normal
+    corner = middle - (series.size - 1) / 2 * spacing * (across + down)
+    ds.ImageOrientationPatient = [f"{value:.9f}" for value in (*across, *down)]
+    ds.ImagePositionPatient = [f"{value:.6f}" for value in corner]
+    ds.PixelSpacing = [f"{spacing:.9f}"] * 2
+    ds.SliceLocation = f"{float(middle @ normal):.4f}"
+
+
+def segmentation(series: Series, images: list[Dataset], masks: NDArray[np.bool_]) -> Dataset:
+    """DICOM SEG over ``images`` from ``masks`` (slices, n, n, 4) bool in the order of SEGMENTS."""
+    with warnings.catch_warnings():  # a subject's identifier is no person's name, on purpose
+        warnings.filterwarnings("ignore", message=".*unlikely to represent the intended person name")
+        seg = hd.seg.Segmentation(
+            source_images=images,
+            pixel_array=masks.astype(np.uint8),
+            segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
+            segment_descriptions=_descriptions(),
+            series_instance_uid=series.uid("seg series"),
+            series_number=2,
+            sop_instance_uid=series.uid("seg"),
+            instance_number=1,
+            manufacturer="sijstudy phantom",
+            manufacturer_model_name="sijstudy phantom",
+            software_versions="sijstudy phantom",
+            device_serial_number="0",
+            content_description="Truth of a synthetic phantom",
+            series_description="Truth of a synthetic phantom",
+            omit_empty_frames=True,
+        )
+    _pin(seg, series)
+    return seg
+
+
+def _descriptions() -> list[Any]:
+    """Coded meaning of the four segments (SNOMED CT), with the side of each ilium as a modifier."""
+    sct = codes.SCT
+    bone, abnormal = sct.AnatomicalStructure, sct.MorphologicallyAbnormalStructure
+    ilia = ((bone, sct.Ilium, sct.Left), (bone, sct.Ilium, sct.Right))
+    kinds = (*ilia, (bone, sct.Sacrum, None), (abnormal, sct.Edema, None))
+    descriptions = []
+    for number, (label, (category, kind, side)) in enumerate(zip(SEGMENTS, kinds, strict=True), 1):
+        description = hd.seg.SegmentDescription(
+            segment_number=number,
+            segment_label=label,
+            segmented_property_category=category,
+            segmented_property_type=kind,
+            algorithm_type=hd.seg.SegmentAlgorithmTypeValues.MANUAL,
+            anatomic_regions=[sct.SacroiliacJoint] if label == "edema" else None,
+        )
+        if side is not None:
+            modifier = [hd.sr.CodedConcept.from_code(side)]
+            description.SegmentedPropertyTypeCodeSequence[0].SegmentedPropertyTypeModifierCodeSequence = modifier
+        descriptions.append(description)
+    return descriptions
+
+
+def _pin(seg: Dataset, series: Series) -> None:
+    """Replace everything that highdicom took from the clock or from chance."""
+    fixed = {"DA": DATE, "TM": TIME, "DT": DATE + TIME}
+    for element in seg.iterall():
+        if element.VR in fixed and element.value:
+            element.value = fixed[element.VR]
+    organization = series.uid("dimension organization")
+    for item in (*seg.DimensionOrganizationSequence, *seg.DimensionIndexSequence):
+        item.DimensionOrganizationUID = organization
+
+
+def write_dataset(ds: Dataset, path: Path) -> None:
+    """Save as a DICOM file with preamble and header."""
+    dcmwrite(path, ds, enforce_file_format=True)
