@@ -19,7 +19,8 @@ import nbformat
 import papermill
 from ipykernel.kernelspec import get_kernel_dict
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
-from papermill.engines import NBClientEngine, papermill_engines
+from papermill.clientwrap import PapermillNotebookClient
+from papermill.engines import Engine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 
 from sijstudy.errors import StudyError
@@ -125,9 +126,11 @@ def execute(
 ) -> Failure | None:
     """Run ``notebook`` with ``parameters`` in the folder ``root``; the executed copy goes to ``output``.
 
+    What the kernel itself says, if anything, goes to a file beside it that ends in ``.log``.
     cell_timeout: seconds a cell may take, None for no limit. Returns None, or why it stopped.
     """
     papermill_engines.register(ENGINE, _Engine)
+    log = output.resolve().with_suffix(".log")
     try:
         with _own_kernel(), _quiet_papermill():
             papermill.execute_notebook(
@@ -138,22 +141,23 @@ def execute(
                 kernel_name=KERNEL,
                 language="python",
                 progress_bar=False,
-                start_timeout=START_TIMEOUT,
-                execution_timeout=cell_timeout,
-                iopub_timeout=MESSAGE_TIMEOUT,
                 cwd=root.resolve(),
-                stderr_file=progress,
                 progress=progress,
+                kernel_log=log,
+                cell_timeout=cell_timeout,
             )
     except PapermillExecutionError as error:
         return Failure(_reason(error), error.cell_index, "\n".join(error.traceback))
     except DeadKernelError:
         message = "the notebook's kernel died while it ran this cell, most often because memory ran out"
-        return Failure(message, progress.cell)
+        return Failure(message, progress.cell, log.read_text(errors="replace")[-4000:])
     except CellTimeoutError:
         return Failure(f"the cell ran longer than the {cell_timeout} s it was given", progress.cell)
     except RuntimeError as error:
         return Failure(f"the notebook's kernel did not start: {_one_line(str(error))}", progress.cell)
+    finally:
+        if log.exists() and not log.stat().st_size:
+            log.unlink()
     return None
 
 
@@ -181,12 +185,21 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes:02d}:{rest:02d}"
 
 
-class _Engine(NBClientEngine):
-    """papermill's own engine, which also tells ``progress`` of each cell."""
+class _Engine(Engine):
+    """papermill's own engine, but it tells ``progress`` of each cell and keeps the kernel's log off the terminal."""
 
     @classmethod
-    def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **kwargs: Any) -> None:
-        progress: Progress = kwargs.pop("progress")
+    def execute_managed_notebook(
+        cls,
+        nb_man: Any,
+        kernel_name: str,
+        *,
+        progress: Progress,
+        kernel_log: Path,
+        cell_timeout: int | None,
+        log_output: bool = False,
+        **_: Any,
+    ) -> None:
         start = nb_man.cell_start
 
         def announced(cell: Any, cell_index: int, **more: Any) -> None:
@@ -194,7 +207,17 @@ class _Engine(NBClientEngine):
             start(cell, cell_index, **more)
 
         nb_man.cell_start = announced
-        super().execute_managed_notebook(nb_man, kernel_name, **kwargs)
+        client = PapermillNotebookClient(
+            nb_man,
+            kernel_name=kernel_name,
+            timeout=cell_timeout,
+            startup_timeout=START_TIMEOUT,
+            iopub_timeout=MESSAGE_TIMEOUT,
+            log_output=log_output,
+            stderr_file=progress,
+        )
+        with kernel_log.open("wb") as log:
+            client.execute(stdout=log, stderr=log)
 
 
 @contextlib.contextmanager
@@ -205,7 +228,7 @@ def _own_kernel() -> Iterator[None]:
         spec = Path(folder) / "kernels" / KERNEL / "kernel.json"
         spec.parent.mkdir(parents=True)
         kernel = get_kernel_dict()  # its command starts with sys.executable
-        kernel["argv"].append("--log-level=CRITICAL")  # the kernel's own log, not what cells print
+        kernel["argv"].append("--log-level=CRITICAL")  # not what cells print
         spec.write_text(json.dumps(kernel))
         os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [folder, before]))
         try:

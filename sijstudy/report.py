@@ -62,13 +62,17 @@ class Card:
 
 @dataclass(frozen=True)
 class HeadlineRow:
-    """One measure, all as text: the paper's value, ours with its interval, the difference."""
+    """One measure, all as text: the paper's value, ours with its interval, the difference.
+
+    in_points: the difference is one of percentages, so in percentage points.
+    """
 
     name: str
     paper: str
     ours: str
     interval: str
     difference: str
+    in_points: bool
 
 
 @dataclass(frozen=True)
@@ -131,7 +135,8 @@ def headline_row(entry: Mapping[str, Any]) -> HeadlineRow:
         paper=_quantity(paper, unit),
         ours=_quantity(ours, unit),
         interval="" if low is None or high is None else f"{low:.2f} to {high:.2f}",
-        difference=_quantity(difference, " points" if unit == "%" else unit, signed=True),
+        difference=_quantity(difference, "" if unit == "%" else unit, signed=True),
+        in_points=unit == "%" and difference is not None,
     )
 
 
@@ -209,8 +214,8 @@ def _code_cell(
 def _parameter_rows(values: Mapping[str, Any]) -> list[dict[str, str]]:
     known = {spec.name: spec for spec in fields(StudyConfig)}
     rows = []
-    for name, value in values.items():
-        spec = known.get(name)
+    for name in sorted(values, key=lambda name: list(known).index(name) if name in known else len(known)):
+        value, spec = values[name], known.get(name)
         default = repr(spec.default) if spec else repr(value)
         note = str(spec.metadata["note"]) if spec else ""
         rows.append({"name": name, "value": repr(value), "default": default, "note": note})

@@ -33,6 +33,7 @@ from sijstudy.report import (
 )
 
 RESERVED = ("fits", "patches")  # folders beside runs/<profile>
+FIRST_ORIGINS = ("commit", "sijstudy", "profile", "seed", "device", "precision", "weights", "cohort", "cohort_hash")
 DONE, FAILED, INTERRUPTED = "done", "failed", "interrupted"
 
 
@@ -299,9 +300,11 @@ def _card(plan: StudyPlan, notebook: Path) -> Card:
 def _provenance(results: list[dict[str, Any]], seconds: Mapping[str, float]) -> dict[str, str]:
     """The last notebook's provenance with the time of each."""
     known = [result["provenance"] for result in results if result.get("provenance")]
+    last = {name: str(text) for name, text in (known[-1] if known else {}).items()}
+    ordered = {name: last[name] for name in (*FIRST_ORIGINS, *last) if name in last}
     times = {f"time of {name}": duration(value) for name, value in seconds.items()}
     total = {"time in all": duration(sum(seconds.values()))} if seconds else {}
-    return {**{name: str(text) for name, text in (known[-1] if known else {}).items()}, **times, **total}
+    return {**ordered, **times, **total}
 
 
 def _is_synthetic(plan: StudyPlan, results: Sequence[Mapping[str, Any]]) -> bool:
