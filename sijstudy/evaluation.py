@@ -11,7 +11,7 @@ import pandas as pd
 from sijstudy.aggregation import asas_positive, filtered_course, slice_decisions, subject_score
 from sijstudy.artifacts import FitRun
 from sijstudy.config import StudyConfig
-from sijstudy.metrics import METRICS, Roc, bootstrap_ci, confusion, mean_sd, roc, six_metrics
+from sijstudy.metrics import METRIC_NAMES, METRICS, Roc, bootstrap_ci, confusion, mean_sd, roc, six_metrics
 
 Published = Mapping[str, tuple[float, float]]
 
@@ -106,16 +106,23 @@ def beside_paper(summary: pd.DataFrame, published: Published) -> pd.DataFrame:
 
 
 def format_table(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Readable cells, a block of three rows (this run, paper, difference) for each named table of ``beside_paper``."""
-    rows: dict[tuple[str, str], dict[str, str]] = {}
+    """Readable cells of one or more tables of ``beside_paper``, a row for each table and metric, percent."""
+    rows = {}
     for name, table in tables.items():
         for metric in METRICS:
             row = table.loc[metric]
-            cell = rows.setdefault((name, "this run"), {})
-            cell[metric] = f"{row['mean']:.2f} ± {row['sd']:.2f} [{row['low']:.1f}, {row['high']:.1f}]"
-            rows.setdefault((name, "paper"), {})[metric] = f"{row['paper_mean']:.2f} ± {row['paper_sd']:.2f}"
-            rows.setdefault((name, "difference"), {})[metric] = f"{row['difference']:+.2f}"
+            rows[(name, METRIC_NAMES[metric])] = {
+                "this run": _cell("{:.2f} ± {:.2f}", row["mean"], row["sd"]),
+                "95% CI": _cell("{:.1f} to {:.1f}", row["low"], row["high"]),
+                "paper": _cell("{:.2f} ± {:.2f}", row["paper_mean"], row["paper_sd"]),
+                "difference": _cell("{:+.2f}", row["difference"]),
+            }
     return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def _cell(template: str, *numbers: float) -> str:
+    """Numbers as text; what is undefined (a metric with an empty denominator in every fold) as a dash."""
+    return template.format(*numbers).replace("nan", "–")
 
 
 def headline(name: str, table: pd.DataFrame, metric: str) -> dict[str, Any]:

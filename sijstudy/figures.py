@@ -12,7 +12,7 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from sijstudy.metrics import METRICS, Roc
+from sijstudy.metrics import METRIC_NAMES, METRICS, Roc
 from sijstudy.records import Box, IliumBoxes
 from sijstudy.roi import RoiBoxes
 
@@ -25,7 +25,10 @@ BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE, GREY = (
 SEGMENT_COLOURS = {"left ilium": SKY, "right ilium": SKY, "sacrum": GREEN, "edema": ORANGE}
 
 
-def _figure(columns: int, rows: int = 1, *, width: float = 3.2, height: float = 3.2) -> tuple[Figure, list[Axes]]:
+TITLE, SMALL = 11, 10  # points; reports show a figure about as wide as its inches times 75 pixels
+
+
+def _figure(columns: int, rows: int = 1, *, width: float = 2.4, height: float = 2.6) -> tuple[Figure, list[Axes]]:
     figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
     axes = np.atleast_1d(figure.subplots(rows, columns)).ravel().tolist()
     return figure, axes
@@ -34,7 +37,7 @@ def _figure(columns: int, rows: int = 1, *, width: float = 3.2, height: float = 
 def _image(axis: Axes, image: Array, title: str = "") -> None:
     low, high = np.percentile(image, [0.5, 99.5])
     axis.imshow(image, cmap="gray", vmin=low, vmax=max(high, low + 1), interpolation="nearest")
-    axis.set_title(title, fontsize=9)
+    axis.set_title(title, fontsize=TITLE)
     axis.set_axis_off()
 
 
@@ -62,7 +65,7 @@ def annotated_slices(slices: Sequence[tuple[str, Array, Mapping[str, Array]]]) -
 
 def demographics(subjects: pd.DataFrame, slices: pd.DataFrame) -> Figure:
     """Age and number of slices of every subject, by group; columns as in the manifest."""
-    figure, axes = _figure(2, width=4.5, height=3)
+    figure, axes = _figure(2, width=3.8, height=2.8)
     counts = slices.groupby("subject_id").size().rename("slices")
     table = subjects.join(counts, on="subject_id")
     for axis, column, label in ((axes[0], "age_years", "age (years)"), (axes[1], "slices", "slices per subject")):
@@ -102,7 +105,7 @@ def noisy_versions(patches: Mapping[str, Array]) -> Figure:
 
 def selection_curves(histories: Mapping[str, pd.DataFrame]) -> Figure:
     """Fig. 5: training and validation accuracy by epoch, a panel per backbone."""
-    figure, axes = _figure(len(histories), width=4.5, height=3.2)
+    figure, axes = _figure(len(histories), width=3.8, height=3)
     for axis, (backbone, history) in zip(axes, histories.items(), strict=True):
         axis.plot(history["epoch"], 100 * history["train_accuracy"], color=BLUE, marker=".", label="training")
         axis.plot(history["epoch"], 100 * history["held_out_accuracy"], color=VERMILION, marker=".", label="validation")
@@ -117,13 +120,13 @@ def slice_courses(courses: Mapping[str, pd.DataFrame], threshold: float, size: i
 
     courses: title -> rows of one subject in slice order with label, score, decision, filtered_decision.
     """
-    figure, axes = _figure(len(courses), 2, width=4.2, height=2.4)
+    figure, axes = _figure(len(courses), 2, width=3.8, height=2.3)
     for above, below, (title, course) in zip(axes, axes[len(courses) :], courses.items(), strict=False):
         _course(above, course, course["decision"], f"{title}\nbefore filtering")
         above.plot(course["slice_index"], course["score"], color=GREY, linewidth=0.9, label="score")
         above.axhline(threshold, color=GREY, linestyle=":", linewidth=0.9)
         _course(below, course, course["filtered_decision"], f"median of {size} slices")
-    axes[0].legend(frameon=False, fontsize=8, loc="center right")
+    figure.legend(*axes[0].get_legend_handles_labels(), frameon=False, loc="outside lower center", ncols=3)
     return figure
 
 
@@ -133,13 +136,13 @@ def _course(axis: Axes, course: pd.DataFrame, decision: Any, title: str) -> None
     wrong = decided != course["label"].to_numpy()
     axis.scatter(index[wrong], decided[wrong], color=VERMILION, marker="x", zorder=3, label="misclassified")
     axis.set(ylim=(-0.08, 1.08), yticks=[0, 1], yticklabels=["negative", "positive"])
-    axis.set_xlabel("slice, lower to upper pelvis", fontsize=8)
-    axis.set_title(title, fontsize=9)
+    axis.set_xlabel("slice, lower to upper pelvis", fontsize=SMALL)
+    axis.set_title(title, fontsize=TITLE)
 
 
 def roc_curves(rocs: Mapping[int, Roc], paper_auc: Sequence[float] = ()) -> Figure:
     """Fig. 7: the ROC curve of every fold, with the paper's AUC of the same fold number in the legend."""
-    figure, (axis,) = _figure(1, width=5.2, height=4.6)
+    figure, (axis,) = _figure(1, width=5.6, height=4.8)
     colours = [BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, GREY]
     for number, (fold, curve) in enumerate(rocs.items()):
         paper = f" (paper {paper_auc[number]:.2f})" if number < len(paper_auc) else ""
@@ -148,14 +151,14 @@ def roc_curves(rocs: Mapping[int, Roc], paper_auc: Sequence[float] = ()) -> Figu
         )
     axis.plot([0, 1], [0, 1], color=GREY, linestyle=":", linewidth=1)
     axis.set(xlabel="1 - specificity", ylabel="recall", aspect="equal", xlim=(-0.01, 1), ylim=(0, 1.01))
-    axis.legend(frameon=False, fontsize=8, loc="lower right")
+    axis.legend(frameon=False, fontsize=SMALL, loc="lower right")
     axis.grid(alpha=0.25)
     return figure
 
 
 def metrics_beside_paper(tables: Mapping[str, pd.DataFrame]) -> Figure:
     """A panel per arm: the six metrics with 95% CI beside the paper's mean and SD, in percent (``beside_paper``)."""
-    figure, axes = _figure(len(tables), width=3.6, height=3.2)
+    figure, axes = _figure(len(tables), width=2.9, height=3.4)
     rows = np.arange(len(METRICS))[::-1]
     for axis, (name, table) in zip(axes, tables.items(), strict=True):
         part = table.loc[list(METRICS)]
@@ -164,10 +167,11 @@ def metrics_beside_paper(tables: Mapping[str, pd.DataFrame]) -> Figure:
         axis.errorbar(
             part["paper_mean"], rows - 0.14, xerr=part["paper_sd"], fmt="D", color=ORANGE, label="paper, SD", capsize=2
         )
-        axis.set(yticks=rows, yticklabels=METRICS, xlabel="%")
-        axis.set_title(name, fontsize=9)
+        axis.set(yticks=rows, yticklabels=[METRIC_NAMES[name] for name in METRICS], xlabel="%")
+        axis.set_title(name, fontsize=TITLE)
         axis.grid(alpha=0.25, axis="x")
-    axes[0].legend(frameon=False, fontsize=8, loc="lower left")
+        axis.label_outer()
+    figure.legend(*axes[0].get_legend_handles_labels(), frameon=False, loc="outside lower center", ncols=2)
     return figure
 
 
@@ -182,7 +186,7 @@ def subject_scores(subjects: pd.DataFrame, threshold: float) -> Figure:
     axis.scatter(places, wrong["score"], s=90, facecolors="none", edgecolors="black", label="misclassified")
     axis.axhline(threshold, color=GREY, linestyle=":", label="threshold")
     axis.set(xlabel="fold", ylabel="subject score", ylim=(-0.05, 1.05), xticks=sorted(subjects["fold"].unique()))
-    axis.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
+    axis.legend(frameon=False, fontsize=SMALL, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
 
 
@@ -191,7 +195,7 @@ def cam_gallery(examples: Sequence[tuple[str, Array, Array, Array]]) -> Figure:
 
     Above the patch with its edema outlined, below the map laid over it (paper's colours: red highest).
     """
-    figure, axes = _figure(len(examples), 2, width=2.6, height=2.7)
+    figure, axes = _figure(len(examples), 2, width=2.3, height=2.6)
     for above, below, (title, patch, mask, cam) in zip(axes, axes[len(examples) :], examples, strict=False):
         _image(above, patch, title)
         _outline(above, mask, ORANGE)

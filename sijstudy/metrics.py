@@ -18,6 +18,15 @@ from sklearn.metrics import confusion_matrix, roc_curve
 
 Array = np.ndarray[Any, Any]
 METRICS = ("accuracy", "recall", "precision", "specificity", "npv", "f1")
+METRIC_NAMES = {
+    "accuracy": "Accuracy",
+    "recall": "Recall",
+    "precision": "Precision",
+    "specificity": "Specificity",
+    "npv": "NPV",
+    "f1": "F1-score",
+    "auc": "AUC",
+}
 
 
 @dataclass(frozen=True)
