@@ -182,11 +182,9 @@ class StudyFolder:
 
     root: Path
 
-    def save_table(self, name: str, frame: pd.DataFrame) -> Path:
-        """Write ``tables/<name>.csv``; returns its path."""
-        path = self.root / "tables" / f"{name}.csv"
-        write_csv(path, frame)
-        return path
+    def save_table(self, name: str, frame: pd.DataFrame) -> None:
+        """Write ``tables/<name>.csv``."""
+        write_csv(self.root / "tables" / f"{name}.csv", frame)
 
     def load_table(self, name: str) -> pd.DataFrame:
         """Read ``tables/<name>.csv``; StudyError when the notebook that writes it has not run."""

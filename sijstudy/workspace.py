@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -31,11 +33,23 @@ class Workspace:
 
     config: StudyConfig
     root: Path
+    stages: dict[str, float] = field(default_factory=dict)  # stage -> seconds it took in this notebook
+    opened: float = field(default_factory=time.perf_counter)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Measure a stage of the notebook for its provenance; a stage entered again adds up."""
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.stages[name] = self.stages.get(name, 0.0) + time.perf_counter() - began
 
     @cached_property
     def manifest(self) -> Manifest:
         """The cohort; the synthetic one is made on first use."""
-        return prepare_cohort(self.config, self.root, workers=os.cpu_count() or 1)
+        with self.stage("cohort"):
+            return prepare_cohort(self.config, self.root, workers=os.cpu_count() or 1)
 
     @cached_property
     def groups(self) -> dict[str, str]:
@@ -67,14 +81,17 @@ class Workspace:
 
     def patches(self, arm: Arm) -> PatchSet:
         """The cohort's patches for one arm, cached on disk."""
-        return load_patches(self.manifest, arm, self.config, self.store.patches, workers=os.cpu_count() or 1)
+        manifest = self.manifest
+        with self.stage("patches"):
+            return load_patches(manifest, arm, self.config, self.store.patches, workers=os.cpu_count() or 1)
 
     def train_folds(self, arms: tuple[Arm, ...], folds: tuple[Fold, ...]) -> dict[Arm, dict[int, FitRun]]:
         """Trained runs by arm and fold number; all missing ones are trained side by side."""
         patches = {arm: self.patches(arm) for arm in arms}
         keys = [(arm, fold) for arm in arms for fold in folds]
         fits = [Fit(fold, patches[arm], self.config.backbone, self.config.epochs) for arm, fold in keys]
-        runs = fit_all(fits, self.config, self.store)
+        with self.stage("training"):
+            runs = fit_all(fits, self.config, self.store)
         return {
             arm: {fold.number: run for (other, fold), run in zip(keys, runs, strict=True) if other == arm}
             for arm in arms
@@ -84,7 +101,8 @@ class Workspace:
         """Training histories by backbone, followed on the validation subjects of ``split`` [2.5, Fig. 5]."""
         patches, epochs = self.patches("roi"), self.config.selection_epochs
         fits = [Fit(split, patches, backbone, epochs, follow=True) for backbone in backbones]
-        runs = fit_all(fits, self.config, self.store)
+        with self.stage("training"):
+            runs = fit_all(fits, self.config, self.store)
         return {backbone: run.history() for backbone, run in zip(backbones, runs, strict=True)}
 
     def examples(self, *, positive: int, negative: int) -> list[Slice]:
@@ -115,11 +133,13 @@ class Workspace:
     def training_time(self, runs: Mapping[Arm, Mapping[int, FitRun]]) -> str:
         """Seconds of training behind ``runs``, as text, whether they were trained now or earlier."""
         seconds = [run.seconds() for by_fold in runs.values() for run in by_fold.values()]
-        return f"{sum(seconds):.0f} s for {len(seconds)} networks, {self.config.parallel_fits} at a time"
+        return f"{len(seconds)} networks, {sum(seconds):.0f} s in all, {self.config.parallel_fits} side by side"
 
     def finish(self, notebook: str, title: str, answer: str, headline: list[dict[str, Any]]) -> dict[str, str]:
         """Save the notebook's answer for the index page; returns the provenance to show at the report's end."""
-        origin = provenance(self.config, self.manifest)
+        spent = {**self.stages, "whole notebook": time.perf_counter() - self.opened}
+        times = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in spent.items())
+        origin = {**provenance(self.config, self.manifest), "time per stage": times}
         result = {"title": title, "answer": answer, "headline": headline}
         self.folder.save_result(notebook, {**result, "data_source": self.manifest.source, "provenance": origin})
         return origin
