@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sijstudy.phantom import knobs
 from sijstudy.phantom.contours import Outline
 from sijstudy.phantom.fields import Array, Field, random_field
 
@@ -30,9 +31,9 @@ _ILIUM = (
 _ALA = (
     "46,-17 58,-21 70,-20 76,-4 72,8 62,12 54,10 46,2",
     "34,-25 54,-30 74,-30 82,-6 76,14 62,23 48,19 36,2",
-    "14,-35 48,-38 80,-38 84,-4 70,24 54,35 36,37 16,8",
-    "-6,-34 42,-37 80,-40 86,-4 70,34 34,60 12,72 -6,74",
-    "8,-32 42,-39 80,-46 82,-8 64,30 34,52 16,62 5,52",
+    "10,-35 48,-38 80,-38 84,-4 70,24 54,38 34,44 8,16",
+    "-14,-34 42,-37 80,-40 86,-4 70,34 34,60 10,72 -14,72",
+    "6,-32 42,-39 80,-46 82,-8 64,30 34,52 10,66 -8,58",
     "22,-36 44,-44 70,-50 72,-20 56,2 40,14 26,18 17,-4",
     "32,-46 42,-50 54,-52 58,-46 54,-38 46,-34 38,-32 32,-38",
 )
@@ -71,7 +72,6 @@ class Textures:
     fine: Field
     grain: Field
     bowel: Field
-    patches: Field
     ragged: Field
     shading: Field
 
@@ -94,6 +94,7 @@ class Anatomy:
     stripe: float
     foramen_size: tuple[float, ...]
     bowel_level: float
+    facet_line: float
 
 
 def draw_anatomy(rng: np.random.Generator) -> Anatomy:
@@ -112,7 +113,8 @@ def draw_anatomy(rng: np.random.Generator) -> Anatomy:
         muscle=float(rng.normal(1.0, 0.08)),
         stripe=float(rng.uniform(4.0, 6.5)),
         foramen_size=tuple(rng.uniform(0.75, 1.3, 6).tolist()),
-        bowel_level=float(rng.uniform(0.1, 0.6)),
+        bowel_level=float(rng.uniform(0.05, 0.45)),
+        facet_line=float(rng.uniform(*knobs.FACET_LINE)),
     )
 
 
@@ -130,7 +132,7 @@ def _pose(rng: np.random.Generator) -> Pose:
 
 def _textures(rng: np.random.Generator) -> Textures:
     warp = (random_field(rng, 60.0), random_field(rng, 60.0), random_field(rng, 26.0))
-    wavelengths = (4.5, 28.0, 11.0, 5.0, 2.2, 40.0, 16.0, 9.0, 150.0)
+    wavelengths = (4.5, 28.0, 11.0, 5.0, 2.2, 40.0, 10.0, 150.0)
     return Textures(warp, *(random_field(rng, wavelength) for wavelength in wavelengths))
 
 

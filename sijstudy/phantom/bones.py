@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +16,12 @@ _FAR = 60.0  # distance written where an outline was not evaluated, mm
 _JOINT_POINTS = slice(8, 21)  # part of the ilium's dense outline that faces the sacrum
 _LIGAMENT_FROM = 12.0  # mm: above this plane the joint is held by ligament and its space is wide
 # sacral bodies: half width, v range, w range, mm
-_SACRAL_BODIES = ((27.0, -35.0, -7.0, -22.0, 13.0), (21.0, -4.5, 16.0, -9.0, 12.0), (16.0, 18.0, 36.0, -6.0, 10.0))
+_SACRAL_BODIES = (
+    (27.0, -35.0, -7.0, -22.0, 13.0),
+    (22.0, -6.0, 16.0, -16.0, 12.0),
+    (19.0, 14.0, 38.0, -12.0, 10.0),
+    (15.0, 35.0, 58.0, -7.0, 9.0),
+)
 
 
 @dataclass(frozen=True)
@@ -141,7 +147,7 @@ def _lumbar(plane: Plane) -> Array:
     return np.minimum(bodies, np.maximum(process, 14 - np.abs(u)))
 
 
-def cortex(distance: Array, thickness: float) -> Array:
+def cortex(distance: Array, thickness: Array | np.floating[Any]) -> Array:
     """How much of a pixel is the dark rim just inside a bone, [0, 1] float32."""
-    inner = cover(-(distance + np.float32(thickness)))
+    inner = cover(-(distance + thickness))
     return inner * cover(distance - np.float32(0.25))

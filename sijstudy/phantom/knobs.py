@@ -7,29 +7,29 @@ T1-weighted sequence (paper 2.1). All numbers here are ASSUMED: the paper publis
 from __future__ import annotations
 
 # --- tissue signal ------------------------------------------------------------------------------
-FAT = 0.13  # suppressed by DIXON: dark, never quite black
-MUSCLE = 0.34  # enhances a little, brighter than marrow
+FAT = 0.15  # suppressed by DIXON: dark, never quite black
+MUSCLE = 0.30  # enhances a little, brighter than marrow
 MARROW = 0.23  # fatty marrow loses its fat signal; red marrow and enhancement remain
-CORTEX = 0.04
+CORTEX = 0.05
 CARTILAGE = 0.27
 LIGAMENT = 0.10
 DISC = 0.17
 FLUID = 0.09  # cerebrospinal fluid stays dark on T1
 NERVE = 0.30
-SKIN = 0.48
-VESSEL = 0.88
-BOWEL_WALL = 0.66
+SKIN = 0.36
+VESSEL = 0.80
+VESSEL_SPREAD = (0.45, 1.15)  # small vessels are dimmed by partial volume, large arteries by flow
+BOWEL_WALL = 0.52
 
 # --- the lesion ---------------------------------------------------------------------------------
-EDEMA_GAIN = (
-    0.15,
-    0.50,
-)  # signal added to marrow by a focus, faint to gross; below 0.12 it drowns in the marrow mottle
+# signal a focus adds to marrow, faint to gross; below about 0.12 it drowns in the mottle of the marrow
+EDEMA_GAIN = (0.18, 0.52)
 EDEMA_GAIN_POWER = 1.3  # > 1 makes faint foci more frequent than gross ones
-EDEMA_MIN_AREA_MM2 = 55.0  # "only slices in which lesions were clearly observed" [2.1]: about 7 x 8 mm at least
-EDEMA_DEPTH_MM = (5.0, 17.0)  # how far a focus reaches from the joint into the bone
-EDEMA_SOFTNESS = 0.40  # width of the fading rim in units of the lesion field: ill-defined edges
-EDEMA_RAGGEDNESS = 0.34  # weight of the noise that makes the outline atypical
+EDEMA_MIN_AREA_MM2 = 90.0  # "only slices in which lesions were clearly observed" [2.1]: about 9 x 10 mm at least
+EDEMA_DEPTH_MM = (6.0, 24.0)  # how far a focus reaches from the joint into the bone
+EDEMA_HALF_LENGTH = (0.12, 0.42)  # half extent along the joint, in units of its length of about 90 mm
+EDEMA_SOFTNESS = 0.60  # width of the fading rim in units of the lesion field: ill-defined edges
+EDEMA_RAGGEDNESS = 0.32  # weight of the noise that makes the outline atypical
 UNILATERAL_RATE = 0.35  # ASSUMED: one joint only, in about a third of the subjects
 
 # --- bright look-alikes, in both classes with one distribution -----------------------------------
@@ -42,7 +42,8 @@ FORAMEN_VEIN = (0.15, 0.60)  # signal of the veins round the sacral nerve roots:
 PATCH_RATE = 9.0  # mean number of edema-like bright patches per subject outside the joints
 PATCH_GAIN = (0.12, 0.50)  # as bright as edema
 MUSCLE_VEINS = 70  # short vessel segments in muscle and ligament per subject
-FAT_FAILURE = (0.0, 0.75)  # peak signal of unsuppressed fat near the edge of the field of view
+FACET_LINE = (0.0, 0.5)  # signal in the facet joints: fluid or enhancing synovium
+FAT_FAILURE = (0.0, 0.60)  # peak signal of unsuppressed fat near the edge of the field of view
 
 # --- the scanner --------------------------------------------------------------------------------
 NOISE_SD = (0.012, 0.026)  # Rician noise at 448 x 448 over 250 mm

@@ -13,7 +13,7 @@ from sijstudy.phantom.fields import Array, cover, smoothstep
 from sijstudy.phantom.plane import Plane
 
 _SHARPNESS = 0.9  # exponent of the bell that a focus is before it is made ragged
-_LEVEL = 0.38  # value of the lesion field at which the rim begins
+_LEVEL = 0.30  # value of the lesion field at which the rim begins
 _ROI_FADE_MM = 4.0  # foci fade before the middle of the ilium box, where the ROI ends [2.2]
 
 
@@ -68,7 +68,7 @@ def _focus(rng: np.random.Generator, only: int | None, severity: float, start: f
         side=int(rng.integers(2)) if only is None else only,
         bone="ilium" if rng.random() < 0.55 else "sacrum",
         along=float(rng.uniform(0.12, 0.88)),
-        half_along=float(rng.uniform(0.10, 0.36)),
+        half_along=float(rng.uniform(*knobs.EDEMA_HALF_LENGTH)),
         w=float(min(start + 0.5 * half_w, 0.5 * (start + last) + 2.0)),
         half_w=half_w,
         depth=float(shallow + (deep - shallow) * rng.beta(1.3, 1.8)),
@@ -95,6 +95,7 @@ def edema_of(plane: Plane, bones: Bones, foci: tuple[Focus, ...]) -> Edema:
         mask = shape > 0.5
         if not fields or mask.sum() >= needed:
             break
+    gain *= 1 + 0.12 * plane.body.textures.medium.plane(plane.w, plane.grid)  # edema is uneven inside, too
     return Edema(gain, mask, float(gain[mask].mean()) if mask.any() else 0.0)
 
 

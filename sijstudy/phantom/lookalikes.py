@@ -58,6 +58,7 @@ def _foramen(rng: np.random.Generator, sign: int, level: int) -> Foramen:
     back = np.array([0.45 * x, v - 8, 15.0]) + rng.normal(0, 1.5, 3)
     path = np.linspace(front, back, 6) + rng.normal(0, 0.6, (6, 3))
     path[:, 0] *= sign
+    path = np.concatenate([path, np.zeros((6, 1))], axis=1)
     return Foramen(
         path.astype(np.float32), radius * float(rng.uniform(0.75, 1.25)), float(rng.uniform(*knobs.FORAMEN_VEIN))
     )
@@ -119,7 +120,7 @@ def _add_ragged(plane: Plane, patch: Patch, signal: Array, where: Array, raggedn
     u, v = (values[rows, columns] for values in plane.fine)
     bell = np.exp(-0.9 * (((u - u0) / ru) ** 2 + ((v - v0) / rv) ** 2 + reach**2))
     ragged = plane.body.textures.ragged.window(plane.w, plane.grid, rows, columns)
-    shape = smoothstep((bell + raggedness * ragged * np.sqrt(bell) - 0.38) / knobs.EDEMA_SOFTNESS)
+    shape = smoothstep((bell + raggedness * ragged * np.sqrt(bell) - 0.30) / knobs.EDEMA_SOFTNESS)
     signal[rows, columns] += np.float32(patch.gain) * shape * where[rows, columns]
 
 
@@ -134,7 +135,7 @@ def paint_foramina(plane: Plane, looks: LookAlikes, signal: Array, texture: Arra
                 continue
             distance = tube_distance(u[rows, columns], v[rows, columns], piece) + 0.4 * texture[rows, columns]
             target = signal[rows, columns]
-            target += cover(distance - foramen.radius) * (knobs.CORTEX + 0.03 - target)
+            target += 0.7 * cover(distance - foramen.radius) * (knobs.CORTEX + 0.03 - target)
             target += cover(distance - foramen.radius + 1.2) * (knobs.FAT - target)
             ring = cover(np.abs(distance - 0.6 * foramen.radius) - 0.9, 1.0) * smoothstep(texture[rows, columns] + 0.7)
             target += ring * np.float32(foramen.vein)

@@ -36,7 +36,7 @@ def draw_scanner(rng: np.random.Generator) -> Scanner:
         fat_failure=low + (high - low) * float(rng.random() ** 1.5),
         failure_from=float(rng.uniform(0.78, 1.0)),
         noise=float(rng.uniform(*knobs.NOISE_SD)),
-        coil=(float(rng.uniform(0.2, 0.9)), float(rng.uniform(-0.1, 0.4)), float(rng.uniform(-0.1, 0.4))),
+        coil=(float(rng.uniform(0.1, 1.0)), float(rng.uniform(-0.1, 0.5)), float(rng.uniform(-0.1, 0.5))),
         scale=float(rng.uniform(*knobs.STORED_SCALE)),
     )
 
@@ -46,7 +46,7 @@ def acquire(plane: Plane, canvas: Canvas, scanner: Scanner, rng: np.random.Gener
     shading = plane.body.textures.shading.plane(plane.w, plane.grid)
     signal = canvas.signal + canvas.inside * _unsuppressed_fat(plane, canvas, scanner)
     signal = np.clip(signal, 0, 1.6) * _receive(plane, scanner, shading)
-    blur = 0.55 * plane.grid.size / 448
+    blur = 0.80 * plane.grid.size / 448
     signal = gaussian_filter(signal, blur, truncate=2.5) if blur > 0.3 else signal
     noise = np.float32(scanner.noise * plane.grid.size / 448)
     parts = rng.standard_normal((2, *signal.shape), dtype=np.float32) * noise

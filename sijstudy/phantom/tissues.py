@@ -56,6 +56,7 @@ def paint_tissues(plane: Plane, bones: Bones, looks: LookAlikes) -> Canvas:
     paint_vessels(plane, looks.vessels, canvas.signal, outside_bone * canvas.inside)
     _bones(plane, bones, canvas, texture)
     _joint_spaces(plane, bones, canvas, texture)
+    _facets(plane, canvas, texture)
     _spine_contents(plane, canvas, texture)
     paint_foramina(plane, looks, canvas.signal, texture.fine)
     paint_spots(plane, looks, canvas.signal, outside_bone)
@@ -75,7 +76,7 @@ def skin_depth(plane: Plane) -> Array:
 def _soft_background(plane: Plane, texture: Texture) -> Canvas:
     """Fat everywhere, the gluteal muscles with their layer of subcutaneous fat over it."""
     depth = plane.grid.upsample(skin_depth(plane))
-    fat = knobs.FAT * (1 + 0.16 * texture.medium + 0.12 * texture.fine)
+    fat = knobs.FAT * (1 + 0.18 * texture.medium + 0.14 * texture.fine + 0.08 * texture.grain)
     septa = np.abs(texture.medium + 0.6 * texture.fine)
     fat = fat + 0.16 * smoothstep(1 - septa / 0.16) * smoothstep(texture.coarse + 0.6)
     canvas = Canvas(fat.astype(np.float32), np.ones_like(fat), cover(-depth, 1.2))
@@ -102,11 +103,13 @@ def _below_ilium(plane: Plane) -> Array:
 
 def _striated(plane: Plane, across: Array, texture: Texture) -> Array:
     """Muscle whose bundles run along the lines of equal ``across`` (n, n) mm, (n, n) float32."""
-    phase = (2 * np.pi / plane.body.stripe) * across + 1.9 * texture.medium + 1.2 * texture.coarse
+    phase = (2 * np.pi / plane.body.stripe) * across + 0.8 * texture.medium + 1.6 * texture.coarse
     wave = np.cos(phase) + 0.5 * np.cos(2.3 * phase + texture.coarse)
-    base = knobs.MUSCLE * plane.body.muscle * (1 + 0.05 * texture.coarse + 0.05 * texture.fine + 0.05 * wave)
-    septum = smoothstep((wave - 0.9) / 0.5) * smoothstep(0.7 * texture.coarse + 0.5 * texture.medium)
-    muscle: Array = base + 0.8 * septum * (knobs.FAT - base)
+    variation = 0.06 * texture.coarse + 0.06 * texture.medium + 0.06 * texture.fine + 0.05 * texture.grain
+    base = knobs.MUSCLE * plane.body.muscle * (1 + variation + 0.13 * wave)
+    septum = smoothstep((wave - 0.7) / 0.7) * smoothstep(0.6 * texture.coarse + 0.4 * texture.medium + 0.2)
+    bright = smoothstep((-wave - 1.0) / 0.5) * smoothstep(0.8 * texture.medium - 0.4 * texture.coarse - 0.4)
+    muscle: Array = base + 0.7 * septum * (knobs.FAT - base) + 0.16 * bright
     return muscle
 
 
@@ -120,8 +123,8 @@ def _gut(plane: Plane, canvas: Canvas, texture: Texture) -> None:
     wall = smoothstep((loops - 0.35) / 0.12) * room
     lumen = smoothstep((loops - 0.62) / 0.12) * room
     canvas.paint(wall, knobs.BOWEL_WALL * (1 + 0.15 * texture.medium + 0.08 * texture.fine), 0.0)
-    content = np.abs(plane.body.bowel_level * (1 + 0.9 * texture.coarse) + 0.05 * texture.fine)
-    canvas.paint(lumen, np.clip(content, 0.02, 0.9), 0.0)
+    content = plane.body.bowel_level * (1 + 0.5 * texture.coarse) + 0.04 * texture.medium + 0.03 * texture.fine
+    canvas.paint(lumen, np.clip(content, 0.03, 0.8), 0.0)
 
 
 def _muscles_in_front(plane: Plane, bones: Bones, canvas: Canvas, texture: Texture) -> None:
@@ -134,10 +137,12 @@ def _muscles_in_front(plane: Plane, bones: Bones, canvas: Canvas, texture: Textu
     piriformis = _ellipse(c * du + s * dv, -s * du + c * dv, 30, 12 * bulk) + np.clip(np.abs(w + 20) - 10, 0, None)
     above = -_below_ilium(plane)
     iliacus = np.maximum(np.maximum(above - 30 * bulk, 8 - above), 62 - x)
-    mass = plane.grid.upsample(np.minimum(np.minimum(psoas, piriformis), iliacus)) + 0.4 * texture.fine
+    mass = plane.grid.upsample(np.minimum(np.minimum(psoas, piriformis), iliacus))
+    mass = mass + 1.6 * texture.coarse + 0.7 * texture.medium + 0.3 * texture.fine
     muscle = knobs.MUSCLE * plane.body.muscle * (1 + 0.06 * texture.medium + 0.06 * texture.fine)
-    streak = smoothstep((np.cos(1.1 * texture.medium * 3 + 0.5 * mass) - 0.7) / 0.3)
-    canvas.paint(cover(mass, 1.2), muscle * (1 - 0.3 * streak * smoothstep(texture.coarse)), 0.1)
+    muscle = muscle * (1 + 0.10 * np.cos(2 * texture.coarse + 1.2 * texture.medium + 0.35 * mass))
+    canvas.paint(cover(np.abs(mass) - 0.6, 1.0), 1.25 * muscle, 0.1)
+    canvas.paint(cover(mass, 1.2), muscle, 0.1)
 
 
 def _ellipse(x: Array, y: Array, a: float, b: float) -> Array:
@@ -150,7 +155,7 @@ def _muscles_behind(plane: Plane, canvas: Canvas, texture: Texture) -> None:
     _, v, w = plane.coarse
     behind = (w - 14) - 0.85 * np.clip(-(v + 36), 0, None)
     inner = np.minimum(behind, -_below_ilium(plane))
-    room = cover(-plane.grid.upsample(inner.astype(np.float32)), 2.5)
+    room = cover(2.5 * texture.coarse + 0.8 * texture.medium - plane.grid.upsample(inner.astype(np.float32)), 3.0)
     fine_u, fine_v = plane.fine
     across = np.abs(fine_u) * (1 + fine_v / 260)
     muscle = _striated(plane, across, texture)
@@ -165,7 +170,7 @@ def _marrow(plane: Plane, texture: Texture) -> Array:
 
 
 def _bones(plane: Plane, bones: Bones, canvas: Canvas, texture: Texture) -> None:
-    """Marrow, then the dark cortex; discs between the lumbar bodies first."""
+    """Discs, then marrow with its dark cortex, which is thick on the ilium and thin elsewhere."""
     along, behind = spine_frame(plane)
     u, v, w = plane.coarse
     discs = np.full(u.shape, 60.0, np.float32)
@@ -174,9 +179,16 @@ def _bones(plane: Plane, bones: Bones, canvas: Canvas, texture: Texture) -> None
     disc = knobs.DISC * (1 + 0.25 * texture.medium)
     canvas.paint(cover(plane.grid.upsample(discs)), disc, 0.0)
     marrow = _marrow(plane, texture)
-    for distance, rim in ((bones.lumbar, 1.1), (bones.sacrum, 0.9), (bones.ilium[0], 1.5), (bones.ilium[1], 1.5)):
-        canvas.paint(cover(distance), marrow, 0.45)
-        canvas.paint(cortex(distance, rim), knobs.CORTEX, 0.0)
+    kinds = (
+        (bones.lumbar, 1.1, 0.6),
+        (bones.sacrum, 0.9, 0.65),
+        (bones.ilium[0], 1.5, 0.9),
+        (bones.ilium[1], 1.5, 0.9),
+    )
+    for distance, rim, strength in kinds:
+        canvas.paint(cover(distance, 1.0), marrow, 0.45)
+        uneven = rim * (1 + 0.3 * texture.medium + 0.15 * texture.fine)
+        canvas.paint(cortex(distance, uneven) * np.clip(strength + 0.15 * texture.coarse, 0, 1), knobs.CORTEX, 0.0)
     remnants = np.minimum(
         box_distance(u, v, w, (15.0, -7.5, -4.0, -11.0, 9.0), 1.5),
         box_distance(u, v, w, (11.0, 15.5, 18.5, -8.0, 8.0), 1.2),
@@ -198,6 +210,19 @@ def _joint_spaces(plane: Plane, bones: Bones, canvas: Canvas, texture: Texture) 
         canvas.paint(alpha, cartilage + fibrous * (ligament - cartilage), 0.4 * fibrous)
 
 
+def _facets(plane: Plane, canvas: Canvas, texture: Texture) -> None:
+    """Facet joints of the lowest lumbar level: two small bones behind the spine with a cleft that may be bright."""
+    u, v, w = plane.coarse
+    dx, dv = np.abs(u) - 18, v + 32 + 0.85 * (w - 24)
+    near = np.clip(np.abs(w - 28) - 9, 0, None)
+    bone = plane.grid.upsample(_ellipse(dx, dv, 8, 10) + near) + 0.5 * texture.fine
+    canvas.paint(cover(bone), _marrow(plane, texture), 0.4)
+    canvas.paint(cortex(bone, np.float32(1.3)), knobs.CORTEX, 0.0)
+    cleft = plane.grid.upsample(np.maximum(np.abs(dx + 0.45 * dv), np.abs(dv) - 7.5) + near) + 0.15 * texture.fine
+    canvas.paint(cover(cleft - 1.9), knobs.CORTEX, 0.0)
+    canvas.paint(cover(cleft - 0.8), knobs.CARTILAGE + plane.body.facet_line, 0.0)
+
+
 def _spine_contents(plane: Plane, canvas: Canvas, texture: Texture) -> None:
     """Thecal sac with its dark rim and epidural fat; spinous processes behind it."""
     u, v, w = plane.coarse
@@ -217,5 +242,5 @@ def _spine_contents(plane: Plane, canvas: Canvas, texture: Texture) -> None:
 
 def _skin_and_air(plane: Plane, canvas: Canvas, texture: Texture) -> None:
     depth = plane.grid.upsample(skin_depth(plane)) + 0.3 * texture.fine
-    canvas.paint(cover(np.abs(depth - 1.0) - 1.0), knobs.SKIN, 0.0)
+    canvas.paint(cover(np.abs(depth - 0.8) - 0.8), knobs.SKIN, 0.0)
     canvas.paint(cover(depth), 0.0, 0.0)

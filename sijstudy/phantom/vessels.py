@@ -16,7 +16,7 @@ from sijstudy.phantom.plane import Plane
 
 @dataclass(frozen=True)
 class Vessel:
-    """A tube: ``path`` (m, 3) float32 body mm (u, v, w), ``radius`` mm, ``signal`` in phantom units."""
+    """A tube: ``path`` (m, 4) float32, body mm (u, v, w) and local radius; ``radius`` the largest; ``signal``."""
 
     path: Array
     radius: float
@@ -38,8 +38,11 @@ def _tube(
     """A smooth tube through jittered control points (x, v, w) of one side."""
     path = np.array(points, float) + rng.normal(0, wander, (len(points), 3))
     path[:, 0] *= sign
-    signal = knobs.VESSEL * float(rng.uniform(0.7, 1.15))
-    return Vessel(spline(path.astype(np.float32), closed=False), radius, signal)
+    signal = knobs.VESSEL * float(rng.uniform(*knobs.VESSEL_SPREAD))
+    line = spline(path.astype(np.float32), closed=False)
+    taper = np.sin(np.linspace(0.15, np.pi - 0.15, len(line))) ** 0.6 * (1 + 0.12 * rng.normal(0, 1, len(line)))
+    local = np.clip(radius * taper, 0.2, 1.2 * radius)[:, None]
+    return Vessel(np.concatenate([line, local], axis=1).astype(np.float32), radius, signal)
 
 
 def _iliac(rng: np.random.Generator, sign: int) -> list[Vessel]:
@@ -103,14 +106,14 @@ def paint_vessels(plane: Plane, vessels: tuple[Vessel, ...], signal: Array, allo
             rows, columns = plane.window(low[0], high[0], low[1], high[1])
             if rows.start == rows.stop or columns.start == columns.stop:
                 continue
-            distance = tube_distance(u[rows, columns], v[rows, columns], piece) - np.float32(vessel.radius)
+            distance = tube_distance(u[rows, columns], v[rows, columns], piece)
             alpha = cover(distance, 0.9) * allowed[rows, columns]
             target = signal[rows, columns]
             target += alpha * (np.float32(vessel.signal) - target)
 
 
 def pieces(plane: Plane, path: Array, radius: float) -> list[Array]:
-    """Runs of the path near the slice, each (m, 3) float32 with the third column relative to the slice."""
+    """Runs of the path near the slice, each (m, 4) float32 with the third column relative to the slice."""
     path = path.copy()
     path[:, 2] -= plane.w + plane.body.pose.yaw * path[:, 0] + plane.body.pose.pitch * path[:, 1]
     reach = radius + 0.6
@@ -122,14 +125,13 @@ def pieces(plane: Plane, path: Array, radius: float) -> list[Array]:
 
 
 def tube_distance(u: Array, v: Array, path: Array) -> Array:
-    """Distance in mm from pixels of the slice to a 3-D polyline whose third column is relative to the slice."""
+    """Distance in mm from pixels of the slice to a tube: ``path`` (m, 4) as from ``pieces``; radius 0 is its axis."""
     best = np.full(u.shape, np.inf, np.float32)
     for start, stop in pairwise(path):
         step = stop - start
         du, dv, dw = u - start[0], v - start[1], -start[2]
-        share = np.clip((du * step[0] + dv * step[1] + dw * step[2]) / (step @ step + np.float32(1e-6)), 0, 1)
-        np.minimum(
-            best, (du - share * step[0]) ** 2 + (dv - share * step[1]) ** 2 + (dw - share * step[2]) ** 2, out=best
-        )
-    distance: Array = np.sqrt(best)
-    return distance
+        length2 = step[:3] @ step[:3] + np.float32(1e-6)
+        share = np.clip((du * step[0] + dv * step[1] + dw * step[2]) / length2, 0, 1)
+        squares = (du - share * step[0]) ** 2 + (dv - share * step[1]) ** 2 + (dw - share * step[2]) ** 2
+        np.minimum(best, np.sqrt(squares) - start[3] - share * step[3], out=best)
+    return best
