@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import pydicom
-from pydicom.errors import InvalidDicomError
 from skimage.measure import label as connected_components
 
+from sijstudy.dicom import reading
 from sijstudy.errors import StudyError
 from sijstudy.records import Box, IliumBoxes
 
@@ -22,12 +22,15 @@ SEGMENTS = ("left ilium", "right ilium", "sacrum", "edema")
 class Segmentation:
     """Outlines of one subject: SOP instance UID -> segment name -> mask ``(H, W)`` bool.
 
-    Segments are those of SEGMENTS; left and right are the subject's own. A slice or segment without an
-    outlined pixel may be absent.
+    Left and right are the subject's own. A slice or segment without an outlined pixel may be absent from
+    ``masks``. segments: those of SEGMENTS that the file declares, outlined or not. slices: UIDs of the slices the
+    file says it was drawn on; for these, a declared segment without pixels means "nothing there".
     """
 
     file: Path
     masks: dict[str, dict[str, Mask]]
+    segments: frozenset[str]
+    slices: frozenset[str]
 
     def mask(self, uid: str, segment: str) -> Mask | None:
         """The outline of ``segment`` on the slice, or None."""
@@ -38,8 +41,13 @@ class Segmentation:
         left, right = (self._box(uid, name) for name in ("left ilium", "right ilium"))
         return None if left is None and right is None else IliumBoxes(left, right)
 
-    def lesion_count(self, uid: str) -> int:
-        """Number of separate edema lesions on the slice (pixels touching at a corner belong together)."""
+    def lesion_count(self, uid: str) -> int | None:
+        """Number of separate edema lesions on the slice; pixels touching at a corner belong together (ASSUMED).
+
+        None when the file does not say: it declares no segment "edema", or was not drawn on this slice.
+        """
+        if "edema" not in self.segments or uid not in self.slices:
+            return None
         mask = self.mask(uid, "edema")
         return 0 if mask is None else int(connected_components(mask, connectivity=2).max())
 
@@ -59,42 +67,86 @@ def box_of_mask(mask: Mask) -> Box | None:
 def is_segmentation(path: Path) -> bool:
     """True for a DICOM file of modality SEG."""
     try:
-        return str(pydicom.dcmread(path, specific_tags=["Modality"]).get("Modality")) == "SEG"
-    except (InvalidDicomError, OSError, EOFError, ValueError):
-        return False
+        with reading(path):
+            return str(pydicom.dcmread(path, specific_tags=["Modality"]).get("Modality")) == "SEG"
+    except StudyError:
+        return False  # whoever reads the file as a slice says what is wrong with it
 
 
 def read_seg(path: Path) -> Segmentation:
     """The outlines in a DICOM SEG (PS3.3 A.51), frames matched to slices by the SOP instance UID they refer to.
 
-    Segment labels are compared without regard to case; others than SEGMENTS are ignored.
-    Raises StudyError when the file cannot be read, is no SEG, or refers to no slice.
+    Binary, fractional (a pixel belongs to a segment from half of the maximum on) and label map encodings are read.
+    Segment labels are compared without regard to case. Raises StudyError when the file is missing, cannot be read, is
+    no SEG, has a segment that is none of SEGMENTS (a misspelt "edema" would otherwise turn slices negative), or
+    has frames that do not name their slice.
     """
-    try:
+    with reading(path):
         dataset = pydicom.dcmread(path)
-    except FileNotFoundError:
-        raise StudyError(f"{path}: no such file; restore it or clear the manifest's segmentation column") from None
-    except (InvalidDicomError, OSError, EOFError, ValueError) as error:
-        raise StudyError(f"{path}: cannot be read as DICOM ({error}); export the segmentation again") from None
-    if dataset.get("Modality") != "SEG":
-        raise StudyError(f"{path}: modality is {dataset.get('Modality', 'none')}, not SEG; give a DICOM SEG file")
-    return Segmentation(path, _masks(dataset, path))
+        if dataset.get("Modality") != "SEG":
+            raise StudyError(f"{path}: modality is {dataset.get('Modality', 'none')}, not SEG; give a DICOM SEG file")
+        names = _segment_names(dataset, path)
+        masks = _masks(dataset, names, path)
+        return Segmentation(path, masks, frozenset(names.values()), _listed(dataset) | frozenset(masks))
 
 
-def _masks(dataset: Any, path: Path) -> dict[str, dict[str, Mask]]:
-    names = {int(item.SegmentNumber): str(item.SegmentLabel).strip().lower() for item in dataset.SegmentSequence}
-    try:
-        frames = dataset.pixel_array.reshape(-1, dataset.Rows, dataset.Columns)
-        masks: dict[str, dict[str, Mask]] = {}
-        for frame, item in zip(frames, dataset.PerFrameFunctionalGroupsSequence, strict=True):
-            name = names[int(item.SegmentIdentificationSequence[0].ReferencedSegmentNumber)]
-            source = item.DerivationImageSequence[0].SourceImageSequence[0]
-            if name in SEGMENTS:
-                masks.setdefault(str(source.ReferencedSOPInstanceUID), {})[name] = frame > 0
-    except (AttributeError, IndexError, KeyError, ValueError) as error:
-        raise StudyError(
-            f"{path}: its frames cannot be matched to slices ({error}); export it with per-frame source references"
-        ) from None
-    if not masks:
-        raise StudyError(f"{path}: has none of the segments {', '.join(SEGMENTS)}; rename its segments")
+def _segment_names(dataset: Any, path: Path) -> dict[int, str]:
+    """Segment number -> name; a label map's background (number 0) is left out."""
+    names = {}
+    for item in dataset.SegmentSequence:
+        name = str(item.SegmentLabel).strip().lower()
+        if name in SEGMENTS:
+            names[int(item.SegmentNumber)] = name
+        elif int(item.SegmentNumber) > 0:
+            raise StudyError(
+                f"{path}: unknown segment '{item.SegmentLabel}'; rename or remove it (known: {', '.join(SEGMENTS)})"
+            )
+    return names
+
+
+def _masks(dataset: Any, names: dict[int, str], path: Path) -> dict[str, dict[str, Mask]]:
+    """SOP instance UID -> segment name -> mask; frames of one slice and name are united."""
+    frames = dataset.pixel_array.reshape(-1, dataset.Rows, dataset.Columns)
+    masks: dict[str, dict[str, Mask]] = {}
+    for number, (frame, item) in enumerate(zip(frames, dataset.PerFrameFunctionalGroupsSequence, strict=True), 1):
+        of_slice = masks.setdefault(_source(item, number, path), {})
+        for name, mask in _frame_masks(dataset, frame, item, names):
+            of_slice[name] = of_slice[name] | mask if name in of_slice else mask
     return masks
+
+
+def _frame_masks(dataset: Any, frame: np.ndarray[Any, Any], item: Any, names: dict[int, str]) -> list[tuple[str, Mask]]:
+    if dataset.SegmentationType == "LABELMAP":
+        return [(name, frame == number) for number, name in names.items() if (frame == number).any()]
+    name = names[int(_group(dataset, item, "SegmentIdentificationSequence").ReferencedSegmentNumber)]
+    if dataset.SegmentationType == "FRACTIONAL":
+        return [(name, frame >= int(dataset.MaximumFractionalValue) / 2)]
+    return [(name, frame > 0)]
+
+
+def _group(dataset: Any, item: Any, keyword: str) -> Any:
+    """A functional group of a frame: its own, or the one that all frames share."""
+    holder = item if keyword in item else dataset.SharedFunctionalGroupsSequence[0]
+    return getattr(holder, keyword)[0]
+
+
+def _source(item: Any, number: int, path: Path) -> str:
+    sources = {
+        str(source.ReferencedSOPInstanceUID)
+        for derivation in item.get("DerivationImageSequence") or ()
+        for source in derivation.get("SourceImageSequence") or ()
+    }
+    if len(sources) != 1:
+        raise StudyError(
+            f"{path}: frame {number} refers to {len(sources)} slices, not to one; draw on the original slices and "
+            "export with source references"
+        )
+    return sources.pop()
+
+
+def _listed(dataset: Any) -> frozenset[str]:
+    return frozenset(
+        str(instance.ReferencedSOPInstanceUID)
+        for series in dataset.get("ReferencedSeriesSequence") or ()
+        for instance in series.get("ReferencedInstanceSequence") or ()
+    )
