@@ -1,12 +1,25 @@
 """Fixtures that several test modules share: a tiny cohort of real DICOM files, and a study on it."""
 
+import io
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
 import pytest
 from dicom_samples import write_cohort
+from hypothesis import HealthCheck, settings
 
 from sijstudy.config import StudyConfig
 from sijstudy.folds import make_folds, save_folds
 from sijstudy.manifest_build import build_manifest
+from sijstudy.study import StudyResult, run_study
 from sijstudy.workspace import Workspace
+
+PROJECT = Path(__file__).resolve().parents[1]
+
+# Machines that run the tests are shared: how long an example takes says nothing.
+settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shared")
 
 
 @pytest.fixture(scope="session")
@@ -32,3 +45,27 @@ def sample_work(sample_manifest, tmp_path_factory):
     folds = make_folds(work.manifest.subjects, folds=2, test_fraction=0.3, seed=1)
     save_folds(work.folder.folds_file, folds)
     return work
+
+
+@dataclass(frozen=True)
+class SmokeStudy:
+    """The smoke profile, run once for the whole test session in a folder of its own."""
+
+    root: Path
+    result: StudyResult
+    shown: str
+
+    @property
+    def pages(self) -> list[Path]:
+        """The index and every report."""
+        return sorted(self.result.index.parent.glob("*.html"))
+
+
+@pytest.fixture(scope="session")
+def smoke_study(tmp_path_factory):
+    """The repository's own notebooks, run end to end; takes minutes, so every test shares it."""
+    root = tmp_path_factory.mktemp("smoke")
+    shutil.copytree(PROJECT / "notebooks", root / "notebooks", ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
+    stream = io.StringIO()
+    result = run_study("smoke", root=root, stream=stream)
+    return SmokeStudy(root, result, stream.getvalue())

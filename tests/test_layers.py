@@ -1,0 +1,68 @@
+"""The package's floors: a module imports only from floors below its own."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "sijstudy"
+
+FLOORS = [
+    {"errors"},
+    {"config", "records", "paper_values", "artifacts"},
+    {"roi", "noise", "folds", "losses", "model", "aggregation", "metrics"},
+    {"dicom", "phantom"},
+    {"annotations"},
+    {"manifest"},
+    {"manifest_build", "dataset"},
+    {"cohort", "training", "gradcam", "audit"},
+    {"fitting", "evaluation", "explain", "readings", "provenance"},
+    {"figures", "display", "workspace", "execution"},
+    {"report"},
+    {"study"},
+    {"cli"},
+]
+FLOOR_OF = {module: number for number, modules in enumerate(FLOORS) for module in modules}
+FILES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
+
+
+def module_of(path):
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported(path):
+    """Modules of the package that a file imports, wherever in the file."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = []
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = (
+                [f"{node.module}.{alias.name}" for alias in node.names] if node.module == "sijstudy" else [node.module]
+            )
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        yield from (name.split(".")[1] for name in names if name.startswith("sijstudy."))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_point_downwards(path):
+    own = module_of(path)
+    assert own in FLOOR_OF, f"{own} has no floor: add it to FLOORS in {Path(__file__).name}"
+    for other in imported(path):
+        if other == "__version__" or other == own == "phantom":
+            continue
+        assert FLOOR_OF[other] < FLOOR_OF[own], f"{own} must not import {other}"
+
+
+def test_importing_does_nothing():
+    code = (
+        "import pkgutil, numpy as np, torch, sijstudy\n"
+        "torch.manual_seed(1); np.random.seed(1)\n"
+        "before = (torch.get_rng_state().tolist(), np.random.get_state()[1].tolist())\n"
+        "for module in pkgutil.walk_packages(sijstudy.__path__, 'sijstudy.'): __import__(module.name)\n"
+        "after = (torch.get_rng_state().tolist(), np.random.get_state()[1].tolist())\n"
+        "assert before == after\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -1,0 +1,107 @@
+"""Metrics against scikit-learn, intervals against a plain loop."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn import metrics as oracle
+
+from sijstudy.metrics import METRICS, bootstrap_ci, confusion, mean_sd, roc, six_metrics, subject_weights
+
+pairs = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 1)), min_size=1, max_size=60)
+
+
+@given(pairs)
+def test_six_metrics_are_scikit_learns(rows):
+    labels, decisions = np.array(rows).T
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = six_metrics(confusion(labels, decisions))
+    options = {"zero_division": np.nan}
+    wanted = {
+        "accuracy": oracle.accuracy_score(labels, decisions),
+        "recall": oracle.recall_score(labels, decisions, **options),
+        "precision": oracle.precision_score(labels, decisions, **options),
+        "specificity": oracle.recall_score(labels, decisions, pos_label=0, **options),
+        "npv": oracle.precision_score(labels, decisions, pos_label=0, **options),
+        "f1": oracle.f1_score(labels, decisions, **options),
+    }
+    assert set(found) == set(METRICS)
+    for name in METRICS:
+        np.testing.assert_allclose(found[name], wanted[name], err_msg=name)
+
+
+def test_npv_is_not_the_papers_sentence_for_specificity():
+    found = six_metrics(confusion(np.array([1, 1, 1, 0, 0]), np.array([0, 0, 1, 0, 1])))
+    assert found["npv"] == pytest.approx(1 / 3)
+    assert found["specificity"] == pytest.approx(1 / 2)
+
+
+def test_roc_is_scikit_learns_and_undefined_with_one_class():
+    rng = np.random.default_rng(0)
+    labels, scores = rng.integers(0, 2, 200), rng.integers(0, 20, 200) / 20
+    assert roc(labels, scores).auc == pytest.approx(oracle.roc_auc_score(labels, scores))
+    assert np.isnan(roc(np.ones(5), scores[:5]).auc)
+
+
+def test_mean_and_sd():
+    assert mean_sd([1, 2, 3, np.nan]) == (2, 1)
+    assert np.isnan(mean_sd([np.nan])).all()
+    assert mean_sd([1, 3], ddof=0) == (2, 1)
+
+
+def predictions(seed=0, folds=3, subjects=12):
+    rng = np.random.default_rng(seed)
+    rows = []
+    for fold in range(1, folds + 1):
+        for subject in rng.choice(subjects, subjects // 2, replace=False):
+            for _ in range(int(rng.integers(2, 6))):
+                score = np.round(np.clip(rng.normal(0.4 + 0.25 * (subject % 2), 0.3), 0, 1), 1)
+                rows.append((fold, f"S{subject:02d}", int(subject % 2), int(score >= 0.5), score))
+    return pd.DataFrame(rows, columns=["fold", "subject_id", "label", "decision", "score"])
+
+
+def by_loop(frame, samples, seed):
+    """The same resamples, each made of repeated rows and measured by scikit-learn."""
+    names = sorted(frame["subject_id"].unique())
+    values = {name: [] for name in (*METRICS, "auc")}
+    for weights in subject_weights(len(names), samples, seed):
+        drawn = pd.concat(
+            [frame[frame["subject_id"] == name] for name, w in zip(names, weights, strict=True) for _ in range(int(w))]
+        )
+        per_fold = {name: [] for name in values}
+        for _, part in drawn.groupby("fold"):
+            six = six_metrics(confusion(part["label"], part["decision"]))
+            for name in METRICS:
+                per_fold[name].append(six[name])
+            per_fold["auc"].append(roc(part["label"], part["score"]).auc)
+        for name in values:
+            values[name].append(np.nanmean(per_fold[name]) if not np.isnan(per_fold[name]).all() else np.nan)
+    return {name: np.nanpercentile(column, [2.5, 97.5]) for name, column in values.items()}
+
+
+def test_intervals_equal_a_plain_loop():
+    frame = predictions()
+    found = bootstrap_ci(frame, samples=60, seed=5)
+    for name, wanted in by_loop(frame, 60, 5).items():
+        np.testing.assert_allclose(found.loc[name], wanted, atol=1e-12, err_msg=name)
+
+
+def test_interval_is_wider_for_subjects_than_for_slices():
+    frame = predictions(folds=1, subjects=16)
+    frame["decision"] = frame["subject_id"].str[-1].astype(int) % 3 == 0  # errors hang together within a subject
+    clustered = bootstrap_ci(frame, samples=400, seed=0).loc["accuracy"]
+    alone = bootstrap_ci(frame.assign(subject_id=[f"S{n:03d}" for n in range(len(frame))]), samples=400, seed=0).loc[
+        "accuracy"
+    ]
+    assert clustered["high"] - clustered["low"] > alone["high"] - alone["low"]
+
+
+def test_seed_decides_the_interval():
+    frame = predictions()
+    one, again, other = (bootstrap_ci(frame, samples=80, seed=seed) for seed in (1, 1, 2))
+    pd.testing.assert_frame_equal(one, again)
+    assert not one.equals(other)
