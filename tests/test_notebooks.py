@@ -1,0 +1,133 @@
+"""The six notebooks as they are committed, and the smoke profile run end to end."""
+
+import ast
+import json
+import math
+import re
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+
+from sijstudy.config import StudyConfig, parameters_cell
+
+PROJECT = Path(__file__).resolve().parents[1]
+NOTEBOOKS = sorted((PROJECT / "notebooks").glob("[0-9]*.ipynb"))
+PROFILES = sorted((PROJECT / "notebooks" / "profiles").glob("*.yaml"))
+NAMES = [
+    "01_data_audit", "02_roi_comparison", "03_resnet_selection", "04_five_fold_training",
+    "05_subject_diagnosis", "06_grad_cam",
+]  # fmt: skip
+
+each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+each_profile = pytest.mark.parametrize("path", PROFILES, ids=lambda path: path.stem)
+
+
+def code_cells(path):
+    return [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+
+
+def test_the_notebooks_are_there_in_order():
+    assert [path.stem for path in NOTEBOOKS] == NAMES
+
+
+@each_notebook
+def test_it_is_committed_without_outputs(path):
+    for cell in code_cells(path):
+        assert cell.outputs == []
+        assert cell.execution_count is None
+
+
+@each_notebook
+def test_its_parameters_cell_is_the_studys(path):
+    tagged = [cell for cell in code_cells(path) if "parameters" in cell.metadata.get("tags", [])]
+    assert [cell.source for cell in tagged] == [parameters_cell()], "run `sijstudy notebooks sync`"
+
+
+@each_notebook
+def test_it_calls_functions_and_defines_none(path):
+    for cell in code_cells(path):
+        nodes = ast.walk(ast.parse(cell.source))
+        assert not any(isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.AsyncFunctionDef)) for node in nodes)
+
+
+@each_notebook
+def test_it_starts_with_title_and_question_and_ends_with_provenance(path):
+    content = nbformat.read(path, as_version=4)
+    assert content.metadata.kernelspec.name == "python3"
+    assert re.match(r"# \S.*\n\n\*\*Question\.\*\* ", content.cells[0].source)
+    assert "show_provenance" in content.cells[-1].source
+
+
+@each_profile
+def test_a_profile_is_flat_valid_and_carries_its_name(path):
+    values = yaml.safe_load(path.read_text())
+    assert values["profile"] == path.stem
+    assert all(isinstance(value, (str, int, float, bool)) for value in values.values())
+    StudyConfig.from_yaml(path)
+
+
+def test_the_paper_profile_is_the_papers():
+    config = asdict(StudyConfig.from_yaml(PROJECT / "notebooks/profiles/paper.yaml"))
+    assert config == asdict(StudyConfig(profile="paper"))
+
+
+@pytest.mark.notebooks
+def test_smoke_runs_every_notebook_to_its_end(smoke_study):
+    assert smoke_study.result.ok, f"{smoke_study.shown}\n{smoke_study.result.failure}"
+    assert [line.split()[1] for line in smoke_study.shown.splitlines() if "  done  " in line] == NAMES
+    assert [page.stem for page in smoke_study.pages] == [*NAMES, "index"]
+
+
+@pytest.mark.notebooks
+@pytest.mark.parametrize("name", NAMES)
+def test_a_notebook_leaves_its_answer_for_the_index(smoke_study, name):
+    result = json.loads((smoke_study.root / f"runs/smoke/results/{name}.json").read_text())
+    assert result["title"]
+    assert re.fullmatch(r"[A-Z0-9].*\.", result["answer"], re.DOTALL)
+    assert result["data_source"] == "synthetic"
+    assert {"commit", "profile", "seed", "device", "cohort_hash", "weights", "torch"} <= result["provenance"].keys()
+    assert all(isinstance(text, str) for text in result["provenance"].values())
+    for row in result["headline"]:
+        assert {"name", "paper", "ours", "low", "high", "unit"} <= row.keys()
+        if not any(row[key] is None or math.isnan(row[key]) for key in ("ours", "low", "high")):
+            assert row["low"] <= row["high"]
+
+
+@pytest.mark.notebooks
+def test_the_headline_sets_the_paper_beside_this_run(smoke_study):
+    rows = [
+        row
+        for name in NAMES
+        for row in json.loads((smoke_study.root / f"runs/smoke/results/{name}.json").read_text())["headline"]
+    ]
+    assert {93.55, 93.80, 83.45, 96.06} <= {row["paper"] for row in rows}
+    text = smoke_study.result.index.read_text()
+    assert all(row["name"] in text for row in rows)
+
+
+@pytest.mark.notebooks
+@pytest.mark.parametrize("name", NAMES)
+def test_a_report_says_what_it_rests_on_and_hides_nothing_of_this_machine(smoke_study, name):
+    text = (smoke_study.result.index.parent / f"{name}.html").read_text()
+    assert "SYNTHETIC DATA" in text
+    assert 'class="callout answer"' in text
+    assert 'table class="provenance"' in text
+    assert str(smoke_study.root) not in text
+
+
+@pytest.mark.notebooks
+def test_a_notebook_runs_by_hand_with_papermill(smoke_study):
+    command = [sys.executable, "-m", "papermill", "notebooks/01_data_audit.ipynb", "out.ipynb", "--no-progress-bar"]
+    profile = ["-f", "notebooks/profiles/smoke.yaml"]
+    good = subprocess.run([*command, *profile], cwd=smoke_study.root, capture_output=True, text=True)
+    assert good.returncode == 0, good.stderr
+    bad = subprocess.run(
+        [*command, *profile, "-p", "epochz", "3"], cwd=smoke_study.root, capture_output=True, text=True
+    )
+    assert bad.returncode != 0
+    assert "unknown parameter 'epochz'" in bad.stderr
