@@ -1,0 +1,100 @@
+"""What a rendered slice must hold: bones on their sides, edema in bone at the joint, one body for both classes."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from scipy.ndimage import distance_transform_edt
+
+from sijstudy.annotations import box_of_mask
+from sijstudy.phantom.fields import Grid
+from sijstudy.phantom.knobs import EDEMA_GAIN, EDEMA_MIN_AREA_MM2
+from sijstudy.phantom.render import Body, Rendered, draw_body, render_slice
+from sijstudy.records import IliumBoxes
+from sijstudy.roi import roi_boxes
+
+GRID = Grid(160)
+PLANES = (-26.4, -13.2, 0.0, 13.2, 26.4)
+RUN = [(PLANES[0], PLANES[-1])]
+SUBJECTS = range(6)
+
+
+def noise() -> np.random.Generator:
+    return np.random.default_rng(99)
+
+
+def render(body: Body, z: float) -> Rendered:
+    return render_slice(body, GRID, z, noise())
+
+
+@pytest.fixture(scope="module")
+def ill() -> list[list[Rendered]]:
+    return [[render(draw_body((5, n), RUN), z) for z in PLANES] for n in SUBJECTS]
+
+
+def test_both_ilia_and_the_sacrum_are_on_every_used_slice(ill: list[list[Rendered]]) -> None:
+    for rendered in (slice_ for subject in ill for slice_ in subject):
+        left, right, sacrum, _ = np.moveaxis(rendered.masks, -1, 0)
+        assert min(left.sum(), right.sum()) * GRID.pixel**2 > 400 and sacrum.any()
+        assert np.nonzero(right)[1].mean() < GRID.size / 2 < np.nonzero(left)[1].mean()
+        assert not (left & sacrum).any() and not (right & sacrum).any()
+
+
+def test_all_but_the_edema_is_the_same_in_ill_and_healthy(ill: list[list[Rendered]]) -> None:
+    for subject, slices in zip(SUBJECTS, ill, strict=True):
+        healthy = render(draw_body((5, subject), []), PLANES[2])
+        sick = slices[2]
+        assert not healthy.masks[..., 3].any() and healthy.area == healthy.contrast == 0
+        assert (healthy.masks[..., :3] == sick.masks[..., :3]).all()
+        far = distance_transform_edt(~sick.masks[..., 3]) * GRID.pixel > 25
+        assert (healthy.pixels[far] == sick.pixels[far]).mean() > 0.9
+        lesion = sick.masks[..., 3]
+        assert sick.pixels[lesion].mean() > 1.2 * healthy.pixels[lesion].mean()
+
+
+def test_edema_lies_in_bone_near_the_joint_and_is_clearly_visible(ill: list[list[Rendered]]) -> None:
+    for rendered in (slice_ for subject in ill for slice_ in subject):
+        left, right, sacrum, edema = np.moveaxis(rendered.masks, -1, 0)
+        ilia = left | right
+        assert edema.sum() * GRID.pixel**2 >= 0.95 * EDEMA_MIN_AREA_MM2
+        assert rendered.contrast > 0.6 * EDEMA_GAIN[0]
+        assert (edema & (ilia | sacrum)).sum() > 0.95 * edema.sum()
+        to_joint = np.where(ilia, distance_transform_edt(~sacrum), distance_transform_edt(~ilia)) * GRID.pixel
+        assert np.median(to_joint[edema]) < 22 and to_joint[edema].min() < 12
+
+
+def test_edema_lies_in_the_roi_of_the_paper(ill: list[list[Rendered]]) -> None:
+    inside = total = 0
+    for rendered in (slice_ for subject in ill for slice_ in subject):
+        left, right, _, edema = np.moveaxis(rendered.masks, -1, 0)
+        ilium = IliumBoxes(left=box_of_mask(left), right=box_of_mask(right))
+        rois = roi_boxes(ilium, edema.shape, reading="centre_inward", factor=0.8, height="extend")
+        total += int(edema.sum())
+        for box in (rois.image_left, rois.image_right):
+            assert box is not None
+            inside += int(edema[round(box.y0) : round(box.y1), round(box.x0) : round(box.x1)].sum())
+    assert inside > 0.95 * total
+
+
+def test_edema_goes_on_through_neighbouring_slices() -> None:
+    body = draw_body((5, 1), RUN)
+    masks = [render(body, z).masks[..., 3] for z in np.arange(-8.8, 9, 2.2)]
+    shared = [(a & b).sum() / min(a.sum(), b.sum()) for a, b in pairwise(masks)]
+    assert np.median(shared) > 0.5
+
+
+def test_subjects_differ_and_pixels_are_12_bit(ill: list[list[Rendered]]) -> None:
+    first, second = ill[0][2].pixels, ill[1][2].pixels
+    assert first.dtype == np.uint16 and first.max() < 4096
+    assert np.corrcoef(first.ravel(), second.ravel())[0, 1] < 0.9
+
+
+def test_the_matrix_size_changes_the_sampling_not_the_body() -> None:
+    body = draw_body((5, 0), RUN)
+    fine = render_slice(body, Grid(320), 0.0, noise()).masks
+    coarse = render_slice(body, Grid(160), 0.0, noise()).masks
+    again = fine.reshape(160, 2, 160, 2, 4).mean(axis=(1, 3)) > 0.5
+    for k in range(4):
+        assert (again[..., k] & coarse[..., k]).sum() > 0.9 * coarse[..., k].sum()
