@@ -57,7 +57,7 @@ class Progress:
         self.cell: int | None = None  # position among all cells, from 0
         self._place, self._detail, self._width = "starting", "", 0
         self._start = time.monotonic()
-        self._stop = threading.Event()
+        self._stop, self._writing = threading.Event(), threading.Lock()
         self._ticker = threading.Thread(target=self._tick, daemon=True)
 
     @property
@@ -72,9 +72,7 @@ class Progress:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        if self._ticker.is_alive():
-            self._ticker.join()
+        self._rest()
 
     def reach(self, cells: list[Any], position: int) -> None:
         """Note that the cell at ``position`` is about to run."""
@@ -95,20 +93,27 @@ class Progress:
         """Part of a stream's interface; nothing is held back."""
 
     def finish(self, text: str) -> None:
-        """End the line with how it went."""
+        """End the line with how it went; nothing is shown after it."""
+        self._rest()
         self._put(f"{self.label}  {text}  {clock(self.seconds)}", end="\n")
+
+    def _rest(self) -> None:
+        self._stop.set()
+        if self._ticker.is_alive():
+            self._ticker.join()
 
     def _show(self) -> None:
         line = f"{self.label}  {self._place}  {clock(self.seconds)}"
-        self._put(f"{line}  {self._detail}" if self.live else line, end="" if self.live else "\n")
+        self._put(f"{line}  {self._detail}".rstrip() if self.live else line, end="" if self.live else "\n")
 
     def _put(self, line: str, end: str) -> None:
-        if self.live:
-            room = _terminal_width(self.stream) - 1
-            line = line[:room]
-            line, self._width = f"\r{line.ljust(min(self._width, room))}", len(line)
-        self.stream.write(line + end)
-        self.stream.flush()
+        with self._writing:  # the ticker and the notebook's own thread both come here
+            if self.live:
+                room = _terminal_width(self.stream) - 1
+                line = line[:room]
+                line, self._width = f"\r{line.ljust(min(self._width, room))}", len(line)
+            self.stream.write(line + end)
+            self.stream.flush()
 
     def _tick(self) -> None:
         while not self._stop.wait(1.0):
