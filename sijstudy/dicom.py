@@ -87,6 +87,12 @@ def read_slice(path: Path) -> DicomSlice:
         return DicomSlice(header, _pixels(dataset, path))
 
 
+def read_patient_id(path: Path) -> str:
+    """The PatientID of a DICOM file of any kind. Raises StudyError naming the file when it has none."""
+    with reading(path):
+        return str(_required(pydicom.dcmread(path, specific_tags=["PatientID"]), path, "PatientID")).strip()
+
+
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
     """Turn what pydicom raises on a missing, foreign or damaged file into a StudyError naming ``path``.

@@ -1,4 +1,4 @@
-"""The manifest: which slices a study uses, of whom, with which label; its schema and its checks.
+"""The manifest: which slices a study uses, of whom, with which label.
 
 A manifest is a folder with ``slices.csv``, ``subjects.csv`` and ``cohort.json``; docs/DATA.md describes them.
 """
@@ -13,64 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import numpy as np
 import pandas as pd
-import pandera.pandas as pa
-from pandera.errors import SchemaErrors
 from tqdm.auto import tqdm
 
-from sijstudy.artifacts import read_json
 from sijstudy.errors import StudyError
-from sijstudy.records import GROUPS, Box, IliumBoxes, Slice, Subject
+from sijstudy.manifest_schema import BOX_COLUMNS, SLICES, SUBJECTS, read_table, validated
+from sijstudy.records import Box, IliumBoxes, Slice, Subject
 
-SUBJECT_ID = r"[A-Za-z0-9_-][A-Za-z0-9._-]*"
-UID = r"[0-9.]{1,64}"
-BOX_COLUMNS = {side: [f"{side}_{edge}" for edge in ("x0", "y0", "x1", "y1")] for side in ("left", "right")}
-READERS = ("reader_1", "reader_2", "reader_3")
-
-
-def _text(pattern: str, description: str, *, unique: bool = False, nullable: bool = False) -> pa.Column:
-    check = pa.Check.str_matches(rf"^(?:{pattern})$")
-    return pa.Column(str, check, unique=unique, nullable=nullable, description=description)
-
-
-def _whole(low: int, high: int | None, description: str, *, nullable: bool = False) -> pa.Column:
-    check = pa.Check.ge(low) if high is None else pa.Check.in_range(low, high)
-    return pa.Column("Int64", check, nullable=nullable, coerce=True, description=description)
-
-
-def _edge(column: str) -> pa.Column:
-    side, edge = column.split("_")
-    description = f"{edge} of the {side} ilium's box (the subject's own side), pixels; empty when not in view"
-    return pa.Column(float, pa.Check.ge(0), nullable=True, coerce=True, description=description)
-
-
-SUBJECTS = pa.DataFrameSchema(
-    {
-        "subject_id": _text(SUBJECT_ID, "pseudonym: letters, digits, dot, underscore, hyphen", unique=True),
-        "group": pa.Column(str, pa.Check.isin(GROUPS), description="axSpA or control"),
-        "age_years": _whole(0, 120, "age at the examination, whole years"),
-        "sex": pa.Column(str, pa.Check.isin(["M", "F"]), description="M or F"),
-    },
-    strict=True,
-)
-
-SLICES = pa.DataFrameSchema(
-    {
-        "subject_id": _text(SUBJECT_ID, "as in subjects.csv"),
-        "slice_index": _whole(0, None, "place in the series, counted from the lower to the upper pelvis"),
-        "label": _whole(0, 1, "1 when bone marrow edema is present"),
-        "file": _text(r".+", "DICOM file, relative to the cohort's folder, with forward slashes", unique=True),
-        "sha256": _text(r"[0-9a-f]{64}", "SHA-256 of the file", unique=True),
-        "sop_instance_uid": _text(UID, "SOP Instance UID", unique=True),
-        **{column: _edge(column) for columns in BOX_COLUMNS.values() for column in columns},
-        "segmentation": _text(r".+", "DICOM SEG of the subject, relative to the cohort's folder", nullable=True),
-        "lesions": _whole(0, None, "number of separate edema lesions outlined on the slice", nullable=True),
-        **{reader: _whole(0, 1, f"vote of {reader.replace('_', ' ')}", nullable=True) for reader in READERS},
-    },
-    strict=True,
-    unique=["subject_id", "slice_index"],
-)
+SOURCES = ("synthetic", "hospital")
 
 
 @dataclass(frozen=True)
@@ -112,10 +62,12 @@ class Manifest:
 
 
 def load_manifest(folder: Path) -> Manifest:
-    """Read and check a manifest. Raises StudyError naming the file, and the row and value where there is one."""
-    about = read_json(folder / "cohort.json") if folder.is_dir() else None
-    if not isinstance(about, dict) or not {"name", "source", "root"} <= set(about):
-        raise StudyError(f"{folder} is no manifest; make one with `sijstudy manifest build`")
+    """Read and check a manifest. Raises StudyError naming the file, and the row and value where there is one.
+
+    The DICOM files themselves are not touched, so that tables can be read where the images are not;
+    ``verify_files`` looks at the images.
+    """
+    about = _about(folder)
     slices = validated(read_table(folder / "slices.csv"), SLICES, folder / "slices.csv")
     subjects = validated(read_table(folder / "subjects.csv"), SUBJECTS, folder / "subjects.csv")
     _check_subjects(slices, subjects, folder)
@@ -124,23 +76,24 @@ def load_manifest(folder: Path) -> Manifest:
     return Manifest(
         folder=folder,
         root=(folder / about["root"]).resolve(),
-        name=str(about["name"]),
-        source=str(about["source"]),
+        name=about["name"],
+        source=about["source"],
         slices=slices.sort_values(["subject_id", "slice_index"], ignore_index=True),
         subjects=subjects.sort_values("subject_id", ignore_index=True),
     )
 
 
 def verify_files(manifest: Manifest, *, progress: bool = True) -> None:
-    """Hash every file again. StudyError names the first that is missing or has changed."""
-    shown = tqdm(manifest.slice_records(), desc="verifying files", unit="file", disable=not progress)
-    for item in shown:
-        if not item.file.is_file():
-            raise StudyError(f"{item.file}: no such file; restore it or take its row out of {manifest.folder}")
-        if file_hash(item.file) != item.sha256:
-            raise StudyError(
-                f"{item.file}: its SHA-256 is not the manifest's; restore the file or build the manifest again"
-            )
+    """Hash every slice and segmentation again.
+
+    StudyError names the first file that is missing, has changed, or is a link that leads out of the cohort's folder.
+    """
+    columns = [["file", "sha256"], ["segmentation", "segmentation_sha256"]]
+    hashes = {row[0]: row[1] for pair in columns for row in manifest.slices[pair].to_numpy() if not pd.isna(row[1])}
+    for name, expected in tqdm(hashes.items(), desc="verifying files", unit="file", disable=not progress):
+        path = inside(manifest.root, manifest.root / name)
+        if file_hash(path) != expected:
+            raise StudyError(f"{path}: its SHA-256 is not the manifest's; restore the file or build the manifest again")
 
 
 def cohort_hash(manifest: Manifest) -> str:
@@ -153,83 +106,43 @@ def cohort_hash(manifest: Manifest) -> str:
 
 
 def file_hash(path: Path) -> str:
-    """SHA-256 of a file, 64 hexadecimal digits."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def read_table(path: Path) -> pd.DataFrame:
-    """A CSV as text columns, empty cells missing. StudyError when it is missing or no table."""
+    """SHA-256 of a file, 64 hexadecimal digits. StudyError when it is missing or cannot be read."""
     try:
-        return pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""])
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
     except FileNotFoundError:
-        raise StudyError(f"{path}: no such file; docs/DATA.md lists the tables a cohort needs") from None
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise StudyError(f"{path}: not a CSV table ({str(error).strip()}); save it as CSV in UTF-8") from None
+        raise StudyError(f"{path}: no such file; restore it or build the manifest again") from None
+    except OSError as error:
+        raise StudyError(f"{path}: cannot be read ({error.strerror}); check its permissions") from None
 
 
-def validated(table: pd.DataFrame, schema: pa.DataFrameSchema, path: Path) -> pd.DataFrame:
-    """A text table in the types of ``schema``, in its column order. StudyError names the first bad cell."""
-    for name in table.columns:
-        if name not in schema.columns:
-            raise StudyError(f"{path}: unknown column '{name}'; remove it (known: {', '.join(schema.columns)})")
-    for name in schema.columns:
-        if name not in table.columns:
-            raise StudyError(f"{path}: column '{name}' is missing; add it, see docs/DATA.md")
-    typed = table.copy()
-    for name, column in schema.columns.items():
-        if column.coerce:  # only number columns are coerced
-            typed[name] = _numbers(table[name], path, whole=str(column.dtype) == "Int64")
+def inside(root: Path, path: Path) -> Path:
+    """``path`` itself. StudyError when it leads out of ``root``, links followed."""
+    if not path.resolve().is_relative_to(root.resolve()):
+        raise StudyError(f"{path}: leads out of the cohort's folder {root}; put the file itself there, not a link")
+    return path
+
+
+def _about(folder: Path) -> dict[str, str]:
+    """The content of cohort.json, checked."""
+    path = folder / "cohort.json"
+    if not path.is_file():
+        raise StudyError(f"{folder} is no manifest, it has no cohort.json; make one with `sijstudy manifest build`")
     try:
-        return schema.validate(typed, lazy=True)[list(schema.columns)]
-    except SchemaErrors as error:
-        raise StudyError(_first_failure(error, path, schema)) from None
+        about = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise StudyError(f"{path} is no JSON ({error}); build the manifest again") from None
+    for key in ("name", "source", "root"):
+        if not isinstance(about, dict) or not isinstance(about.get(key), str):
+            raise StudyError(f"{path}: '{key}' must be there and be text; build the manifest again")
+    check_source(about["source"], path)
+    return about
 
 
-def schema_document() -> dict[str, Any]:
-    """Both schemas as plain data, for data_manifest/schema.json: table -> column -> type, rule, description."""
-    return {
-        name: {
-            column: {
-                "type": str(spec.dtype),
-                "required": not spec.nullable,
-                "unique": spec.unique,
-                "rules": [str(check.error) for check in spec.checks],
-                "description": spec.description,
-            }
-            for column, spec in schema.columns.items()
-        }
-        for name, schema in (("subjects.csv", SUBJECTS), ("slices.csv", SLICES))
-    }
-
-
-def write_schema(path: Path) -> None:
-    """Write ``schema_document`` as JSON."""
-    path.write_text(json.dumps(schema_document(), indent=2) + "\n", encoding="utf-8")
-
-
-def _numbers(column: pd.Series[str], path: Path, *, whole: bool) -> pd.Series[Any]:
-    numbers = pd.to_numeric(column, errors="coerce")
-    bad = column.notna() & (numbers.isna() | ~np.isfinite(numbers.fillna(0)) | (whole & (numbers % 1 != 0)))
-    if bad.any():
-        place = int(bad.to_numpy().argmax())
-        kind = "a whole number" if whole else "a number"
-        raise StudyError(f"{path}: row {place + 2}: {column.name}='{column.iloc[place]}' must be {kind}; correct it")
-    return numbers.astype("Int64") if whole else numbers.astype(float)
-
-
-def _first_failure(error: SchemaErrors, path: Path, schema: pa.DataFrameSchema) -> str:
-    """One line for the first of pandera's failure cases; rows count the header as 1."""
-    case = error.failure_cases.iloc[0]
-    row = "" if pd.isna(case["index"]) else f" row {int(case['index']) + 2}:"
-    column, rule, value = case["column"], str(case["check"]), case["failure_case"]
-    if column not in schema.columns:
-        return f"{path}:{row} subject_id and slice_index must be unique together ({value}); remove one of the rows"
-    if rule == "not_nullable":
-        return f"{path}:{row} {column} is empty; fill it in"
-    if "unique" in rule:
-        return f"{path}:{row} {column}='{value}' occurs more than once; remove one of the rows"
-    return f"{path}:{row} {column}='{value}' breaks the rule {rule}; correct it"
+def check_source(source: str, where: Path | str) -> None:
+    """StudyError, starting with ``where``, unless ``source`` is one of SOURCES."""
+    if source not in SOURCES:
+        raise StudyError(f"{where}: source is '{source}'; it must be {' or '.join(SOURCES)}")
 
 
 def _check_subjects(slices: pd.DataFrame, subjects: pd.DataFrame, folder: Path) -> None:
