@@ -17,10 +17,10 @@ _JOINT_POINTS = slice(8, 21)  # part of the ilium's dense outline that faces the
 _LIGAMENT_FROM = 12.0  # mm: above this plane the joint is held by ligament and its space is wide
 # sacral bodies: half width, v range, w range, mm
 _SACRAL_BODIES = (
-    (27.0, -35.0, -7.0, -22.0, 13.0),
-    (22.0, -6.0, 16.0, -16.0, 12.0),
-    (19.0, 14.0, 38.0, -12.0, 10.0),
-    (15.0, 35.0, 58.0, -7.0, 9.0),
+    (27.0, -35.0, -1.0, -22.0, 13.0),
+    (22.0, -9.0, 20.0, -16.0, 12.0),
+    (19.0, 11.0, 41.0, -12.0, 10.0),
+    (15.0, 32.0, 58.0, -7.0, 9.0),
 )
 
 
@@ -34,6 +34,7 @@ class Joint:
     distance: Array
     along: Array
     space: float
+    line: Array  # (m, 2) iliac joint surface as (x, v) in mm, from its upper end down
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def _ilium(plane: Plane, side: Side) -> tuple[Array, Joint]:
     ring = spline(side.ilium.at(w))
     distance, along = distance_to_line(x, v, ring[_JOINT_POINTS])
     space = side.joint_space + 4.0 * float(smoothstep(np.float32((w - _LIGAMENT_FROM) / 14)))
-    joint = Joint(_spread(u, columns, distance), _spread(u, columns, along), space)
+    joint = Joint(_spread(u, columns, distance), _spread(u, columns, along), space, ring[_JOINT_POINTS])
     return _spread(u, columns, signed_distance(x, v, ring)), joint
 
 
@@ -102,10 +103,12 @@ def _spread(like: Array, columns: slice, values: Array) -> Array:
 def _sacrum(plane: Plane, ilia: tuple[Array, Array], joints: tuple[Joint, Joint]) -> Array:
     u, v, w = plane.coarse
     sacrum = np.full(u.shape, _FAR, np.float32)
-    for side in plane.body.sides:
+    for side, joint in zip(plane.body.sides, joints, strict=True):
         columns = _near_side(plane, side)
-        ring = spline(side.ala.at(plane.w_at(side.sign * 45.0)))
-        ala = signed_distance(side.sign * u[:, columns], v[:, columns], ring)
+        x, height = side.sign * u[:, columns], v[:, columns]
+        ala = signed_distance(x, height, spline(side.ala.at(plane.w_at(side.sign * 45.0))))
+        surface = np.interp(height, np.maximum.accumulate(joint.line[:, 1]), joint.line[:, 0])
+        ala = np.maximum(ala, 0.8 * (x - surface - 3.0)).astype(np.float32)  # none of it beyond a thin ilium
         sacrum[:, columns] = np.minimum(sacrum[:, columns], ala)
     for half, v0, v1, w0, w1 in _SACRAL_BODIES:
         sacrum = np.minimum(sacrum, box_distance(u, v, w, (half, v0, v1, w0, w1), 4.0))

@@ -19,6 +19,7 @@ NERVE = 0.30
 SKIN = 0.36
 VESSEL = 0.80
 VESSEL_SPREAD = (0.45, 1.15)  # small vessels are dimmed by partial volume, large arteries by flow
+FLOW_VOID_RATE = 0.3  # large arteries whose blood left the slice before it was read out
 BOWEL_WALL = 0.52
 
 # --- the lesion ---------------------------------------------------------------------------------

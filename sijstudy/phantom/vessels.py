@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -50,7 +50,10 @@ def _iliac(rng: np.random.Generator, sign: int) -> list[Vessel]:
     main = [(14, -120, 6), (18, -95, -6), (27, -70, -16), (36, -46, -25), (50, -26, -33), (68, -12, -46)]
     inner = [(33, -52, -22), (38, -28, -25), (42, -8, -24), (38, 14, -25), (32, 34, -28)]
     lumbar = [(36, -78, 2), (33, -58, -5), (35, -44, -13), (38, -30, -23)]
-    tubes = [_tube(rng, main, sign, float(rng.uniform(3.5, 6.0)), 4.0)]
+    trunk = _tube(rng, main, sign, float(rng.uniform(3.5, 6.0)), 4.0)
+    if rng.random() < knobs.FLOW_VOID_RATE:
+        trunk = replace(trunk, signal=knobs.FLUID)
+    tubes = [trunk]
     tubes += [_tube(rng, inner, sign, float(rng.uniform(2.0, 3.8)), 3.5) for _ in range(2)]
     return [*tubes, _tube(rng, lumbar, sign, float(rng.uniform(1.2, 2.4)), 3.0)]
 
