@@ -130,6 +130,8 @@ def make_plan(
 ) -> StudyPlan:
     """Check all that can be checked before the first notebook runs. StudyError says what cannot work."""
     root = root.resolve()
+    if not (root / "notebooks").is_dir():
+        raise StudyError(f"no folder 'notebooks' in {root}; start from the project's folder or name it with --root")
     path = profile_path(profile, root)
     values = read_profile(path)
     base = StudyConfig.from_mapping(values, source=str(path))
