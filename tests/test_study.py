@@ -174,10 +174,10 @@ def test_a_broken_notebook_is_found_before_the_first_one_runs(project):
 
 
 def test_a_folder_without_notebooks_is_refused(tmp_path):
-    with pytest.raises(StudyError, match="no folder 'notebooks' in .*--root"):
+    with pytest.raises(StudyError, match=r"no folder 'notebooks' in .*--root"):
         run_study("toy", root=tmp_path)
     write_project(tmp_path)
-    with pytest.raises(StudyError, match="no notebook in .*--root"):
+    with pytest.raises(StudyError, match=r"no notebook in .*--root"):
         run_study("toy", root=tmp_path)
 
 
