@@ -24,9 +24,9 @@ BOWEL_WALL = 0.52
 
 # --- the lesion ---------------------------------------------------------------------------------
 # signal a focus adds to marrow, faint to gross; below about 0.12 it drowns in the mottle of the marrow
-EDEMA_GAIN = (0.18, 0.52)
-EDEMA_GAIN_POWER = 1.3  # > 1 makes faint foci more frequent than gross ones
-EDEMA_MIN_AREA_MM2 = 90.0  # "only slices in which lesions were clearly observed" [2.1]: about 9 x 10 mm at least
+EDEMA_GAIN = (0.21, 0.54)
+EDEMA_GAIN_POWER = 1.15  # > 1 makes faint foci more frequent than gross ones
+EDEMA_MIN_AREA_MM2 = 110.0  # "only slices in which lesions were clearly observed" [2.1]: about 10 x 11 mm at least
 EDEMA_DEPTH_MM = (6.0, 24.0)  # how far a focus reaches from the joint into the bone
 EDEMA_HALF_LENGTH = (0.12, 0.42)  # half extent along the joint, in units of its length of about 90 mm
 EDEMA_SOFTNESS = 0.60  # width of the fading rim in units of the lesion field: ill-defined edges
