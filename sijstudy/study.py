@@ -300,13 +300,15 @@ def _card(plan: StudyPlan, notebook: Path) -> Card:
 
 
 def _provenance(results: list[dict[str, Any]], seconds: Mapping[str, float]) -> dict[str, str]:
-    """The last notebook's provenance with the time of each."""
-    known = [result["provenance"] for result in results if result.get("provenance")]
-    last = {name: str(text) for name, text in (known[-1] if known else {}).items()}
-    ordered = {name: last[name] for name in (*FIRST_ORIGINS, *last) if name in last}
+    """Where the notebooks come from, with the time of each; what differs between them is given in full."""
+    known: dict[str, dict[str, None]] = {name: {} for name in FIRST_ORIGINS}
+    for result in results:
+        for name, text in result.get("provenance", {}).items():
+            known.setdefault(name, {})[str(text)] = None
+    origins = {name: "; ".join(texts) for name, texts in known.items() if texts and not name.startswith("time")}
     times = {f"time of {name}": duration(value) for name, value in seconds.items()}
     total = {"time in all": duration(sum(seconds.values()))} if seconds else {}
-    return {**ordered, **times, **total}
+    return {**origins, **times, **total}
 
 
 def _is_synthetic(plan: StudyPlan, results: Sequence[Mapping[str, Any]]) -> bool:

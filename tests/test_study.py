@@ -108,6 +108,18 @@ def test_a_stale_answer_goes_when_its_notebook_runs_again(project):
     assert not (project / "runs/toy/results/02_second.json").exists()
 
 
+def test_provenance_that_differs_between_notebooks_is_given_in_full(project):
+    run(project, only=["01"])
+    path = project / "runs/toy/results/01_first.json"
+    result = json.loads(path.read_text())
+    result["provenance"] |= {"commit": "older", "time per stage": "training 3 s"}
+    path.write_text(json.dumps(result))
+    text = run(project, only=["02"])[0].index.read_text()
+    assert "<th>commit</th><td>older; abc</td>" in text
+    assert "<th>seed</th><td>2021</td>" in text
+    assert "training 3 s" not in text  # one notebook's stages are not the study's
+
+
 def test_only_some_notebooks_by_number_or_name(project):
     _, shown = run(project, only=["03_third", "01"])
     assert [line.split()[1] for line in shown.splitlines() if "done" in line] == ["01_first", "03_third"]
