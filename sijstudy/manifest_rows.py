@@ -37,8 +37,12 @@ def subject_rows(root: Path, subject_id: str, files: list[Path], tables: Tables)
     if outlines is not None:
         _check_outlines(outlines, headers)
     ordered = [headers[place] for place in slice_order(headers)]
+    seg: Row = {"segmentation": None, "segmentation_sha256": None}
+    if outlines is not None:
+        name = outlines.file.relative_to(root).as_posix()
+        seg = {"segmentation": name, "segmentation_sha256": file_hash(outlines.file)}
     rows = [
-        _row(root, subject_id, index, header, outlines, tables)
+        {**_row(root, subject_id, index, header, outlines, tables), **seg}
         for index, header in zip(_indices(ordered), ordered, strict=True)
     ]
     return SubjectRows(subject_id, headers[0].patient_id, rows)
@@ -125,8 +129,6 @@ def _row(
         "sha256": file_hash(header.file),
         "sop_instance_uid": header.uid,
         **_edges(boxes),
-        "segmentation": outlines.file.relative_to(root).as_posix() if outlines else None,
-        "segmentation_sha256": file_hash(outlines.file) if outlines else None,
         "lesions": outlines.lesion_count(header.uid) if outlines else None,
         **dict(zip(READERS, votes, strict=True)),
     }

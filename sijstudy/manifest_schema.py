@@ -111,7 +111,7 @@ def schema_document() -> dict[str, Any]:
     return {
         name: {
             column: {
-                "type": str(spec.dtype),
+                "type": {"Int64": "whole number", "float64": "number"}.get(str(spec.dtype), "text"),
                 "required": spec.required,
                 "may_be_empty": spec.nullable,
                 "unique": spec.unique,
@@ -144,8 +144,8 @@ def _first_failure(error: SchemaErrors, path: Path, schema: pa.DataFrameSchema) 
     case = error.failure_cases.iloc[0]
     row = "" if pd.isna(case["index"]) else f" row {int(case['index']) + 2}:"
     column, rule, value = case["column"], str(case["check"]), case["failure_case"]
-    if column not in schema.columns:
-        return f"{path}:{row} subject_id and slice_index must be unique together ({value}); remove one of the rows"
+    if rule == "multiple_fields_uniqueness":
+        return f"{path}:{row} a subject_id and slice_index that occur together more than once; remove one of the rows"
     if rule == "not_nullable":
         return f"{path}:{row} {column} is empty; fill it in"
     if "unique" in rule:
