@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -131,21 +130,26 @@ def _check_unique(rows: Iterable[Row], root: Path) -> None:
 
 def _write(folder: Path, slices: pd.DataFrame, subjects: pd.DataFrame, about: Mapping[str, Any]) -> Manifest:
     """Write beside ``folder``, check there as any reader would, then move the files in."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))  # same depth, same relative root
+    place = folder.resolve()
     try:
-        write_csv(draft / "slices.csv", slices)
-        write_csv(draft / "subjects.csv", subjects)
-        write_json(draft / "cohort.json", about)
-        load_manifest(draft)
-        folder.mkdir(exist_ok=True)
-        (folder / "cohort.json").unlink(missing_ok=True)
-        for part in PARTS:
-            (draft / part).replace(folder / part)
-    except StudyError as error:
-        raise StudyError(str(error).replace(str(draft), str(folder))) from None
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=place.parent, prefix=f".{place.name}.") as draft_name:
+            draft = Path(draft_name)
+            write_csv(draft / "slices.csv", slices)
+            write_csv(draft / "subjects.csv", subjects)
+            write_json(draft / "cohort.json", about)
+            _check_draft(draft, folder)
+            place.mkdir(exist_ok=True)
+            (place / "cohort.json").unlink(missing_ok=True)
+            for part in PARTS:
+                (draft / part).replace(place / part)
     except OSError as error:
         raise StudyError(f"cannot write {folder} ({error.strerror}); choose a folder you may write to") from None
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
     return load_manifest(folder)
+
+
+def _check_draft(draft: Path, folder: Path) -> None:
+    try:
+        load_manifest(draft)
+    except StudyError as error:
+        raise StudyError(str(error).replace(str(draft), str(folder))) from None

@@ -322,6 +322,13 @@ def test_a_build_stopped_while_moving_leaves_no_manifest(cohort, monkeypatch):
     assert not (cohort.parent / "manifest/cohort.json").exists()
 
 
+def test_a_place_that_cannot_be_written(cohort):
+    (cohort.parent / "taken").write_text("a file")
+    for folder in ("taken", "taken/below"):
+        with pytest.raises(StudyError, match=rf"cannot write .*{folder} \("):
+            build(cohort, folder=folder)
+
+
 def test_a_bad_subject_is_named_in_the_file_it_came_from(cohort):
     change_csv(cohort / "subjects.csv", 0, group="healthy")
     refused(cohort, r"dicom/subjects\.csv: row 2: group='healthy'")
