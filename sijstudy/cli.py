@@ -104,7 +104,12 @@ def cohort_make(profile: Profile = "quick", parameter: Parameter = None, root: R
 
 @manifest_app.command("build")
 def manifest_build(
-    dicom_root: Annotated[Path, typer.Argument(help="Folder with the DICOM files, a sub-folder per subject.")],
+    dicom_root: Annotated[
+        Path,
+        typer.Argument(
+            help="Folder with the DICOM files: a sub-folder per subject; files in the folder itself go by their PatientID."
+        ),
+    ],
     manifest_folder: Annotated[
         Path, typer.Argument(help="Folder to write slices.csv, subjects.csv, cohort.json into.")
     ],

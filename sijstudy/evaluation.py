@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -121,8 +122,10 @@ def format_table(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def _cell(template: str, *numbers: float) -> str:
-    """Numbers as text; what is undefined (a metric with an empty denominator in every fold) as a dash."""
-    return template.format(*numbers).replace("nan", "–")
+    """Numbers as text, with a true minus sign; a dash when the first is undefined (an empty denominator in every fold)."""
+    if math.isnan(numbers[0]):
+        return "–"
+    return template.format(*numbers).replace("nan", "–").replace("-", "−")
 
 
 def headline(name: str, table: pd.DataFrame, metric: str) -> dict[str, Any]:
