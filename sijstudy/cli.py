@@ -106,9 +106,7 @@ def cohort_make(profile: Profile = "quick", parameter: Parameter = None, root: R
 def manifest_build(
     dicom_root: Annotated[
         Path,
-        typer.Argument(
-            help="Folder with the DICOM files: a sub-folder per subject; files in the folder itself go by their PatientID."
-        ),
+        typer.Argument(help="Folder with the DICOM files: a sub-folder per subject; loose files go by PatientID."),
     ],
     manifest_folder: Annotated[
         Path, typer.Argument(help="Folder to write slices.csv, subjects.csv, cohort.json into.")

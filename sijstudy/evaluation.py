@@ -122,7 +122,7 @@ def format_table(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def _cell(template: str, *numbers: float) -> str:
-    """Numbers as text, with a true minus sign; a dash when the first is undefined (an empty denominator in every fold)."""
+    """Numbers as text with a true minus sign; a dash when undefined (an empty denominator in every fold)."""
     if math.isnan(numbers[0]):
         return "–"
     return template.format(*numbers).replace("nan", "–").replace("-", "−")
