@@ -119,8 +119,8 @@ def draw_anatomy(rng: np.random.Generator) -> Anatomy:
 
 
 def _pose(rng: np.random.Generator) -> Pose:
-    turn = rng.normal(0, 1, 3) * np.deg2rad([2.5, 2.5, 3.0])
-    shift = rng.normal(0, 1, 3) * np.array([4.0, 6.0, 2.0])
+    turn, shift = np.clip(rng.normal(0, 1, (2, 3)), -knobs.POSE_LIMIT, knobs.POSE_LIMIT)
+    turn, shift = turn * np.deg2rad([2.5, 2.5, 3.0]), shift * np.array([4.0, 6.0, 2.0])
     return Pose(
         roll=float(turn[0]),
         yaw=float(turn[1]),

@@ -22,11 +22,14 @@ VESSEL_SPREAD = (0.45, 1.15)  # small vessels are dimmed by partial volume, larg
 FLOW_VOID_RATE = 0.3  # large arteries whose blood left the slice before it was read out
 BOWEL_WALL = 0.52
 
+# --- positioning ---------------------------------------------------------------------------------
+POSE_LIMIT = 1.5  # SDs of turn and shift at most: a scan that lies further askew is planned again
+
 # --- the lesion ---------------------------------------------------------------------------------
 # signal a focus adds to marrow, faint to gross; below about 0.12 it drowns in the mottle of the marrow
-EDEMA_GAIN = (0.21, 0.54)
+EDEMA_GAIN = (0.34, 0.60)
 EDEMA_GAIN_POWER = 1.15  # > 1 makes faint foci more frequent than gross ones
-EDEMA_MIN_AREA_MM2 = 110.0  # "only slices in which lesions were clearly observed" [2.1]: about 10 x 11 mm at least
+EDEMA_MIN_AREA_MM2 = 180.0  # "only slices in which lesions were clearly observed" [2.1]: about 12 x 15 mm at least
 EDEMA_DEPTH_MM = (6.0, 24.0)  # how far a focus reaches from the joint into the bone
 EDEMA_HALF_LENGTH = (0.12, 0.42)  # half extent along the joint, in units of its length of about 90 mm
 EDEMA_SOFTNESS = 0.60  # width of the fading rim in units of the lesion field: ill-defined edges
