@@ -41,7 +41,8 @@ lock: env ## resolve the dependencies anew into requirements.lock
 
 env: $(STAMP) ## make the environment .venv from requirements.lock (done by every other target)
 
-# The stamp is touched last, so an interrupted install is taken up again.
+# The stamp is touched last, so an interrupted install is taken up again. The lock names every package, so
+# pip need not resolve anything: an older pip would otherwise trip over extras when a newer release appears.
 $(STAMP): requirements.lock pyproject.toml
 	@python=$$(for name in $(PYTHON) python3.11 python3.12 python3.13 python3 python; do \
 		"$$name" -c '$(MODERN)' >/dev/null 2>&1 && echo "$$name" && break; done); \
@@ -52,7 +53,7 @@ $(STAMP): requirements.lock pyproject.toml
 	"$(BIN)/python" -c '$(MODERN)' >/dev/null 2>&1 || "$$python" -m venv --clear $(VENV) || { \
 		echo "$$python cannot make an environment; on Debian or Ubuntu install the package python3-venv" >&2; exit 1; }
 	@echo "Installing the locked packages into $(VENV) (5 GB, a few minutes; only when the lock has changed)"
-	@$(PIP) install --require-hashes -r requirements.lock
+	@$(PIP) install --no-deps --require-hashes -r requirements.lock
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
 
