@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from sijstudy.phantom.anatomy import Anatomy, draw_anatomy
 from sijstudy.phantom.bones import bones_of
 from sijstudy.phantom.fields import Grid
-from sijstudy.phantom.lesions import Focus, draw_foci, edema_of
+from sijstudy.phantom.lesions import Focus, clearly_observed, draw_foci, edema_of
 from sijstudy.phantom.lookalikes import LookAlikes, draw_lookalikes
 from sijstudy.phantom.plane import Plane
-from sijstudy.phantom.scanner import Scanner, acquire, draw_scanner
+from sijstudy.phantom.scanner import Scanner, acquire, draw_scanner, receive_profile
 from sijstudy.phantom.tissues import paint_tissues
 
 SEGMENTS = ("left ilium", "right ilium", "sacrum", "edema")
@@ -63,9 +63,10 @@ def render_slice(body: Body, grid: Grid, z: float, noise: np.random.Generator) -
     plane = Plane(body.anatomy, grid, z)
     bones = bones_of(plane)
     canvas = paint_tissues(plane, bones, body.looks)
-    edema = edema_of(plane, bones, body.foci)
+    receive = receive_profile(plane, body.scanner)
+    edema = clearly_observed(edema_of(plane, bones, body.foci), canvas.signal, receive, plane, bones)
     canvas.signal[...] += edema.gain
-    pixels = acquire(plane, canvas, body.scanner, noise)
+    pixels = acquire(plane, canvas, body.scanner, receive, noise)
     in_body = canvas.inside > 0.5
     left, right = (distance < 0 for distance in bones.ilium)
     masks = np.stack([left & in_body, right & in_body, (bones.sacrum < 0) & in_body, edema.mask], axis=-1)

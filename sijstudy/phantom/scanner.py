@@ -41,11 +41,12 @@ def draw_scanner(rng: np.random.Generator) -> Scanner:
     )
 
 
-def acquire(plane: Plane, canvas: Canvas, scanner: Scanner, rng: np.random.Generator) -> NDArray[np.uint16]:
-    """Stored pixels of the slice, (n, n) uint16 below 4096."""
-    shading = plane.body.textures.shading.plane(plane.w, plane.grid)
+def acquire(
+    plane: Plane, canvas: Canvas, scanner: Scanner, receive: Array, rng: np.random.Generator
+) -> NDArray[np.uint16]:
+    """Stored pixels of the slice, (n, n) uint16 below 4096. ``receive``: the slice's ``receive_profile``."""
     signal = canvas.signal + canvas.inside * _unsuppressed_fat(plane, canvas, scanner)
-    signal = np.clip(signal, 0, 1.6) * _receive(plane, scanner, shading)
+    signal = np.clip(signal, 0, 1.6) * receive
     blur = 0.80 * plane.grid.size / 448
     signal = gaussian_filter(signal, blur, truncate=2.5) if blur > 0.3 else signal
     noise = np.float32(scanner.noise * plane.grid.size / 448)
@@ -66,8 +67,9 @@ def _unsuppressed_fat(plane: Plane, canvas: Canvas, scanner: Scanner) -> Array:
     return result
 
 
-def _receive(plane: Plane, scanner: Scanner, shading: Array) -> Array:
-    """Receive profile, (n, n) float32, near 1: brighter by the coils, with slow unevenness."""
+def receive_profile(plane: Plane, scanner: Scanner) -> Array:
+    """What the coils make of a signal of 1, (n, n) float32, near 1: brighter by the coils, with slow unevenness."""
+    shading = plane.body.textures.shading.plane(plane.w, plane.grid)
     back, left, right = scanner.coil
     depth = plane.grid.upsample(skin_depth(plane))
     flank = plane.grid.mm[None, :]
