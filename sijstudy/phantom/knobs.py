@@ -53,5 +53,5 @@ FAT_FAILURE = (0.0, 0.60)  # peak signal of unsuppressed fat near the edge of th
 
 # --- the scanner --------------------------------------------------------------------------------
 NOISE_SD = (0.012, 0.026)  # Rician noise at 448 x 448 over 250 mm
-SHADING_SD = 0.16  # log-signal SD of the receive profile beyond the coil's fall-off
+SHADING_SD = 0.12  # log-signal SD of the receive profile beyond the coil's fall-off
 STORED_SCALE = (700.0, 1500.0)  # stored units per unit signal, differs between examinations

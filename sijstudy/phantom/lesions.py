@@ -67,7 +67,7 @@ def _focus(rng: np.random.Generator, only: int | None, severity: float, start: f
     return Focus(
         side=int(rng.integers(2)) if only is None else only,
         bone="ilium" if rng.random() < 0.55 else "sacrum",
-        along=float(rng.uniform(0.12, 0.88)),
+        along=float(rng.uniform(0.18, 0.82)),
         half_along=float(rng.uniform(*knobs.EDEMA_HALF_LENGTH)),
         w=float(min(start + 0.5 * half_w, 0.5 * (start + last) + 2.0)),
         half_w=half_w,
