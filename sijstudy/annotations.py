@@ -13,9 +13,9 @@ from skimage.measure import label as connected_components
 from sijstudy.dicom import reading
 from sijstudy.errors import StudyError
 from sijstudy.records import Box, IliumBoxes
+from sijstudy.segment_table import SEGMENTS
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
-SEGMENTS = ("left ilium", "right ilium", "sacrum", "edema")
 
 
 @dataclass(frozen=True)
