@@ -218,6 +218,11 @@ def selection_summary(histories: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     return 100 * pd.DataFrame.from_dict(rows, orient="index").rename_axis("backbone")
 
 
+def final_accuracy(histories: Mapping[int, pd.DataFrame]) -> float:
+    """Training accuracy in the last epoch, mean over the folds' histories, in [0, 1]."""
+    return float(np.mean([history["train_accuracy"].iloc[-1] for history in histories.values()]))
+
+
 def choose_backbone(summary: pd.DataFrame, *, tie: float = 1.0) -> tuple[str, str]:
     """The backbone and the reason in a sentence.
 

@@ -108,6 +108,11 @@ def test_steadier_curve_wins_a_tie():
     assert "swings less" in reason
 
 
+def test_final_accuracy_is_the_last_epochs_mean_over_folds():
+    histories = {1: history([0.5, 0.5], [0.6, 0.8]), 2: history([0.5, 0.5], [0.9, 1.0])}
+    assert evaluation.final_accuracy(histories) == pytest.approx(0.9)
+
+
 def test_telling_courses_show_the_most_corrected_subject_of_each_group(predictions):
     shown = evaluation.telling_courses(evaluation.add_courses(predictions, CONFIG))
     assert list(shown) == ["axSpA p1, fold 1", "control c1, fold 1"]

@@ -13,6 +13,7 @@ FLOORS = [
     {"errors"},
     {"config", "records", "paper_values", "artifacts"},
     {"roi", "noise", "folds", "losses", "model", "aggregation", "metrics"},
+    {"calibration", "decision_curve", "sensitivity"},
     {"dicom", "phantom", "manifest_schema"},
     {"segment_table"},
     {"annotations"},
@@ -22,7 +23,7 @@ FLOORS = [
     {"cohort", "training", "gradcam", "audit"},
     {"fitting", "evaluation", "explain", "readings", "provenance"},
     {"figures", "display", "workspace", "execution"},
-    {"report"},
+    {"report", "figures_performance"},
     {"study"},
     {"cli"},
 ]

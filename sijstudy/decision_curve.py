@@ -1,0 +1,85 @@
+"""Decision curves: is acting on a score better than treating everyone, or no one (Vickers & Elkin 2006)?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sijstudy.metrics import subject_weights
+
+Array = np.ndarray[Any, Any]
+
+THRESHOLDS = np.round(np.arange(0.01, 1.0, 0.01), 2)
+
+# ASSUMED: for illustration only, about the share of axSpA among patients referred with chronic back pain.
+CLINIC_PREVALENCE = 0.3
+
+
+def net_benefit(
+    recall: Array | float, specificity: Array | float, prevalence: Array | float, thresholds: Array
+) -> Array:
+    """True positives minus false positives weighed by the odds of the threshold, per case: broadcast shape.
+
+    At threshold t one accepts t / (1 - t) false alarms for each case found; 0 is to treat no one.
+    """
+    odds = thresholds / (1 - thresholds)
+    benefit: Array = recall * prevalence - (1 - specificity) * (1 - prevalence) * odds
+    return benefit
+
+
+def decision_curve(
+    frame: pd.DataFrame, *, samples: int, seed: int, prevalence: float | None = None, thresholds: Array = THRESHOLDS
+) -> pd.DataFrame:
+    """Net benefit by threshold, pooled over folds, with 95% CI from resampling subjects.
+
+    frame: subject_id, label (0/1), score in [0, 1]; a case is acted on when its score reaches the threshold.
+    prevalence: that of the cohort by default; another one keeps recall and specificity as measured.
+    Columns threshold, model, low, high, treat_all; treating no one has 0. NaN when a class is missing.
+    """
+    codes = pd.Categorical(frame["subject_id"]).codes
+    drawn = subject_weights(frame["subject_id"].nunique(), samples, seed)[:, codes]
+    once = np.ones((1, len(frame)))
+    model = _curve(frame, once, prevalence, thresholds)[0]
+    low, high = np.nanpercentile(_curve(frame, drawn, prevalence, thresholds), [2.5, 97.5], axis=0)
+    share = float(frame["label"].mean()) if prevalence is None else prevalence
+    return pd.DataFrame(
+        {
+            "threshold": thresholds,
+            "model": model,
+            "low": low,
+            "high": high,
+            "treat_all": net_benefit(1.0, 0.0, share, thresholds),
+        }
+    )
+
+
+def useful_thresholds(curve: pd.DataFrame) -> Array:
+    """Thresholds at which the score beats both treating everyone and treating no one: ``(k,)``, maybe empty."""
+    default = curve["treat_all"].clip(lower=0)
+    return curve.loc[curve["model"] > default + 1e-9, "threshold"].to_numpy()
+
+
+def useful_text(curve: pd.DataFrame) -> str:
+    """The same in words: the lowest and the highest of them, all, or none."""
+    useful = useful_thresholds(curve)
+    if len(useful) == 0:
+        return "none"
+    if len(useful) == len(curve):
+        return "all"
+    span = f"{useful[0]:.2f} to {useful[-1]:.2f}"
+    gaps = len(useful) < np.count_nonzero(curve["threshold"].between(useful[0], useful[-1]))
+    return f"{span}, with gaps" if gaps else span
+
+
+def _curve(frame: pd.DataFrame, weights: Array, prevalence: float | None, thresholds: Array) -> Array:
+    """Net benefit under each row of weights ``(samples, n)``: ``(samples, thresholds)``."""
+    label = frame["label"].to_numpy(float)
+    acted = (frame["score"].to_numpy(float)[:, None] >= thresholds).astype(float)  # (n, thresholds)
+    positives, negatives = weights @ label, weights @ (1 - label)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        recall = (weights * label) @ acted / positives[:, None]
+        alarms = (weights * (1 - label)) @ acted / negatives[:, None]
+    share = (positives / weights.sum(axis=1))[:, None] if prevalence is None else prevalence
+    return net_benefit(recall, 1 - alarms, share, thresholds)
