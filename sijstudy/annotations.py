@@ -13,9 +13,10 @@ from skimage.measure import label as connected_components
 from sijstudy.dicom import reading
 from sijstudy.errors import StudyError
 from sijstudy.records import Box, IliumBoxes
-from sijstudy.segment_table import SEGMENTS
+from sijstudy.segment_table import SEGMENTS, SegmentTable
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
+NO_TABLE = SegmentTable()  # segments are called as SEGMENTS calls them
 
 
 @dataclass(frozen=True)
@@ -73,35 +74,49 @@ def is_segmentation(path: Path) -> bool:
         return False  # whoever reads the file as a slice says what is wrong with it
 
 
-def read_seg(path: Path) -> Segmentation:
+def read_outlines(path: Path, table: SegmentTable = NO_TABLE) -> Segmentation:
+    """The outlines that a manifest's ``segmentation`` names: the one way to read them, whatever kind of file it is.
+
+    table: what a hospital's names of segments mean (``Manifest.segments``). Raises StudyError as ``read_seg``.
+    """
+    return read_seg(path, table)
+
+
+def read_seg(path: Path, table: SegmentTable = NO_TABLE) -> Segmentation:
     """The outlines in a DICOM SEG (PS3.3 A.51), frames matched to slices by the SOP instance UID they refer to.
 
     Binary, fractional (a pixel belongs to a segment from half of the maximum on) and label map encodings are read.
-    Segment labels are compared without regard to case. Raises StudyError when the file is missing, cannot be read, is
-    no SEG, has a segment that is none of SEGMENTS (a misspelt "edema" would otherwise turn slices negative), or
-    has frames that do not name their slice.
+    Segment labels are compared without regard to case. table: as in ``read_outlines``. Raises StudyError when the
+    file is missing, cannot be read, is no SEG, has a segment that is neither in SEGMENTS nor in ``table`` (a misspelt
+    "edema" would otherwise turn slices negative), or has frames that do not name their slice.
     """
     with reading(path):
         dataset = pydicom.dcmread(path)
         if dataset.get("Modality") != "SEG":
             raise StudyError(f"{path}: modality is {dataset.get('Modality', 'none')}, not SEG; give a DICOM SEG file")
-        names = _segment_names(dataset, path)
-        masks = _masks(dataset, names, path)
-        return Segmentation(path, masks, frozenset(names.values()), _listed(dataset) | frozenset(masks))
+        known = _segment_names(dataset, table, path)
+        masks = _masks(dataset, known, path)
+        return Segmentation(path, masks, frozenset(known.values()), _listed(dataset) | frozenset(masks))
 
 
-def _segment_names(dataset: Any, path: Path) -> dict[int, str]:
-    """Segment number -> name; a label map's background (number 0) is left out."""
+def _segment_names(dataset: Any, table: SegmentTable, path: Path) -> dict[int, str]:
+    """Segment number -> name; ignored segments and a label map's background (number 0) are left out."""
     names = {}
     for item in dataset.SegmentSequence:
-        name = str(item.SegmentLabel).strip().lower()
-        if name in SEGMENTS:
+        if int(item.SegmentNumber) > 0 and (name := _segment_name(str(item.SegmentLabel), table, path)):
             names[int(item.SegmentNumber)] = name
-        elif int(item.SegmentNumber) > 0:
-            raise StudyError(
-                f"{path}: unknown segment '{item.SegmentLabel}'; rename or remove it (known: {', '.join(SEGMENTS)})"
-            )
     return names
+
+
+def _segment_name(label: str, table: SegmentTable, path: Path) -> str | None:
+    """One of SEGMENTS for a segment's label, None when ``table`` leaves it out; StudyError naming an unknown one."""
+    meaning = table.meaning(path, label=label)
+    if meaning is None:
+        raise StudyError(
+            f"{path}: unknown segment '{label}'; rename it, or say what it is in a table given as --segments (known: "
+            f"{', '.join(SEGMENTS)})"
+        )
+    return meaning.segment
 
 
 def _masks(dataset: Any, names: dict[int, str], path: Path) -> dict[str, dict[str, Mask]]:
@@ -109,6 +124,8 @@ def _masks(dataset: Any, names: dict[int, str], path: Path) -> dict[str, dict[st
     frames = dataset.pixel_array.reshape(-1, dataset.Rows, dataset.Columns)
     masks: dict[str, dict[str, Mask]] = {}
     for number, (frame, item) in enumerate(zip(frames, dataset.PerFrameFunctionalGroupsSequence, strict=True), 1):
+        if _ignored(dataset, item, names):
+            continue
         of_slice = masks.setdefault(_source(item, number, path), {})
         for name, mask in _frame_masks(dataset, frame, item, names):
             of_slice[name] = of_slice[name] | mask if name in of_slice else mask
@@ -122,6 +139,12 @@ def _frame_masks(dataset: Any, frame: np.ndarray[Any, Any], item: Any, names: di
     if dataset.SegmentationType == "FRACTIONAL":
         return [(name, frame >= int(dataset.MaximumFractionalValue) / 2)]
     return [(name, frame > 0)]
+
+
+def _ignored(dataset: Any, item: Any, names: dict[int, str]) -> bool:
+    if dataset.SegmentationType == "LABELMAP":
+        return False
+    return int(_group(dataset, item, "SegmentIdentificationSequence").ReferencedSegmentNumber) not in names
 
 
 def _group(dataset: Any, item: Any, keyword: str) -> Any:

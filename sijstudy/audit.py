@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from scipy import stats
 
-from sijstudy.dicom import read_header
+from sijstudy.images import read_image_header
 from sijstudy.manifest import Manifest
 from sijstudy.records import GROUPS
 
@@ -46,7 +46,7 @@ def demographic_tests(subjects: pd.DataFrame) -> pd.DataFrame:
 
 def acquisition_parameters(manifest: Manifest) -> pd.DataFrame:
     """Acquisition values of all slices, read from their DICOM headers: a row per slice."""
-    rows = [read_header(item.file).acquisition for item in manifest.slice_records()]
+    rows = [read_image_header(item).acquisition for item in manifest.slice_records()]
     return pd.DataFrame(rows)
 
 

@@ -113,7 +113,7 @@ def manifest_build(
     ],
     subjects: Annotated[Path, typer.Option(help="CSV: subject_id, group, age_years, sex.")],
     name: Annotated[str, typer.Option(help="Name of the cohort.", show_default="the manifest folder's")] = "",
-    source: Annotated[str, typer.Option(help="hospital or synthetic.")] = "hospital",
+    source: Annotated[str, typer.Option(help="hospital, public or synthetic.")] = "hospital",
     votes: Annotated[Optional[Path], typer.Option(help="CSV with the readers' votes per slice.")] = None,  # noqa: UP045
     labels: Annotated[Optional[Path], typer.Option(help="CSV with a label per slice.")] = None,  # noqa: UP045
     boxes: Annotated[Optional[Path], typer.Option(help="CSV with ilium boxes per slice.")] = None,  # noqa: UP045

@@ -15,14 +15,14 @@ from tqdm.auto import tqdm
 
 from sijstudy.artifacts import code_digest, digest, write_atomic
 from sijstudy.config import StudyConfig
-from sijstudy.dicom import read_slice
 from sijstudy.errors import StudyError
+from sijstudy.images import read_image
 from sijstudy.manifest import Manifest, cohort_hash
 from sijstudy.noise import to_8bit
 from sijstudy.records import Arm, Slice
 from sijstudy.roi import RoiBoxes, roi_boxes, roi_patch, whole_image
 
-PATCH_CODE = ("roi", "noise", "dicom", "dataset")
+PATCH_CODE = ("roi", "noise", "dicom", "images", "dataset")
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def roi_of(item: Slice, image_shape: tuple[int, int], config: StudyConfig) -> Ro
 
 def patch_of(item: Slice, arm: Arm, config: StudyConfig) -> np.ndarray[Any, np.dtype[np.float32]]:
     """One slice as ``(S, S)`` float32 in [0, 255]: read, brought to the 8-bit scale, cropped, resized [2.2, 2.3]."""
-    image = to_8bit(read_slice(item.file).pixels)
+    image = to_8bit(read_image(item).pixels)
     if arm == "original":
         return whole_image(image, config.patch_size)
     return roi_patch(image, roi_of(item, image.shape, config), config.patch_size)

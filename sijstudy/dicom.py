@@ -69,13 +69,13 @@ class DicomSlice:
     pixels: np.ndarray[Any, np.dtype[np.float32]]
 
 
-def read_header(path: Path) -> DicomHeader:
+def read_header(path: Path, frame: int | None = None) -> DicomHeader:
     """The header of an MR slice, pixels not read. Raises StudyError naming the file, as ``read_slice``."""
     with reading(path):
         return _header(_dataset(path, pixels=False), path)
 
 
-def read_slice(path: Path) -> DicomSlice:
+def read_slice(path: Path, frame: int | None = None) -> DicomSlice:
     """One MR slice.
 
     Raises StudyError, naming the file, when it is missing, no DICOM, cut off, no MR image, without position,

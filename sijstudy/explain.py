@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 from tqdm.auto import tqdm
 
-from sijstudy.annotations import read_seg
+from sijstudy.annotations import read_outlines
 from sijstudy.artifacts import FitRun
 from sijstudy.config import StudyConfig
 from sijstudy.dataset import PatchSet, mask_patch
@@ -105,7 +105,7 @@ def _chosen_rows(patches: PatchSet, folds: Sequence[Fold], limit: int) -> list[t
 
 def _edema_masks(manifest: Manifest, rows: Sequence[int], config: StudyConfig) -> dict[int, Array]:
     """Edema outline of each row as the ROI patch shows it, where there is one."""
-    items, uids = manifest.slice_records(), manifest.slices["sop_instance_uid"].tolist()
+    items = manifest.slice_records()
     read = {}
     masks = {}
     for row in rows:
@@ -113,8 +113,8 @@ def _edema_masks(manifest: Manifest, rows: Sequence[int], config: StudyConfig) -
         if file is None:
             continue
         if file not in read:
-            read[file] = read_seg(file)
-        outline = read[file].mask(uids[row], "edema")
+            read[file] = read_outlines(file, manifest.segments)
+        outline = read[file].mask(items[row].uid, "edema")
         if outline is not None and outline.any():
             masks[row] = mask_patch(items[row], outline, config)
     return masks

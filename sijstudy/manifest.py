@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -19,22 +19,27 @@ from tqdm.auto import tqdm
 from sijstudy.errors import StudyError
 from sijstudy.manifest_schema import BOX_COLUMNS, SLICES, SUBJECTS, read_table, validated
 from sijstudy.records import Box, IliumBoxes, Slice, Subject
+from sijstudy.segment_table import SegmentTable, segment_table
 
-SOURCES = ("synthetic", "hospital")
+SOURCES = ("synthetic", "hospital", "public")
 
 
 @dataclass(frozen=True)
 class Manifest:
     """A validated manifest.
 
-    root: folder that the slices' files are relative to. source: synthetic or hospital. slices and subjects:
-    tables of the schemas SLICES and SUBJECTS, sorted by subject_id and slice_index.
+    root: folder that the slices' files are relative to. outlines_root: folder that the outlines' files are relative
+    to, often the same. source: one of SOURCES. segments: what a hospital's names of segments mean, for
+    ``annotations.read_outlines``. slices and subjects: tables of the schemas SLICES and SUBJECTS, sorted by
+    subject_id and slice_index.
     """
 
     folder: Path
     root: Path
+    outlines_root: Path
     name: str
     source: str
+    segments: SegmentTable
     slices: pd.DataFrame
     subjects: pd.DataFrame
 
@@ -46,9 +51,11 @@ class Manifest:
                 index=int(row["slice_index"]),
                 label=int(row["label"]),
                 file=self.root / row["file"],
+                frame=None if pd.isna(row["frame"]) else int(row["frame"]),
+                uid=row["sop_instance_uid"],
                 sha256=row["sha256"],
                 boxes=_boxes(row),
-                segmentation=None if pd.isna(row["segmentation"]) else self.root / row["segmentation"],
+                segmentation=None if pd.isna(row["segmentation"]) else self.outlines_root / row["segmentation"],
             )
             for row in self.slices.to_dict("records")
         ]
@@ -72,12 +79,15 @@ def load_manifest(folder: Path) -> Manifest:
     subjects = validated(read_table(folder / "subjects.csv"), SUBJECTS, folder / "subjects.csv")
     _check_subjects(slices, subjects, folder)
     _check_paths(slices, folder / "slices.csv")
+    _check_files(slices, folder / "slices.csv")
     _check_boxes(slices, folder / "slices.csv")
     return Manifest(
         folder=folder,
         root=(folder / about["root"]).resolve(),
+        outlines_root=(folder / about.get("outlines", about["root"])).resolve(),
         name=about["name"],
         source=about["source"],
+        segments=_segments(about, folder / "cohort.json"),
         slices=slices.sort_values(["subject_id", "slice_index"], ignore_index=True),
         subjects=subjects.sort_values("subject_id", ignore_index=True),
     )
@@ -88,10 +98,15 @@ def verify_files(manifest: Manifest, *, progress: bool = True) -> None:
 
     StudyError names the first file that is missing, has changed, or is a link that leads out of the cohort's folder.
     """
-    columns = [["file", "sha256"], ["segmentation", "segmentation_sha256"]]
-    hashes = {row[0]: row[1] for pair in columns for row in manifest.slices[pair].to_numpy() if not pd.isna(row[1])}
-    for name, expected in tqdm(hashes.items(), desc="verifying files", unit="file", disable=not progress):
-        path = inside(manifest.root, manifest.root / name)
+    folders = {"file": manifest.root, "segmentation": manifest.outlines_root}
+    hashes = {
+        (folders[file], name): expected
+        for file, sha256 in (("file", "sha256"), ("segmentation", "segmentation_sha256"))
+        for name, expected in manifest.slices[[file, sha256]].to_numpy()
+        if not pd.isna(expected)
+    }
+    for (root, name), expected in tqdm(hashes.items(), desc="verifying files", unit="file", disable=not progress):
+        path = inside(root, root / name)
         if file_hash(path) != expected:
             raise StudyError(f"{path}: its SHA-256 is not the manifest's; restore the file or build the manifest again")
 
@@ -99,6 +114,8 @@ def verify_files(manifest: Manifest, *, progress: bool = True) -> None:
 def cohort_hash(manifest: Manifest) -> str:
     """SHA-256 of what the study depends on: pixels, order, labels, boxes, groups; not paths or row order."""
     columns = ["subject_id", "slice_index", "label", "sha256", *BOX_COLUMNS["left"], *BOX_COLUMNS["right"]]
+    if manifest.slices["frame"].notna().any():
+        columns.append("frame")
     slices = manifest.slices[columns].sort_values(["subject_id", "slice_index"])
     subjects = manifest.subjects[["subject_id", "group"]].sort_values("subject_id")
     text = slices.to_csv(index=False, float_format="%.6f") + subjects.to_csv(index=False)
@@ -123,7 +140,7 @@ def inside(root: Path, path: Path) -> Path:
     return path
 
 
-def _about(folder: Path) -> dict[str, str]:
+def _about(folder: Path) -> dict[str, Any]:
     """The content of cohort.json, checked."""
     path = folder / "cohort.json"
     if not path.is_file():
@@ -135,14 +152,23 @@ def _about(folder: Path) -> dict[str, str]:
     for key in ("name", "source", "root"):
         if not isinstance(about, dict) or not isinstance(about.get(key), str):
             raise StudyError(f"{path}: '{key}' must be there and be text; build the manifest again")
+    if not isinstance(about.get("outlines", ""), str):
+        raise StudyError(f"{path}: 'outlines' must be text; build the manifest again")
     check_source(about["source"], path)
     return about
+
+
+def _segments(about: Mapping[str, Any], path: Path) -> SegmentTable:
+    try:
+        return segment_table(about.get("segments", ()), path)
+    except (TypeError, KeyError):
+        raise StudyError(f"{path}: 'segments' is no list of rows; build the manifest again") from None
 
 
 def check_source(source: str, where: Path | str) -> None:
     """StudyError, starting with ``where``, unless ``source`` is one of SOURCES."""
     if source not in SOURCES:
-        raise StudyError(f"{where}: source is '{source}'; it must be {' or '.join(SOURCES)}")
+        raise StudyError(f"{where}: source is '{source}'; it must be {', '.join(SOURCES[:-1])} or {SOURCES[-1]}")
 
 
 def _check_subjects(slices: pd.DataFrame, subjects: pd.DataFrame, folder: Path) -> None:
@@ -159,6 +185,24 @@ def _check_paths(slices: pd.DataFrame, path: Path) -> None:
             parts = PurePosixPath(value)
             if parts.is_absolute() or ".." in parts.parts or "\\" in value or re.match(r"^[A-Za-z]:", value):
                 raise StudyError(f"{path}: row {row}: {column}='{value}' leads out of the cohort's folder; correct it")
+
+
+def _check_files(slices: pd.DataFrame, path: Path) -> None:
+    """A file may hold several slices, each with a frame of its own; a file with another's content is a copy."""
+    whole = slices["frame"].isna() & slices.duplicated("file", keep=False)
+    names = slices["sha256"].map(slices.groupby("sha256")["file"].first())
+    hashes = slices["file"].map(slices.groupby("file")["sha256"].first())
+    checks = (
+        (slices.duplicated(["file", "frame"]), "file", "occurs more than once"),
+        (whole, "file", "occurs more than once, here without a frame"),
+        (slices["file"] != names, "sha256", "occurs more than once, in different files"),
+        (slices["sha256"] != hashes, "sha256", "is not the one that an earlier row gives the same file"),
+    )
+    for bad, column, reason in checks:
+        if bad.any():
+            place = int(bad.to_numpy().argmax())
+            value = slices[column].iloc[place]
+            raise StudyError(f"{path}: row {place + 2}: {column}='{value}' {reason}; remove one of the rows")
 
 
 def _check_boxes(slices: pd.DataFrame, path: Path) -> None:

@@ -17,7 +17,8 @@ from sijstudy.records import GROUPS
 SUBJECT_ID = r"[A-Za-z0-9_-][A-Za-z0-9._-]*"
 UID = r"[0-9.]{1,64}"
 BOX_COLUMNS = {side: [f"{side}_{edge}" for edge in ("x0", "y0", "x1", "y1")] for side in ("left", "right")}
-READERS = ("reader_1", "reader_2", "reader_3")
+READERS = ("reader_1", "reader_2", "reader_3", "reader_4")
+OPTIONAL_READERS = ("reader_4",)  # the paper had three readers [2.1]
 
 
 def _text(
@@ -27,9 +28,14 @@ def _text(
     return pa.Column(str, check, unique=unique, nullable=nullable, required=required, description=description)
 
 
-def _whole(low: int, high: int | None, description: str, *, nullable: bool = False) -> pa.Column:
+def _whole(low: int, high: int | None, description: str, *, nullable: bool = False, required: bool = True) -> pa.Column:
     check = pa.Check.ge(low) if high is None else pa.Check.in_range(low, high)
-    return pa.Column("Int64", check, nullable=nullable, coerce=True, description=description)
+    return pa.Column("Int64", check, nullable=nullable, required=required, coerce=True, description=description)
+
+
+def _vote(reader: str) -> pa.Column:
+    description = f"vote of {reader.replace('_', ' ')}"
+    return _whole(0, 1, description, nullable=True, required=reader not in OPTIONAL_READERS)
 
 
 def _edge(column: str) -> pa.Column:
@@ -53,14 +59,21 @@ SLICES = pa.DataFrameSchema(
         "subject_id": _text(SUBJECT_ID, "as in subjects.csv"),
         "slice_index": _whole(0, None, "place in the series, counted from the lower to the upper pelvis"),
         "label": _whole(0, 1, "1 when bone marrow edema is present"),
-        "file": _text(r".+", "DICOM file, relative to the cohort's folder, with forward slashes", unique=True),
-        "sha256": _text(r"[0-9a-f]{64}", "SHA-256 of the file", unique=True),
-        "sop_instance_uid": _text(UID, "SOP Instance UID", unique=True),
+        "file": _text(r".+", "image file, relative to the cohort's folder, with forward slashes"),
+        "frame": _whole(
+            1,
+            None,
+            "frame of a multi-frame file or plane of a volume, from 1; empty when the file is one slice",
+            nullable=True,
+            required=False,
+        ),
+        "sha256": _text(r"[0-9a-f]{64}", "SHA-256 of the file"),
+        "sop_instance_uid": _text(UID, "SOP Instance UID; of a frame, with the frame's number appended", unique=True),
         **{column: _edge(column) for columns in BOX_COLUMNS.values() for column in columns},
-        "segmentation": _text(r".+", "DICOM SEG of the subject, relative to the cohort's folder", nullable=True),
-        "segmentation_sha256": _text(r"[0-9a-f]{64}", "SHA-256 of the DICOM SEG", nullable=True, required=False),
+        "segmentation": _text(r".+", "outlines of the subject, relative to the outlines' folder", nullable=True),
+        "segmentation_sha256": _text(r"[0-9a-f]{64}", "SHA-256 of the outlines' file", nullable=True, required=False),
         "lesions": _whole(0, None, "number of separate edema lesions outlined on the slice", nullable=True),
-        **{reader: _whole(0, 1, f"vote of {reader.replace('_', ' ')}", nullable=True) for reader in READERS},
+        **{reader: _vote(reader) for reader in READERS},
     },
     strict=True,
     unique=["subject_id", "slice_index"],
@@ -99,7 +112,7 @@ def validated(table: pd.DataFrame, schema: pa.DataFrameSchema, path: Path) -> pd
     typed = pd.DataFrame({name: table.get(name, nothing) for name in schema.columns})
     for name, column in schema.columns.items():
         if column.coerce:  # only number columns are coerced
-            typed[name] = _numbers(table[name], path, whole=str(column.dtype) == "Int64")
+            typed[name] = _numbers(typed[name], path, whole=str(column.dtype) == "Int64")
     try:
         return schema.validate(typed, lazy=True)
     except SchemaErrors as error:

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 import pandas as pd
 
 from sijstudy.errors import StudyError
-from sijstudy.manifest_schema import BOX_COLUMNS, READERS, read_table
+from sijstudy.manifest_schema import BOX_COLUMNS, OPTIONAL_READERS, READERS, read_table
 from sijstudy.records import Box, IliumBoxes
 
 Value = TypeVar("Value")
@@ -95,7 +95,7 @@ def _key_column(table: pd.DataFrame, columns: tuple[str, ...], path: Path) -> st
         if name not in known:
             raise StudyError(f"{path}: unknown column '{name}'; remove it (known: {', '.join(known)})")
     for name in columns:
-        if name not in table.columns:
+        if name not in table.columns and name not in OPTIONAL_READERS:
             raise StudyError(f"{path}: column '{name}' is missing; add it, see docs/DATA.md")
     for key in KEYS:
         if key in table.columns:
@@ -104,9 +104,10 @@ def _key_column(table: pd.DataFrame, columns: tuple[str, ...], path: Path) -> st
 
 
 def _binary(cells: dict[str, Any], column: str) -> int | None:
-    if cells[column] not in (None, "0", "1"):
-        raise ValueError(f"{column}='{cells[column]}' must be 0 or 1")
-    return None if cells[column] is None else int(cells[column])
+    cell = cells.get(column)
+    if cell not in (None, "0", "1"):
+        raise ValueError(f"{column}='{cell}' must be 0 or 1")
+    return None if cell is None else int(cell)
 
 
 def _votes(cells: dict[str, Any]) -> Votes:

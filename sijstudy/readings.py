@@ -10,7 +10,7 @@ import torch
 
 from sijstudy.config import StudyConfig
 from sijstudy.dataset import patch_of, roi_of
-from sijstudy.dicom import read_slice
+from sijstudy.images import read_image
 from sijstudy.noise import add_noise
 from sijstudy.records import Slice
 from sijstudy.roi import RoiBoxes
@@ -27,7 +27,7 @@ def choices_of(parameter: str) -> tuple[str, ...]:
 
 def roi_by_reading(item: Slice, config: StudyConfig) -> dict[str, tuple[RoiBoxes, Array]]:
     """ROI boxes and patch ``(S, S)`` of a slice under each ``roi_reading``."""
-    shape = read_slice(item.file).pixels.shape
+    shape = read_image(item).pixels.shape
     configs = {name: replace(config, roi_reading=name) for name in choices_of("roi_reading")}
     return {name: (roi_of(item, shape, other), patch_of(item, "roi", other)) for name, other in configs.items()}
 

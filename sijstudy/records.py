@@ -74,13 +74,16 @@ class Slice:
     """One MR slice of the manifest (paper 2.1).
 
     ``index`` counts from the lower to the upper pelvis and is unique within a subject. ``label`` is 1 when
-    bone marrow edema is present. ``file`` is absolute. ``segmentation`` is the subject's DICOM SEG.
+    bone marrow edema is present. ``file`` is absolute; ``frame`` is the slice's place in it, counted from 1, None
+    when the file is one slice. ``uid`` is the slice's key in outlines. ``segmentation`` holds the subject's outlines.
     """
 
     subject_id: str
     index: int
     label: int
     file: Path
+    frame: int | None
+    uid: str
     sha256: str
     boxes: IliumBoxes | None
     segmentation: Path | None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -65,6 +65,12 @@ class SegmentTable:
         name = (label or "").strip().lower()
         return Meaning(name) if name in SEGMENTS else None
 
+    def cells(self) -> list[dict[str, str | int | None]]:
+        """The rows as plain data, for JSON; ``segment_table`` reads them back."""
+        return [
+            {"label": row.label, "pattern": row.pattern, "value": row.value, **asdict(row.meaning)} for row in self.rows
+        ]
+
     def speaks_of(self, file: Path) -> bool:
         """True when a row names this file by its pattern."""
         return any(row.pattern is not None and file.match(row.pattern) for row in self.rows)
@@ -83,13 +89,18 @@ def read_segment_table(path: Path) -> SegmentTable:
             raise StudyError(f"{path}: unknown column '{name}'; remove it (known: {', '.join(COLUMNS)})")
     if "segment" not in table.columns:
         raise StudyError(f"{path}: column 'segment' is missing; add it, see docs/DATA.md")
-    rows = []
-    for number, cells in enumerate(table.reindex(columns=list(COLUMNS)).to_dict("records"), 2):
+    return segment_table(table.reindex(columns=list(COLUMNS)).to_dict("records"), path)
+
+
+def segment_table(rows: Iterable[Mapping[Any, Any]], path: Path) -> SegmentTable:
+    """The table of rows that hold COLUMNS, empty cells None or NaN. StudyError names the row and value at fault."""
+    parsed = []
+    for number, cells in enumerate(rows, 2):
         try:
-            rows.append(_row({str(name): None if pd.isna(value) else str(value) for name, value in cells.items()}))
+            parsed.append(_row({name: None if pd.isna(cells[name]) else str(cells[name]) for name in COLUMNS}))
         except ValueError as error:
             raise StudyError(f"{path}: row {number}: {error}; correct it") from None
-    return SegmentTable(path, tuple(rows))
+    return SegmentTable(path, tuple(parsed))
 
 
 def _row(cells: Mapping[str, Any]) -> SegmentRow:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from sijstudy.annotations import read_seg
+from sijstudy.annotations import read_outlines
 from sijstudy.artifacts import FitRun, RunStore, StudyFolder
 from sijstudy.cohort import prepare_cohort
 from sijstudy.config import StudyConfig
@@ -127,8 +127,7 @@ class Workspace:
         """Outlines of a slice, segment name -> ``(H, W)`` bool; empty without a segmentation."""
         if item.segmentation is None:
             return {}
-        uid = self.manifest.slices["sop_instance_uid"].iloc[self.row_of(item)]
-        return dict(read_seg(item.segmentation).masks.get(uid, {}))
+        return dict(read_outlines(item.segmentation, self.manifest.segments).masks.get(item.uid, {}))
 
     def training_time(self, runs: Mapping[Arm, Mapping[int, FitRun]]) -> str:
         """Seconds of training behind ``runs``, as text, whether they were trained now or earlier."""

@@ -3,12 +3,13 @@
 import highdicom as hd
 import numpy as np
 import pytest
-from dicom_samples import COLUMNS, LEFT, RIGHT, ROWS, SEGMENTS, bone_masks, mr_dataset, seg_dataset, write
+from dicom_samples import COLUMNS, LEFT, RIGHT, ROWS, SEGMENTS, bone_masks, mr_dataset, seg_dataset, write, write_csv
 from scipy import ndimage
 
-from sijstudy.annotations import box_of_mask, is_segmentation, read_seg
+from sijstudy.annotations import box_of_mask, is_segmentation, read_outlines, read_seg
 from sijstudy.errors import StudyError
 from sijstudy.records import Box, IliumBoxes
+from sijstudy.segment_table import read_segment_table
 
 LESIONS = (2, 0, 3)
 SERIES = [mr_dataset(1, step) for step in range(len(LESIONS))]
@@ -121,6 +122,18 @@ def test_is_segmentation(tmp_path):
 def test_unknown_segments_are_refused(tmp_path):
     with pytest.raises(StudyError, match=r"SEG\.dcm: unknown segment 'oedema'; rename .*known: left ilium"):
         read_seg(saved(tmp_path, names=[*SEGMENTS[:3], "oedema"]))
+
+
+@pytest.mark.parametrize("kind", ["BINARY", "LABELMAP"])
+def test_a_hospitals_names_of_segments(tmp_path, kind):
+    path = saved(tmp_path, names=["Iliac L", "right ilium", "Sacral ala", "BME"], kind=kind)
+    rows = [{"label": "iliac l", "segment": "left ilium"}, {"label": "BME", "segment": "edema"}]
+    table = read_segment_table(write_csv(tmp_path / "t.csv", [*rows, {"label": "Sacral ala", "segment": ""}]))
+    seg = read_outlines(path, table)
+    assert seg.segments == {"left ilium", "right ilium", "edema"}
+    assert np.array_equal(seg.mask(UIDS[0], "edema"), MASKS[0][..., 3])
+    with pytest.raises(StudyError, match=r"unknown segment 'Sacral ala'; rename it, or .*--segments"):
+        read_outlines(path, read_segment_table(write_csv(tmp_path / "t.csv", rows)))
 
 
 def test_frames_must_name_one_slice(tmp_path):

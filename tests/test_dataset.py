@@ -7,8 +7,8 @@ import pytest
 
 from sijstudy import dataset
 from sijstudy.dataset import load_patches, mask_patch, patch_of, roi_of
-from sijstudy.dicom import read_slice
 from sijstudy.errors import StudyError
+from sijstudy.images import read_image
 from sijstudy.noise import to_8bit
 from sijstudy.roi import roi_patch, whole_image
 
@@ -26,7 +26,7 @@ def test_patches_follow_the_manifests_rows(sample_work, tmp_path):
 
 def test_both_arms_show_the_slice_they_should(sample_work):
     item, config = sample_work.manifest.slice_records()[0], sample_work.config
-    image = to_8bit(read_slice(item.file).pixels)
+    image = to_8bit(read_image(item).pixels)
     np.testing.assert_array_equal(patch_of(item, "original", config), whole_image(image, 32))
     np.testing.assert_array_equal(
         patch_of(item, "roi", config), roi_patch(image, roi_of(item, image.shape, config), 32)

@@ -16,7 +16,7 @@ FLOORS = [
     {"calibration", "decision_curve", "sensitivity"},
     {"dicom", "phantom", "manifest_schema"},
     {"segment_table"},
-    {"annotations"},
+    {"annotations", "images"},
     {"manifest", "manifest_tables"},
     {"manifest_rows"},
     {"manifest_build", "dataset"},

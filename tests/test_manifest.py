@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -12,6 +13,7 @@ from sijstudy.errors import StudyError
 from sijstudy.manifest import cohort_hash, load_manifest, verify_files
 from sijstudy.manifest_build import build_manifest
 from sijstudy.records import Box, IliumBoxes, Subject
+from sijstudy.segment_table import Meaning
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +76,12 @@ def test_a_slice_without_boxes_or_segmentation(home):
         ("slices.csv", {"left_x1": ""}, "row 2: the left ilium's box has some edges and lacks others"),
         ("slices.csv", {"right_y1": "1"}, "row 2: the right ilium's box is empty"),
         ("slices.csv", {"colour": "red"}, "unknown column 'colour'"),
+        ("slices.csv", {"file": "S00/002.dcm"}, "row 3: file='S00/002.dcm' occurs more than once"),
+        (
+            "slices.csv",
+            {"file": "S00/002.dcm", "frame": "1"},
+            "row 3: file='S00/002.dcm' occurs more than once, here without a frame",
+        ),
         ("subjects.csv", {"subject_id": "S99"}, "subject S00 has no row|subject S99 has no slice"),
         ("subjects.csv", {"group": "healthy"}, "row 2: group='healthy' breaks"),
     ],
@@ -92,7 +100,10 @@ def test_bad_tables_are_refused(home, table, cells, words):
         ("{", "is no JSON"),
         ("[]", "'name' must be there"),
         ('{"name": "a", "source": "hospital"}', "'root' must be there"),
-        ('{"name": "a", "source": "internet", "root": "."}', "source is 'internet'; it must be synthetic or hospital"),
+        (
+            '{"name": "a", "source": "internet", "root": "."}',
+            "source is 'internet'; it must be synthetic, hospital or public",
+        ),
     ],
 )
 def test_a_bad_or_missing_cohort_file(home, content, words):
@@ -100,6 +111,57 @@ def test_a_bad_or_missing_cohort_file(home, content, words):
     path.unlink() if content is None else path.write_text(content)
     with pytest.raises(StudyError, match=words):
         load_manifest(home / "manifest")
+
+
+def test_frames_of_one_file(home):
+    path = home / "manifest/slices.csv"
+    frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+    own = frame["subject_id"] == "S00"
+    before = cohort_hash(load_manifest(home / "manifest"))
+    frame.loc[own, ["file", "sha256"]] = frame.loc[0, ["file", "sha256"]].tolist()
+    frame.loc[own, "frame"] = ["7", "8", "9"]
+    frame.to_csv(path, index=False)
+    manifest = load_manifest(home / "manifest")
+    assert [item.frame for item in manifest.slice_records()[:4]] == [7, 8, 9, None]
+    frames = cohort_hash(manifest)
+    change(home, "slices.csv", 0, frame="6")
+    assert len({before, frames, cohort_hash(load_manifest(home / "manifest"))}) == 3
+    for cells, words in (
+        ({"frame": "8"}, r"row 3: file='S00/003\.dcm' occurs more than once"),
+        ({"frame": "5", "sha256": "0" * 64}, r"row 3: sha256='.*' is not the one that an earlier row gives"),
+    ):
+        change(home, "slices.csv", 0, **cells)
+        with pytest.raises(StudyError, match=words):
+            load_manifest(home / "manifest")
+
+
+def test_two_files_of_one_content(home):
+    change(home, "slices.csv", 1, sha256=load_manifest(home / "manifest").slices["sha256"].iloc[0])
+    with pytest.raises(StudyError, match=r"row 3: sha256='.*' occurs more than once, in different files"):
+        load_manifest(home / "manifest")
+
+
+ROWS = [{"label": "bme", "pattern": None, "value": None, "segment": "edema", "reader": None}]
+
+
+def test_outlines_in_a_folder_of_their_own(home):
+    (home / "outlines/S00").mkdir(parents=True)
+    (home / "dicom/S00/SEG.dcm").rename(home / "outlines/S00/SEG.dcm")
+    path = home / "manifest/cohort.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "outlines": "../outlines", "segments": ROWS}))
+    manifest = load_manifest(home / "manifest")
+    assert manifest.slice_records()[0].segmentation == home / "outlines/S00/SEG.dcm"
+    assert manifest.segments.meaning(Path("SEG.dcm"), label="BME") == Meaning("edema")
+    with pytest.raises(StudyError, match=r"outlines/S01/SEG\.dcm: no such file"):
+        verify_files(manifest, progress=False)
+    for bad, words in (
+        ({"outlines": 7}, "'outlines' must be text"),
+        ({"segments": [7]}, "'segments' is no list of rows"),
+    ):
+        path.write_text(json.dumps({**json.loads(path.read_text()), **bad}))
+        with pytest.raises(StudyError, match=words):
+            load_manifest(home / "manifest")
+        path.write_text(json.dumps({**json.loads(path.read_text()), "outlines": "../outlines"}))
 
 
 def test_tables_can_be_read_where_the_images_are_not(home):

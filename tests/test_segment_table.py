@@ -1,12 +1,13 @@
 """The segments table: which row speaks of which outline, and refusals by row."""
 
+import json
 from pathlib import Path
 
 import pytest
 from dicom_samples import write_csv
 
 from sijstudy.errors import StudyError
-from sijstudy.segment_table import Meaning, SegmentTable, read_segment_table
+from sijstudy.segment_table import Meaning, SegmentTable, read_segment_table, segment_table
 
 ROWS = [
     {"label": "", "pattern": "*_R11.nii.gz", "value": "", "segment": "edema", "reader": "1"},
@@ -48,6 +49,10 @@ def test_files_that_a_pattern_names(table):
 def test_without_a_table_labels_speak():
     assert SegmentTable().meaning(Path("x"), label="EDEMA") == Meaning("edema")
     assert SegmentTable().meaning(Path("x"), value=1) is None and not SegmentTable().speaks_of(Path("x"))
+
+
+def test_rows_survive_json(table):
+    assert segment_table(json.loads(json.dumps(table.cells())), table.path) == table
 
 
 def test_columns_may_be_missing(tmp_path):

@@ -1,0 +1,16 @@
+"""The image of a slice of a manifest, whatever kind of file holds it."""
+
+from __future__ import annotations
+
+from sijstudy.dicom import DicomHeader, DicomSlice, read_header, read_slice
+from sijstudy.records import Slice
+
+
+def read_image(item: Slice) -> DicomSlice:
+    """The slice with its pixels ``(H, W)`` float32. Raises StudyError naming the file when it cannot be read."""
+    return read_slice(item.file, item.frame)
+
+
+def read_image_header(item: Slice) -> DicomHeader:
+    """The slice's header, its pixels not read. Raises StudyError naming the file when it cannot be read."""
+    return read_header(item.file, item.frame)
