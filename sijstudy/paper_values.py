@@ -97,6 +97,12 @@ TABLE3: dict[str, MeanSd] = {
 }
 
 
+def fold_sizes(unit: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Positive and negative test samples of every fold of Table 1; unit: ``slices`` or ``subjects``."""
+    place = ("slices", "subjects").index(unit)
+    return tuple(row[2][place] for row in TABLE1.values()), tuple(row[3][place] for row in TABLE1.values())
+
+
 def beside_table1(composition: pd.DataFrame) -> pd.DataFrame:
     """A fold composition as text "slices (subjects)", this run's columns before the paper's; index fold."""
     parts = [(side, name) for side in ("train", "test") for name in ("positive", "negative")]
