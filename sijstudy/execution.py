@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import re
+import sys
 import tempfile
 import threading
 import time
@@ -22,6 +23,7 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
+from traitlets.config import Config
 
 from sijstudy.errors import StudyError
 
@@ -220,9 +222,15 @@ class _Engine(Engine):
             iopub_timeout=MESSAGE_TIMEOUT,
             log_output=log_output,
             stderr_file=progress,
+            config=_transport(),
         )
         with kernel_log.open("wb") as log:
             client.execute(stdout=log, stderr=log)
+
+
+def _transport() -> Config:
+    """Sockets in the file system where there are any: kernels that start at once can take each other's TCP port."""
+    return Config({"KernelManager": {"transport": "ipc"}} if sys.platform == "linux" else {})
 
 
 @contextlib.contextmanager

@@ -20,6 +20,8 @@ from sijstudy.artifacts import digest, read_json, write_atomic, write_json
 from sijstudy.config import StudyConfig, parameters_cell, read_profile
 from sijstudy.errors import StudyError
 from sijstudy.execution import Failure, Progress, execute, read_notebook, tags
+from sijstudy.manifest import load_manifest
+from sijstudy.model import build_model
 from sijstudy.report import (
     Card,
     Index,
@@ -141,11 +143,20 @@ def make_plan(
     found = tuple(sorted(notebooks)) if notebooks is not None else find_notebooks(root)
     for notebook in found:
         read_notebook(notebook)
+    _check_given(config, root)
     reports = (reports_root or root / "reports").resolve() / config.profile
     plan = StudyPlan(root, base, config, found, _chosen(found, only), reports)
     for folder in (plan.reports, plan.runs / "notebooks"):
         _require_writable(folder)
     return plan
+
+
+def _check_given(config: StudyConfig, root: Path) -> None:
+    """The cohort and the weights that the study is given, before minutes are spent on what comes before them."""
+    if config.manifest:
+        load_manifest(root / config.manifest)
+    if config.weights != "none":
+        build_model(config.backbone, config.hidden_units, config.weights, seed=0)
 
 
 def find_notebooks(root: Path) -> tuple[Path, ...]:

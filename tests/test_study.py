@@ -139,10 +139,10 @@ def test_notebooks_and_reports_elsewhere(project, tmp_path):
     assert (tmp_path / "html/toy/07_extra.html").exists()
 
 
-def test_the_data_source_decides_over_the_manifest_parameter(project):
+def test_the_data_source_decides_over_the_manifest_parameter(project, sample_manifest):
     source = notebook("First", result_code("01_first", source="hospital"))
     nbformat.write(source, project / "notebooks/01_first.ipynb")
-    result, _ = run(project, only=["01"], overrides={"manifest": "data_manifest/clinic"})
+    result, _ = run(project, only=["01"], overrides={"manifest": str(sample_manifest.folder)})
     assert "SYNTHETIC" not in result.index.read_text()
     assert "SYNTHETIC" not in (project / "reports/toy/01_first.html").read_text()
 
@@ -208,7 +208,7 @@ def test_two_runs_of_one_profile_do_not_mix(project):
 
 def test_a_profile_may_be_a_path(project, tmp_path):
     path = tmp_path / "mine.yaml"
-    path.write_text("profile: mine\nepochs: 4\n")
+    path.write_text("profile: mine\nepochs: 4\nweights: none\n")
     plan = make_plan(path, root=project, overrides={"seed": 5})
     assert (plan.config.profile, plan.config.epochs, plan.config.seed) == ("mine", 4, 5)
     assert plan.parameters.keys() == set(StudyConfig.names())

@@ -52,7 +52,7 @@ def write_project(root: Path, **notebooks: nbformat.NotebookNode) -> Path:
     """A folder with a profile ``toy`` and the notebooks, ``n01_name`` written as 01_name.ipynb; returns ``root``."""
     profiles = root / "notebooks" / "profiles"
     profiles.mkdir(parents=True, exist_ok=True)
-    (profiles / "toy.yaml").write_text("profile: toy\nepochs: 3\n")
+    (profiles / "toy.yaml").write_text("profile: toy\nepochs: 3\nweights: none\n")
     for name, content in notebooks.items():
         nbformat.write(content, root / "notebooks" / f"{name.removeprefix('n')}.ipynb")
     return root
