@@ -13,7 +13,7 @@ FLOORS = [
     {"errors"},
     {"config", "records", "paper_values", "artifacts"},
     {"roi", "noise", "folds", "losses", "model", "aggregation", "metrics"},
-    {"calibration", "consistency", "decision_curve", "sensitivity"},
+    {"calibration", "consistency", "decision_curve", "sensitivity", "subgroups"},
     {"dicom", "phantom", "manifest_schema"},
     {"segment_table"},
     {"annotations", "images"},

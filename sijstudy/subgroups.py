@@ -1,0 +1,68 @@
+"""Subgroups: are women and men, younger and older subjects diagnosed equally well (TRIPOD+AI 14, 23b)?"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from sijstudy.metrics import confusion, six_metrics
+
+# ASSUMED: lower ends of the age bands, years; the paper gives no subgroups. Its subjects are 18 to 59.
+AGE_BANDS = {"under 30 years": 0, "30 to 39 years": 30, "40 years and over": 40}
+SEXES = {"F": "women", "M": "men"}
+
+
+def subgroup_table(subjects: pd.DataFrame, demographics: pd.DataFrame) -> pd.DataFrame:
+    """Diagnoses of all folds together, for everyone, by sex and by age band.
+
+    subjects: ``evaluation.subject_predictions``; demographics: subject_id, age_years, sex ("M" or "F").
+    Columns subgroup, subjects (different people), diagnoses (one per fold in which a person is tested),
+    accuracy with low and high, recall, specificity, all in percent. The 95% CI counts every person once, as
+    several diagnoses of one person are not independent (``wilson``). Subgroups without a subject are left out.
+    """
+    known = subjects.merge(demographics[["subject_id", "age_years", "sex"]], on="subject_id", how="left")
+    rows = []
+    for name, members in {"all subjects": pd.Series(True, index=known.index), **_members(known)}.items():
+        if members.any():
+            rows.append({"subgroup": name, **_performance(known[members])})
+    return pd.DataFrame(rows)
+
+
+def wilson(share: float, n: int, z: float = 1.959964) -> tuple[float, float]:
+    """Wilson's 95% interval of a share in [0, 1] among n independent people; n > 0."""
+    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    return float(max(0.0, centre - half)), float(min(1.0, centre + half))
+
+
+def widest_gap(table: pd.DataFrame) -> str:
+    """One sentence on a ``subgroup_table``: the lowest and highest accuracy, and whether their intervals overlap."""
+    groups = table[table["subgroup"] != "all subjects"]
+    worst, best = groups.loc[groups["accuracy"].idxmin()], groups.loc[groups["accuracy"].idxmax()]
+    if worst["accuracy"] == best["accuracy"]:
+        return f"Accuracy is {best['accuracy']:.1f}% in every subgroup."
+    overlap = "overlap" if worst["high"] >= best["low"] else "do not overlap"
+    lowest, highest = (
+        f"{row['subgroup']} ({row['accuracy']:.1f}%, {row['subjects']} subjects)" for row in (worst, best)
+    )
+    return f"Accuracy is lowest for {lowest} and highest for {highest}; their intervals {overlap}."
+
+
+def _members(known: pd.DataFrame) -> dict[str, pd.Series[bool]]:
+    """Subgroup -> which rows belong to it."""
+    sexes = {name: known["sex"] == code for code, name in SEXES.items()}
+    ends = [*list(AGE_BANDS.values())[1:], np.inf]
+    ages = {
+        name: known["age_years"].between(low, high, inclusive="left")
+        for (name, low), high in zip(AGE_BANDS.items(), ends, strict=True)
+    }
+    return {**sexes, **ages}
+
+
+def _performance(part: pd.DataFrame) -> dict[str, float]:
+    six = six_metrics(confusion(part["label"].to_numpy(), part["decision"].to_numpy()))
+    people = part["subject_id"].nunique()
+    low, high = wilson(float(six["accuracy"]), people)
+    percent = {"accuracy": six["accuracy"], "low": low, "high": high,
+               "recall": six["recall"], "specificity": six["specificity"]}  # fmt: skip
+    return {"subjects": people, "diagnoses": len(part), **{name: 100 * value for name, value in percent.items()}}
