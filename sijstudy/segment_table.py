@@ -42,9 +42,13 @@ class SegmentRow:
         """True when the row speaks of this outline; labels are compared without regard to case."""
         return (
             (self.label is None or (label is not None and self.label.lower() == label.strip().lower()))
-            and (self.pattern is None or file.match(self.pattern))
+            and self.names(file)
             and (self.value is None or self.value == value)
         )
+
+    def names(self, file: PurePath) -> bool:
+        """True when the row may speak of this file."""
+        return self.pattern is None or file.match(self.pattern)
 
 
 @dataclass(frozen=True)
@@ -71,9 +75,9 @@ class SegmentTable:
             {"label": row.label, "pattern": row.pattern, "value": row.value, **asdict(row.meaning)} for row in self.rows
         ]
 
-    def speaks_of(self, file: Path) -> bool:
-        """True when a row names this file by its pattern."""
-        return any(row.pattern is not None and file.match(row.pattern) for row in self.rows)
+    def declared(self, file: Path) -> tuple[Meaning, ...]:
+        """What the rows that name this label map by its pattern mean, whether or not it has such pixels."""
+        return tuple(row.meaning for row in self.rows if row.pattern is not None and row.names(file))
 
 
 def read_segment_table(path: Path) -> SegmentTable:

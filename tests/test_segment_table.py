@@ -43,12 +43,12 @@ def test_the_first_row_that_fits_counts(table, file, key, expected):
 
 
 def test_files_that_a_pattern_names(table):
-    assert table.speaks_of(Path("s/maps/x.nrrd")) and not table.speaks_of(Path("SEG.dcm"))
+    assert table.declared(Path("s/maps/x.nrrd")) == (Meaning("bone"),) and table.declared(Path("SEG.dcm")) == ()
 
 
 def test_without_a_table_labels_speak():
     assert SegmentTable().meaning(Path("x"), label="EDEMA") == Meaning("edema")
-    assert SegmentTable().meaning(Path("x"), value=1) is None and not SegmentTable().speaks_of(Path("x"))
+    assert SegmentTable().meaning(Path("x"), value=1) is None
 
 
 def test_rows_survive_json(table):
