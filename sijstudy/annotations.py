@@ -1,4 +1,4 @@
-"""Outlines of ilium, sacrum and edema from DICOM SEG, as masks and boxes by slice [2.1, Fig. 2b]."""
+"""Outlines of ilium, sacrum and edema, as masks and boxes by slice [2.1, Fig. 2b]."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from skimage.measure import label as connected_components
 
 from sijstudy.dicom import reading
 from sijstudy.errors import StudyError
+from sijstudy.outlines import SUFFIX, read_outlines_file
 from sijstudy.records import Box, IliumBoxes
 from sijstudy.segment_table import SEGMENTS, SegmentTable
 
@@ -24,8 +25,9 @@ class Segmentation:
     """Outlines of one subject: SOP instance UID -> segment name -> mask ``(H, W)`` bool.
 
     Left and right are the subject's own. A slice or segment without an outlined pixel may be absent from
-    ``masks``. segments: those of SEGMENTS that the file declares, outlined or not. slices: UIDs of the slices the
-    file says it was drawn on; for these, a declared segment without pixels means "nothing there".
+    ``masks``. segments: those of SEGMENTS that the file declares, outlined or not; "edema" may stand beside the
+    readings it was made of, "edema reader 1" ... slices: UIDs of the slices the file says it was drawn on; for
+    these, a declared segment without pixels means "nothing there".
     """
 
     file: Path
@@ -77,8 +79,11 @@ def is_segmentation(path: Path) -> bool:
 def read_outlines(path: Path, table: SegmentTable = NO_TABLE) -> Segmentation:
     """The outlines that a manifest's ``segmentation`` names: the one way to read them, whatever kind of file it is.
 
-    table: what a hospital's names of segments mean (``Manifest.segments``). Raises StudyError as ``read_seg``.
+    It is a DICOM SEG, or what the data door made of label maps. table: what a hospital's names of segments mean
+    (``Manifest.segments``), for a SEG. Raises StudyError as ``read_seg`` and ``outlines.read_outlines_file``.
     """
+    if path.suffix == SUFFIX:
+        return Segmentation(path, *read_outlines_file(path))
     return read_seg(path, table)
 
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from sijstudy.dicom import DicomHeader, DicomSlice, read_header, read_slice
 from sijstudy.records import Slice
+from sijstudy.volumes import is_volume, read_volume_header, read_volume_slice
 
 
 def read_image(item: Slice) -> DicomSlice:
     """The slice with its pixels ``(H, W)`` float32. Raises StudyError naming the file when it cannot be read."""
+    if is_volume(item.file):
+        return read_volume_slice(item.file, item.frame or 1)
     return read_slice(item.file, item.frame)
 
 
 def read_image_header(item: Slice) -> DicomHeader:
     """The slice's header, its pixels not read. Raises StudyError naming the file when it cannot be read."""
+    if is_volume(item.file):
+        return read_volume_header(item.file, item.frame or 1)
     return read_header(item.file, item.frame)

@@ -24,6 +24,7 @@ from sijstudy.folds import Fold, load_folds
 from sijstudy.manifest import Manifest
 from sijstudy.provenance import provenance
 from sijstudy.records import Arm, Slice
+from sijstudy.segment_table import SEGMENTS
 from sijstudy.training import Fit
 
 
@@ -124,10 +125,11 @@ class Workspace:
         return int(match.to_numpy().argmax())
 
     def masks(self, item: Slice) -> dict[str, Any]:
-        """Outlines of a slice, segment name -> ``(H, W)`` bool; empty without a segmentation."""
+        """Outlines of a slice, one of SEGMENTS -> ``(H, W)`` bool, no single readings; empty without a segmentation."""
         if item.segmentation is None:
             return {}
-        return dict(read_outlines(item.segmentation, self.manifest.segments).masks.get(item.uid, {}))
+        found = read_outlines(item.segmentation, self.manifest.segments).masks.get(item.uid, {})
+        return {name: mask for name, mask in found.items() if name in SEGMENTS}
 
     def training_time(self, runs: Mapping[Arm, Mapping[int, FitRun]]) -> str:
         """Seconds of training behind ``runs``, as text, whether they were trained now or earlier."""

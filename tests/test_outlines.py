@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from volume_samples import COLUMNS, PLANES, ROWS, write_nifti
 
+from sijstudy.annotations import read_outlines
 from sijstudy.consensus import EdemaRule
 from sijstudy.errors import StudyError
 from sijstudy.label_maps import Outline, outlines_on_slices, read_label_map
@@ -162,3 +163,10 @@ def test_three_of_four_real_readings(subject, counts):
     found = combined(outlines, headers, EdemaRule(agreement=3, min_pixels=20, negatives="unanimous"), subject)
     tally = Counter(found.labels.values())
     assert (tally[1], tally[0], tally[None]) == counts
+
+
+def test_the_one_way_to_read_outlines_knows_the_file(tmp_path, slices):
+    found, path = saved(tmp_path, slices)
+    seg = read_outlines(path)
+    np.testing.assert_array_equal(seg.mask(slices[0].uid, "edema"), found.masks[slices[0].uid]["edema"])
+    assert seg.lesion_count(slices[0].uid) == 1 and seg.lesion_count(slices[4].uid) == 0
