@@ -10,7 +10,8 @@ import numpy as np
 import pydicom
 from skimage.measure import label as connected_components
 
-from sijstudy.dicom import reading
+from sijstudy.dicom import slice_uid
+from sijstudy.dicom_file import reading
 from sijstudy.errors import StudyError
 from sijstudy.outlines import SUFFIX, read_outlines_file
 from sijstudy.records import Box, IliumBoxes
@@ -39,6 +40,10 @@ class Segmentation:
         """The outline of ``segment`` on the slice, or None."""
         return self.masks.get(uid, {}).get(segment)
 
+    def covers(self, uid: str) -> bool:
+        """True when the file says that it was drawn on this slice, or on the multi-frame file that holds it."""
+        return uid in self.slices or uid.rpartition(".")[0] in self.slices
+
     def ilium_boxes(self, uid: str) -> IliumBoxes | None:
         """The boxes around both ilia on the slice; None when neither is outlined."""
         left, right = (self._box(uid, name) for name in ("left ilium", "right ilium"))
@@ -49,7 +54,7 @@ class Segmentation:
 
         None when the file does not say: it declares no segment "edema", or was not drawn on this slice.
         """
-        if "edema" not in self.segments or uid not in self.slices:
+        if "edema" not in self.segments or not self.covers(uid):
             return None
         mask = self.mask(uid, "edema")
         return 0 if mask is None else int(connected_components(mask, connectivity=2).max())
@@ -160,7 +165,7 @@ def _group(dataset: Any, item: Any, keyword: str) -> Any:
 
 def _source(item: Any, number: int, path: Path) -> str:
     sources = {
-        str(source.ReferencedSOPInstanceUID)
+        slice_uid(str(source.ReferencedSOPInstanceUID), source.get("ReferencedFrameNumber"))
         for derivation in item.get("DerivationImageSequence") or ()
         for source in derivation.get("SourceImageSequence") or ()
     }

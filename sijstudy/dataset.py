@@ -22,7 +22,7 @@ from sijstudy.noise import to_8bit
 from sijstudy.records import Arm, Slice
 from sijstudy.roi import RoiBoxes, roi_boxes, roi_patch, whole_image
 
-PATCH_CODE = ("roi", "noise", "dicom", "volumes", "images", "dataset")
+PATCH_CODE = ("roi", "noise", "dicom", "dicom_attributes", "dicom_pixels", "volumes", "images", "dataset")
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,10 @@ import nibabel as nib
 import nrrd
 import numpy as np
 
-from sijstudy.dicom import DicomHeader, normal_of
+from sijstudy.dicom import DicomHeader
 from sijstudy.errors import StudyError
 from sijstudy.segment_table import Meaning, SegmentTable
+from sijstudy.slice_order import normal_of
 from sijstudy.volumes import is_volume, lps_affine, reading_volume
 
 Array = np.ndarray[Any, Any]

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from sijstudy.annotations import Segmentation, is_segmentation, read_seg
-from sijstudy.dicom import DicomHeader, normal_of, read_slice, slice_order
+from sijstudy.dicom import DicomHeader, read_slice
 from sijstudy.errors import StudyError
 from sijstudy.manifest import file_hash, inside
 from sijstudy.manifest_schema import BOX_COLUMNS, READERS
 from sijstudy.manifest_tables import Place, Tables
 from sijstudy.records import Box, IliumBoxes
+from sijstudy.slice_order import normal_of, slice_order
 
 Row = dict[str, Any]
 MAJORITY = 2  # readers who must agree [2.1]

@@ -15,7 +15,7 @@ from sijstudy.errors import StudyError
 from sijstudy.records import GROUPS
 
 SUBJECT_ID = r"[A-Za-z0-9_-][A-Za-z0-9._-]*"
-UID = r"[0-9.]{1,64}"
+UID = r"[0-9.]{1,72}"  # 64, and the number of a frame
 BOX_COLUMNS = {side: [f"{side}_{edge}" for edge in ("x0", "y0", "x1", "y1")] for side in ("left", "right")}
 READERS = ("reader_1", "reader_2", "reader_3", "reader_4")
 OPTIONAL_READERS = ("reader_4",)  # the paper had three readers [2.1]

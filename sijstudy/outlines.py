@@ -88,7 +88,7 @@ def write_outlines(path: Path, outlines: SubjectOutlines, headers: Sequence[Dico
         np.savez_compressed(
             stream,
             format=np.array(FORMAT),
-            uids=np.array(uids, dtype="U64"),
+            uids=np.array(uids, dtype="U72"),
             shapes=np.array([header.shape for header in headers], dtype=np.int32),
             read=np.array([uid in outlines.slices for uid in uids]),
             segments=np.array(segments, dtype="U32"),

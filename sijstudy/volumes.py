@@ -188,6 +188,7 @@ def _header(path: Path, sha256: str, affine: Array, shape: tuple[int, ...], axes
         orientation=(*across.tolist(), *down.tolist()),
         spacing=(float(spacing[axes.rows]), float(spacing[axes.columns])),
         acquisition={name: known.get(name) for name in ACQUISITION},
+        frame=place + 1,
     )
 
 

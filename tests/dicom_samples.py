@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy as np
 from pydicom import Dataset, dcmwrite
 from pydicom.dataset import FileMetaDataset
 from pydicom.sr.codedict import codes
-from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
+from pydicom.uid import EnhancedMRImageStorage, ExplicitVRLittleEndian, MRImageStorage
 
 UID = "1.2.826.0.1.3680043.8.498.77"
 ROWS, COLUMNS = 24, 32
@@ -161,3 +162,78 @@ def write_cohort(root: Path, *, axspa: int = 2, controls: int = 2, slices: int =
         cohort.subjects.append({"subject_id": name, "group": group, "age_years": 30 + number, "sex": "FM"[number % 2]})
     cohort.rewrite()
     return cohort
+
+
+def enhanced_mr(subject: int, steps: Sequence[int], *, series: int = 1, **changes: Any) -> Dataset:
+    """Enhanced MR: one file with a frame per slice step, in the order given; geometry in functional groups."""
+    slices = [mr_dataset(subject, step) for step in steps]
+    ds = mr_dataset(subject, 0)
+    for name in (
+        *("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SliceThickness", "SpacingBetweenSlices"),
+        *("RepetitionTime", "EchoTime", "FlipAngle", "PixelBandwidth", "ImageType"),
+    ):
+        delattr(ds, name)
+    ds.file_meta.MediaStorageSOPClassUID = ds.SOPClassUID = EnhancedMRImageStorage
+    ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID = f"{UID}.{subject}.7{series}.1"
+    ds.SeriesInstanceUID, ds.SeriesNumber = f"{UID}.{subject}.7{series}", series
+    ds.ImageType, ds.NumberOfFrames = ["ORIGINAL", "PRIMARY", "M", "NONE"], len(steps)
+    first = slices[0]
+    ds.SharedFunctionalGroupsSequence = [
+        made(
+            PixelMeasuresSequence=copied(first, "PixelSpacing", "SliceThickness", "SpacingBetweenSlices"),
+            PlaneOrientationSequence=copied(first, "ImageOrientationPatient"),
+            MRTimingAndRelatedParametersSequence=copied(first, "RepetitionTime", "FlipAngle"),
+            MREchoSequence=[made(EffectiveEchoTime=first.EchoTime)],
+        )
+    ]
+    ds.PerFrameFunctionalGroupsSequence = [
+        made(
+            PlanePositionSequence=copied(one, "ImagePositionPatient"),
+            PixelValueTransformationSequence=[
+                made(RescaleSlope=f"{1 + step / 2}", RescaleIntercept=f"{-step}", RescaleType="US")
+            ],
+            FrameVOILUTSequence=[made(WindowCenter="40", WindowWidth=f"{100 + step}")],
+        )
+        for step, one in zip(steps, slices, strict=True)
+    ]
+    ds.PixelData = b"".join(one.PixelData for one in slices)
+    for name, value in changes.items():
+        setattr(ds, name, value)
+    return ds
+
+
+def made(**values: Any) -> Dataset:
+    """A data set of the given attributes."""
+    ds = Dataset()
+    for name, value in values.items():
+        setattr(ds, name, value)
+    return ds
+
+
+def copied(source: Dataset, *names: str) -> list[Dataset]:
+    return [made(**{name: source[name].value for name in names})]
+
+
+def jpeg_lossless(pixels: np.ndarray, bits: int = 16) -> bytes:
+    """A JPEG lossless codestream (ITU T.81 process 14, predictor 1) of ``(H, W)`` unsigned values, to be decoded.
+
+    Every category of difference has a Huffman code of five bits, which is lawful and short to write.
+    """
+    rows, columns = pixels.shape
+    values = pixels.astype(np.int64)
+    left = np.roll(values, 1, axis=1)
+    left[1:, 0], left[0, 0] = values[:-1, 0], 1 << (bits - 1)
+    stream = []
+    for difference in (values - left).ravel():
+        size = int(abs(difference)).bit_length()
+        stream.append(f"{size:05b}")
+        if size:
+            stream.append(f"{int(difference if difference > 0 else difference + (1 << size) - 1):0{size}b}")
+    text = "".join(stream)
+    text += "1" * (-len(text) % 8)
+    data = bytes(int(text[at : at + 8], 2) for at in range(0, len(text), 8)).replace(b"\xff", b"\xff\x00")
+    table = bytes([0, 0, 0, 0, 17, *[0] * 11, *range(17)])
+    frame = struct.pack(">BHHBBBB", bits, rows, columns, 1, 1, 0x11, 0)
+    parts = ((0xC3, frame), (0xC4, b"\x00" + table), (0xDA, bytes([1, 1, 0, 1, 0, 0])))
+    head = b"".join(struct.pack(">BBH", 0xFF, mark, len(body) + 2) + body for mark, body in parts)
+    return b"\xff\xd8" + head + data + b"\xff\xd9"

@@ -3,7 +3,19 @@
 import highdicom as hd
 import numpy as np
 import pytest
-from dicom_samples import COLUMNS, LEFT, RIGHT, ROWS, SEGMENTS, bone_masks, mr_dataset, seg_dataset, write, write_csv
+from dicom_samples import (
+    COLUMNS,
+    LEFT,
+    RIGHT,
+    ROWS,
+    SEGMENTS,
+    bone_masks,
+    enhanced_mr,
+    mr_dataset,
+    seg_dataset,
+    write,
+    write_csv,
+)
 from scipy import ndimage
 
 from sijstudy.annotations import box_of_mask, is_segmentation, read_outlines, read_seg
@@ -117,6 +129,15 @@ def test_is_segmentation(tmp_path):
     assert is_segmentation(saved(tmp_path))
     assert not is_segmentation(write(SERIES[0], tmp_path / "0.dcm"))
     assert not is_segmentation(tmp_path / "text.dcm") and not is_segmentation(tmp_path / "gone.dcm")
+
+
+def test_outlines_on_frames_of_enhanced_mr(tmp_path):
+    source = enhanced_mr(1, [0, 1, 2])
+    seg = read_seg(write(seg_dataset([source], MASKS), tmp_path / "SEG.dcm"))
+    uids = [f"{source.SOPInstanceUID}.{frame}" for frame in (1, 2, 3)]
+    assert [seg.lesion_count(uid) for uid in uids] == list(LESIONS)
+    assert np.array_equal(seg.mask(uids[2], "edema"), MASKS[2][..., 3])
+    assert seg.lesion_count("1.2.3.1") is None
 
 
 def test_unknown_segments_are_refused(tmp_path):

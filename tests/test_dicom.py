@@ -6,11 +6,35 @@ import warnings
 
 import numpy as np
 import pytest
-from dicom_samples import COLUMNS, NORMAL, ORIENTATION, ROWS, STEP, UID, mr_dataset, write
-from pydicom.uid import RLELossless
+from dicom_samples import (
+    COLUMNS,
+    NORMAL,
+    ORIENTATION,
+    ROWS,
+    STEP,
+    UID,
+    enhanced_mr,
+    jpeg_lossless,
+    made,
+    mr_dataset,
+    write,
+)
+from pydicom import dcmread, dcmwrite
+from pydicom.data import get_testdata_file
+from pydicom.encaps import encapsulate
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGLosslessSV1,
+    RLELossless,
+)
 
-from sijstudy.dicom import ACQUISITION, normal_of, read_header, read_slice, slice_order
+from sijstudy.dicom import ACQUISITION, read_header, read_slice
 from sijstudy.errors import StudyError
+from sijstudy.slice_order import normal_of, slice_order
 
 CORONAL = [1, 0, 0, 0, 0, -1]
 NAN_FLOATS = np.full((ROWS, COLUMNS), np.nan, "<f4")
@@ -38,11 +62,109 @@ def test_pixels_without_rescale_values_and_signed_ones(tmp_path):
     np.testing.assert_array_equal(read_slice(path).pixels, values)
 
 
-def test_compressed_pixels_are_read_like_plain_ones(tmp_path):
-    plain, packed = mr_dataset(1, 0), mr_dataset(1, 0)
-    packed.compress(RLELossless, generate_instance_uid=False)
-    read = [read_slice(write(ds, tmp_path / name)).pixels for ds, name in ((plain, "a"), (packed, "b"))]
-    np.testing.assert_array_equal(*read)
+def in_syntax(ds, syntax):
+    """``ds`` as a file of a transfer syntax holds it."""
+    if syntax in (RLELossless, JPEG2000Lossless):
+        ds.compress(syntax, generate_instance_uid=False)
+        return ds
+    ds.file_meta.TransferSyntaxUID = syntax
+    if syntax == JPEGLosslessSV1:
+        ds.PixelData = encapsulate([jpeg_lossless(stored_of(ds))])
+        ds["PixelData"].VR = "OB"
+    elif syntax == ExplicitVRBigEndian:
+        ds.PixelData = stored_of(ds).astype(">u2").tobytes()
+    return ds
+
+
+def stored_of(ds):
+    return np.frombuffer(ds.PixelData, "<u2").reshape(ds.Rows, ds.Columns)
+
+
+@pytest.mark.parametrize(
+    "syntax",
+    [
+        ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian,
+        RLELossless, JPEGLosslessSV1, JPEG2000Lossless,
+    ],
+    ids=lambda uid: uid.name,
+)  # fmt: skip
+def test_pixels_of_every_transfer_syntax(tmp_path, syntax):
+    ds = mr_dataset(1, 0, rows=64, columns=80, RescaleSlope=2, RescaleIntercept=-3)
+    expected = stored_of(ds) * 2.0 - 3
+    ds = in_syntax(ds, syntax)
+    path = tmp_path / "a.dcm"
+    dcmwrite(path, ds, enforce_file_format=True)
+    assert dcmread(path).file_meta.TransferSyntaxUID == syntax
+    read = read_slice(path)
+    np.testing.assert_array_equal(read.pixels, expected)
+    assert read.header.uid == f"{UID}.1.1.1"
+
+
+def test_a_bundled_jpeg_lossless_file_decodes():
+    pixels = dcmread(get_testdata_file("SC_rgb_jpeg_gdcm.dcm")).pixel_array
+    assert pixels.shape == (100, 100, 3) and pixels.std() > 50
+
+
+@pytest.mark.parametrize("signed", [0, 1])
+def test_monochrome1_is_turned_over_before_rescale(tmp_path, signed):
+    changes = {"PhotometricInterpretation": "MONOCHROME1", "RescaleSlope": 0.5, "RescaleIntercept": 10}
+    ds = mr_dataset(1, 0, PixelRepresentation=signed, **changes)
+    stored = stored_of(ds).astype(int)
+    slice_ = read_slice(write(ds, tmp_path / "a.dcm"))
+    np.testing.assert_array_equal(slice_.pixels, ((-1 if signed else 4095) - stored) * 0.5 + 10)
+    assert slice_.header.acquisition["photometric_interpretation"] == "MONOCHROME1"
+
+
+def test_a_window_is_recorded_and_not_applied(tmp_path):
+    window = {"WindowCenter": 100, "WindowWidth": 10, "VOILUTFunction": "SIGMOID"}
+    ds = mr_dataset(1, 0, **window)
+    slice_ = read_slice(write(ds, tmp_path / "a.dcm"))
+    np.testing.assert_array_equal(slice_.pixels, stored_of(ds))
+    acquisition = slice_.header.acquisition
+    assert (acquisition["window_center"], acquisition["window_width"]) == (100, 10)
+
+
+def test_a_real_world_map_stands_in_for_a_missing_rescale(tmp_path):
+    real = made(RealWorldValueSlope=4.0, RealWorldValueIntercept=1.0)
+    ds = mr_dataset(1, 0, RealWorldValueMappingSequence=[real])
+    np.testing.assert_array_equal(read_slice(write(ds, tmp_path / "a.dcm")).pixels, stored_of(ds) * 4 + 1)
+    ds.RescaleSlope, ds.RescaleIntercept = 2, 0
+    np.testing.assert_array_equal(read_slice(write(ds, tmp_path / "b.dcm")).pixels, stored_of(ds) * 2)
+
+
+STEPS = (3, 0, 5)
+
+
+def test_frames_of_enhanced_mr_read_like_single_slices(tmp_path):
+    path = write(enhanced_mr(1, STEPS), tmp_path / "enhanced.dcm")
+    for frame, step in enumerate(STEPS, 1):
+        one, alone = read_slice(path, frame), read_slice(saved(tmp_path, step))
+        np.testing.assert_array_equal(one.pixels, alone.pixels * np.float32(1 + step / 2) - np.float32(step))
+        for name in ("position", "orientation", "spacing", "shape", "frame_of_reference"):
+            assert getattr(one.header, name) == getattr(alone.header, name)
+        assert (one.header.uid, one.header.frame) == (f"{UID}.1.71.1.{frame}", frame)
+        same = ("repetition_time_ms", "echo_time_ms", "flip_angle_deg", "slice_thickness_mm")
+        assert [one.header.acquisition[name] for name in same] == [alone.header.acquisition[name] for name in same]
+        assert one.header.acquisition["window_width"] == 100 + step
+        assert one.header == read_header(path, frame)
+    assert [STEPS[place] for place in slice_order([read_header(path, n) for n in (1, 2, 3)])] == [0, 3, 5]
+
+
+def test_a_compressed_multi_frame_file(tmp_path):
+    ds = enhanced_mr(1, STEPS)
+    plain = [read_slice(write(ds, tmp_path / "a.dcm"), frame).pixels for frame in (1, 2, 3)]
+    ds.compress(RLELossless, generate_instance_uid=False)
+    packed = [read_slice(write(ds, tmp_path / "b.dcm"), frame).pixels for frame in (1, 2, 3)]
+    np.testing.assert_array_equal(packed, plain)
+
+
+def test_frames_that_are_not_there(tmp_path):
+    path = write(enhanced_mr(1, STEPS), tmp_path / "enhanced.dcm")
+    for frame, words in ((None, "holds several frames"), (4, "has no frame 4"), (0, "has no frame 0")):
+        with pytest.raises(StudyError, match=rf"enhanced\.dcm: {words}"):
+            read_slice(path, frame)
+    with pytest.raises(StudyError, match="has no frame 2"):
+        read_header(saved(tmp_path), 2)
 
 
 def test_header_values(tmp_path):
@@ -118,7 +240,7 @@ def test_series_that_cannot_be_ordered(tmp_path, changes, words):
         ({"PixelData": None}, "holds no pixels"),
         ({"PixelData": b"\0\0" * ROWS * COLUMNS}, "all pixels have the value 0"),
         ({"PixelData": b"\1\0" * 10}, "cannot be decoded"),
-        ({"PhotometricInterpretation": "MONOCHROME1"}, "MONOCHROME1 pixels"),
+        ({"PhotometricInterpretation": "PALETTE COLOR"}, "PALETTE COLOR pixels"),
         ({"PixelData": None, "FloatPixelData": NAN_FLOATS.tobytes(), "BitsAllocated": 32}, "not all finite"),
     ],
 )

@@ -19,8 +19,8 @@ from volume_samples import (
     write_nifti,
 )
 
-from sijstudy.dicom import slice_order
 from sijstudy.errors import StudyError
+from sijstudy.slice_order import slice_order
 from sijstudy.volumes import is_volume, read_volume_header, read_volume_headers, read_volume_slice
 
 STACK = np.random.default_rng(3).integers(0, 900, (PLANES, ROWS, COLUMNS)).astype(np.int16)
