@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import pickle
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -121,8 +122,15 @@ class FitRun:
         return read_csv(self.folder / "predictions.csv")
 
     def weights(self) -> dict[str, torch.Tensor]:
-        """The trained network's state_dict, on the CPU."""
-        state: dict[str, torch.Tensor] = torch.load(self.folder / "weights.pt", map_location="cpu", weights_only=True)
+        """The trained network's state_dict, on the CPU. StudyError for a missing file or any other pickle."""
+        path = self.folder / "weights.pt"
+        try:
+            state: dict[str, torch.Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+        except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError) as error:
+            reason = str(error).split("\n", 1)[0][:120]
+            raise StudyError(
+                f"{path}: holds no plain tensors ({reason}); delete {self.folder} and run the study again"
+            ) from None
         return state
 
     def note_epoch(self, epoch: int) -> None:
@@ -174,6 +182,10 @@ class RunStore:
         if not (run.folder / "config.json").exists():
             write_json(run.folder / "config.json", dict(config))
         return run
+
+    def named(self, name: str) -> FitRun:
+        """The run of that address."""
+        return FitRun(self.root / "fits" / name)
 
 
 @dataclass(frozen=True)

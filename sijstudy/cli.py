@@ -1,4 +1,4 @@
-"""The command line: ``sijstudy run``, ``parameters``, ``cohort``, ``manifest``, ``notebooks``."""
+"""The command line: ``sijstudy run``, ``diagnose``, ``parameters``, ``cohort``, ``manifest``, ``notebooks``."""
 
 from __future__ import annotations
 
@@ -71,6 +71,36 @@ def run(
         print(f"sijstudy: {result.failed} stopped: {result.failure.message}", file=sys.stderr, flush=True)
     print(f"Report: {result.index}")
     raise typer.Exit(0 if result.ok else 1)
+
+
+@app.command()
+def diagnose(
+    dicom_dir: Annotated[Path, typer.Argument(help="Folder with one subject's DICOM files.")],
+    run: Annotated[Path, typer.Option(help="Trained networks: runs/PROFILE, or runs/fits/HASH for one.")],
+    boxes: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="CSV with ilium boxes per slice.", show_default="the folder's DICOM SEG, else whole images"),
+    ] = None,
+    output: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="Folder for diagnosis.html and diagnosis.json.", show_default="diagnoses/SUBJECT"),
+    ] = None,
+    fold: Annotated[str, typer.Option(help="The network of this fold, or all.")] = "all",
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+) -> None:
+    """Run one new subject through trained networks. Research only, not for diagnosis."""
+    from sijstudy.diagnosis import diagnose as diagnose_subject
+    from sijstudy.diagnosis_report import summary, write_diagnosis
+    from sijstudy.networks import open_networks
+    from sijstudy.subject_folder import read_subject
+
+    networks = open_networks(run).of_fold(fold)
+    subject = read_subject(dicom_dir, boxes)
+    result = diagnose_subject(subject, networks, device=device)
+    files = write_diagnosis(result, output or Path("diagnoses") / subject.subject_id, run)
+    print(summary(result))
+    print(f"Report: {files.html}")
+    print(f"JSON: {files.json}")
 
 
 @app.command()

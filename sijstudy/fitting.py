@@ -11,6 +11,7 @@ from tqdm.auto import tqdm
 
 from sijstudy.artifacts import FitRun, RunStore
 from sijstudy.config import StudyConfig
+from sijstudy.networks import save_settings
 from sijstudy.training import Fit, resolve_device, train
 
 POLL_SECONDS = 1.0
@@ -23,6 +24,8 @@ def fit_all(fits: Sequence[Fit], config: StudyConfig, store: RunStore, *, progre
     """
     device = resolve_device(config.device)
     runs = [store.fit_run(fit.identity(config, device)) for fit in fits]
+    for run in runs:
+        save_settings(run, config)
     missing = [(fit, run) for fit, run in zip(fits, runs, strict=True) if not run.is_done]
     if missing:
         with _progress([run for _, run in missing], sum(fit.epochs for fit, _ in missing), progress):

@@ -122,6 +122,16 @@ def render_index(index: Index) -> str:
     return _template("index.html.j2").render(index=index, version=__version__)
 
 
+def render_template(name: str, **values: Any) -> str:
+    """A page of its own kind, with the reports' style: a template of the package, ``values`` escaped in it."""
+    return _template(name).render(**values)
+
+
+def png_figure(content: bytes, alt: str) -> Markup:
+    """A PNG as a figure inside a page, with its alternative text, at the width its resolution gives."""
+    return _embedded("image/png", content, alt, _png_width(content))
+
+
 def headline_row(entry: Mapping[str, Any]) -> HeadlineRow:
     """One entry of a notebook's ``headline`` as text; a value that is missing or NaN becomes a dash.
 
@@ -245,8 +255,12 @@ def _figure(output: nbformat.NotebookNode, kind: str, number: int) -> Markup:
     content = text.encode() if kind == "image/svg+xml" else base64.b64decode(text)
     sizes = output.get("metadata", {}).get(kind, {})
     width = sizes.get("width") or (_png_width(content) if kind == "image/png" else None)
+    return _embedded(kind, content, _alt(output, kind, number), width)
+
+
+def _embedded(kind: str, content: bytes, alt: str, width: int | None) -> Markup:
     return Markup('<div class="figure"><img src="{}" alt="{}"{}></div>').format(
-        _data_uri(kind, content), _alt(output, kind, number), Markup(' width="{}"').format(int(width)) if width else ""
+        _data_uri(kind, content), alt, Markup(' width="{}"').format(int(width)) if width else ""
     )
 
 

@@ -22,6 +22,7 @@ from sijstudy.errors import StudyError
 from sijstudy.fitting import fit_all
 from sijstudy.folds import Fold, load_folds
 from sijstudy.manifest import Manifest
+from sijstudy.networks import save_fits
 from sijstudy.provenance import provenance
 from sijstudy.records import Arm, Slice
 from sijstudy.segment_table import SEGMENTS
@@ -97,6 +98,10 @@ class Workspace:
             arm: {fold.number: run for (other, fold), run in zip(keys, runs, strict=True) if other == arm}
             for arm in arms
         }
+
+    def save_fits(self, runs: Mapping[Arm, Mapping[int, FitRun]]) -> None:
+        """Note in this profile's folder which fit belongs to which arm and fold."""
+        save_fits(self.folder, self.config, runs)
 
     def train_candidates(self, backbones: tuple[str, ...], split: Fold) -> dict[str, pd.DataFrame]:
         """Training histories by backbone, followed on the validation subjects of ``split`` [2.5, Fig. 5]."""

@@ -47,6 +47,14 @@ def sample_work(sample_manifest, tmp_path_factory):
     return work
 
 
+@pytest.fixture(scope="session")
+def finished_work(sample_work):
+    """The sample workspace with its networks trained, as notebook 04 leaves it, and the runs by arm and fold."""
+    runs = sample_work.train_folds(("roi", "original"), sample_work.folds)
+    sample_work.save_fits(runs)
+    return sample_work, runs
+
+
 @dataclass(frozen=True)
 class SmokeStudy:
     """The smoke profile, run once for the whole test session in a folder of its own."""

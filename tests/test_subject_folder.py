@@ -1,0 +1,64 @@
+"""One new subject's folder, read without labels."""
+
+import shutil
+
+import numpy as np
+import pytest
+from dicom_samples import bone_masks, mr_dataset, seg_dataset, write, write_csv
+
+from sijstudy.errors import StudyError
+from sijstudy.subject_folder import read_subject
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Four slices of one subject, a SEG, and a document between them."""
+    series = [mr_dataset(7, step) for step in range(4)]
+    for step, ds in enumerate(series):
+        write(ds, tmp_path / "NEW" / "series" / f"{4 - step}.dcm")
+    write(seg_dataset(series, np.stack([bone_masks(1)] * 4)), tmp_path / "NEW" / "SEG.dcm")
+    (tmp_path / "NEW" / "notes.txt").write_text("seen on Monday")
+    return tmp_path / "NEW"
+
+
+def test_slices_are_ordered_and_boxes_come_from_the_seg(folder):
+    subject = read_subject(folder)
+    assert subject.subject_id == "NEW"
+    assert [item.file.name for item in subject.slices] == ["4.dcm", "3.dcm", "2.dcm", "1.dcm"]
+    assert [item.index for item in subject.slices] == [0, 1, 2, 3]
+    assert subject.boxes_from == "the DICOM SEG in its folder"
+    assert all(item.boxes.left.x0 == 22 for item in subject.slices)
+
+
+def test_boxes_may_come_from_a_table_or_be_missing(folder, tmp_path):
+    (folder / "SEG.dcm").unlink()
+    assert read_subject(folder).boxes_from == ""
+    edges = {"left_x0": 20, "left_y0": 4, "left_x1": 30, "left_y1": 20}
+    edges |= {"right_x0": "", "right_y0": "", "right_x1": "", "right_y1": ""}
+    table = write_csv(tmp_path / "boxes.csv", [{"file": "series/2.dcm", **edges}])
+    subject = read_subject(folder, table)
+    assert subject.boxes_from == "boxes.csv"
+    assert [item.boxes is not None for item in subject.slices] == [False, False, True, False]
+    lost = write_csv(tmp_path / "lost.csv", [{"file": "series/9.dcm", **edges}])
+    with pytest.raises(StudyError, match=r"slice series/9\.dcm has a row but no DICOM file"):
+        read_subject(folder, lost)
+
+
+def test_several_subjects_are_named(folder):
+    write(mr_dataset(8, 0), folder / "other.dcm")
+    with pytest.raises(StudyError, match=r"holds 2 subjects \(PatientID P007, P008\)"):
+        read_subject(folder)
+
+
+def test_what_is_no_subject_is_refused(folder, tmp_path):
+    with pytest.raises(StudyError, match="no such folder"):
+        read_subject(tmp_path / "nowhere")
+    shutil.rmtree(folder / "series")
+    with pytest.raises(StudyError, match="no MR slice, only segmentations"):
+        read_subject(folder)
+    (folder / "SEG.dcm").unlink()
+    with pytest.raises(StudyError, match="holds no DICOM file"):
+        read_subject(folder)
+    write(mr_dataset(7, 0, Modality="CT"), folder / "ct.dcm")
+    with pytest.raises(StudyError, match="modality is CT, not MR"):
+        read_subject(folder)
