@@ -121,10 +121,12 @@ def format_table(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def reading(table: pd.DataFrame) -> str:
-    """What a ``calibration_table`` says of its scores, as the end of a sentence: "are ..."."""
+    """What a ``calibration_table`` says of its scores, as the end of a sentence that begins with them."""
     slope, low, high = table.loc["slope", ["pooled", "low", "high"]]
-    if not np.isfinite(slope):
-        return "are undefined in their slope: the scores separate the classes or one class is missing"
+    if np.isnan(slope):
+        return "cannot be judged, as only one class was tested"
+    if np.isposinf(slope):
+        return "separate the classes without an error, so that no finite calibration slope fits them"
     numbers = f"(slope {_cell(slope)}, 95% CI {_cell(low)} to {_cell(high)})"
     if low > 1:
         return f"are too timid: nearer to the middle than what they stand for {numbers}"

@@ -1,4 +1,4 @@
-"""Grad-CAM over the positive test slices of all folds, each map beside its edema outline [3.2, Fig. 8]."""
+"""Grad-CAM over test slices of all folds, each map beside its edema outline where there is one [3.2, Fig. 8]."""
 
 from __future__ import annotations
 
@@ -93,6 +93,30 @@ def explain_folds(
     return Explained(
         pd.concat(measures, ignore_index=True), *(np.concatenate(stack) for stack in (inputs, outlines, maps))
     )
+
+
+def explain_rows(
+    runs: Mapping[int, FitRun],
+    patches: PatchSet,
+    manifest: Manifest,
+    chosen: Sequence[tuple[int, int]],
+    config: StudyConfig,
+) -> tuple[Array, Array, Array]:
+    """Explain any slices, with edema or without: each by the network of its fold.
+
+    chosen: (fold, row of the patches) of n >= 1 slices. Returns, in their order, patches, masks and maps as in
+    ``Explained``; the mask of a slice without an edema outline is empty.
+    """
+    noisy = noisy_patches(patches, config, "test")
+    outlines = _edema_masks(manifest, sorted({row for _, row in chosen}), config)
+    device = resolve_device(config.device)
+    rows = np.array([row for _, row in chosen])
+    maps = np.zeros((len(rows), *noisy.shape[2:]), np.float32)
+    for fold in {fold for fold, _ in chosen}:
+        places = [place for place, (number, _) in enumerate(chosen) if number == fold]
+        maps[places] = cam_maps(load_model(runs[fold]).to(device), noisy[rows[places]].to(device))
+    empty = np.zeros(maps.shape[1:], bool)
+    return noisy[rows, 0].numpy(), np.stack([outlines.get(int(row), empty) for row in rows]), maps
 
 
 def _chosen_rows(patches: PatchSet, folds: Sequence[Fold], limit: int) -> list[tuple[int, int]]:

@@ -130,8 +130,9 @@ def test_undefined_and_infinite_values_are_readable():
     )
     cells = calibration.format_table({"subjects": separated})
     assert cells.loc[("subjects", calibration.MEASURES["slope"]), "all folds"] == "∞"
-    assert "undefined" in calibration.reading(separated)
+    assert "separate the classes" in calibration.reading(separated)
     one_class = calibration.calibration_table(FRAME.assign(label=1), calibration.equal_width(5), **OPTIONS)
+    assert "only one class" in calibration.reading(one_class)
     assert calibration.format_table({"x": one_class}).loc[("x", calibration.MEASURES["slope"])].tolist() == [
         "–", "– to –", "– ± –",
     ]  # fmt: skip

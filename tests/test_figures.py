@@ -7,6 +7,7 @@ import pytest
 from sijstudy import display, figures
 from sijstudy.metrics import METRIC_NAMES, METRICS, roc
 from sijstudy.records import Box, IliumBoxes
+from sijstudy.report import _png_width
 from sijstudy.roi import roi_boxes, roi_patch
 
 IMAGE = np.random.default_rng(0).uniform(0, 255, (64, 64)).astype(np.float32)
@@ -114,3 +115,13 @@ def test_text_from_data_is_escaped(shown):
     assert "<script>" not in pages
     assert "<img" not in pages
     assert "&lt;script&gt;" in pages
+
+
+def test_a_compact_figure_is_smaller_and_as_large_on_the_page(shown):
+    gallery = figures.cam_gallery([("s", IMAGE, MASK, IMAGE / 255)] * 4)
+    display.show_figure(gallery, "c", "a")
+    display.show_figure(gallery, "c", "a", compact=True)
+    full, small = (shown[place][0]["image/png"] for place in (0, 2))
+    assert len(small) < len(full) / 2
+    widths = [_png_width(image) for image in (full, small)]
+    assert widths[0] == pytest.approx(widths[1], abs=2)

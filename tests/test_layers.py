@@ -28,8 +28,8 @@ FLOORS = [
     {"manifest_build", "dataset", "subject_folder"},
     {"cohort", "training", "gradcam", "audit"},
     {"fitting", "evaluation", "explain", "readings", "provenance"},
-    {"figures", "display", "workspace", "execution", "diagnosis"},
-    {"report", "figures_performance", "figures_diagnosis"},
+    {"failures", "figures", "display", "workspace", "execution", "diagnosis"},
+    {"report", "figures_performance", "figures_failures", "figures_diagnosis"},
     {"study", "diagnosis_report"},
     {"cli"},
 ]
