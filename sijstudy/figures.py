@@ -64,14 +64,14 @@ def annotated_slices(slices: Sequence[tuple[str, Array, Mapping[str, Array]]]) -
 
 
 def demographics(subjects: pd.DataFrame, slices: pd.DataFrame) -> Figure:
-    """Age and number of slices of every subject, by group; columns as in the manifest."""
+    """Age, where known, and number of slices of every subject, by group; columns as in the manifest."""
     figure, axes = _figure(2, width=3.8, height=2.8)
     counts = slices.groupby("subject_id").size().rename("slices")
     table = subjects.join(counts, on="subject_id")
     for axis, column, label in ((axes[0], "age_years", "age (years)"), (axes[1], "slices", "slices per subject")):
-        edges = np.histogram_bin_edges(table[column], bins=12)
+        edges = np.histogram_bin_edges(table[column].dropna().astype(float), bins=12)
         for group, colour in (("axSpA", VERMILION), ("control", BLUE)):
-            values = table.loc[table["group"] == group, column]
+            values = table.loc[table["group"] == group, column].dropna()
             axis.hist(values, bins=edges.tolist(), color=to_rgba(colour, 0.55), edgecolor=colour, label=group)
         axis.set(xlabel=label, ylabel="subjects")
     axes[0].legend(frameon=False)

@@ -38,10 +38,16 @@ def make_folds(subjects: pd.DataFrame, *, folds: int, test_fraction: float, seed
     """``folds`` independent random splits of subjects (columns subject_id, group), stratified by group.
 
     As in the paper the splits are drawn anew each time ("repeated five times"), so a subject may be tested
-    in several of them. Numbers start at 1. Raises StudyError when a group is too small to be on both sides.
+    in several of them. Numbers start at 1. Raises StudyError when a group is too small to be on both sides, or all
+    subjects are of one group.
     """
     ordered = subjects.sort_values("subject_id")
     ids, groups = ordered["subject_id"].to_numpy(), ordered["group"].to_numpy()
+    if len(set(groups)) == 1:
+        raise StudyError(
+            f"cannot split {len(ids)} subjects by group: all are {groups[0]}; add the other group, or only test such a "
+            "cohort, which needs no folds"
+        )
     splitter = StratifiedShuffleSplit(n_splits=folds, test_size=test_fraction, random_state=seed)
     try:
         splits = list(splitter.split(ids, groups))

@@ -63,7 +63,12 @@ class Manifest:
     def subject_records(self) -> list[Subject]:
         """The subjects as records."""
         return [
-            Subject(row["subject_id"], row["group"], int(row["age_years"]), row["sex"])
+            Subject(
+                row["subject_id"],
+                row["group"],
+                None if pd.isna(row["age_years"]) else int(row["age_years"]),
+                None if pd.isna(row["sex"]) else row["sex"],
+            )
             for row in self.subjects.to_dict("records")
         ]
 

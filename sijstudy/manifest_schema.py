@@ -48,8 +48,8 @@ SUBJECTS = pa.DataFrameSchema(
     {
         "subject_id": _text(SUBJECT_ID, "pseudonym of letters, digits, . _ and -; no dot in front", unique=True),
         "group": pa.Column(str, pa.Check.isin(GROUPS), description="axSpA or control"),
-        "age_years": _whole(0, 120, "age at the examination, whole years"),
-        "sex": pa.Column(str, pa.Check.isin(["M", "F"]), description="M or F"),
+        "age_years": _whole(0, 120, "age at the examination, whole years; empty when not known", nullable=True),
+        "sex": pa.Column(str, pa.Check.isin(["M", "F"]), nullable=True, description="M or F; empty when not known"),
     },
     strict=True,
 )

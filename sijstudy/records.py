@@ -91,9 +91,9 @@ class Slice:
 
 @dataclass(frozen=True)
 class Subject:
-    """One person: the unit that is split into training and test data (paper 2.1, 2.5)."""
+    """One person: the unit that is split into training and test data (paper 2.1, 2.5). None where not known."""
 
     subject_id: str
     group: Group
-    age_years: int
-    sex: Sex
+    age_years: int | None
+    sex: Sex | None

@@ -15,7 +15,8 @@ SEXES = {"F": "women", "M": "men"}
 def subgroup_table(subjects: pd.DataFrame, demographics: pd.DataFrame) -> pd.DataFrame:
     """Diagnoses of all folds together, for everyone, by sex and by age band.
 
-    subjects: ``evaluation.subject_predictions``; demographics: subject_id, age_years, sex ("M" or "F").
+    subjects: ``evaluation.subject_predictions``; demographics: subject_id, age_years, sex ("M" or "F"),
+    empty where not known: such subjects are in no subgroup.
     Columns subgroup, subjects (different people), diagnoses (one per fold in which a person is tested),
     accuracy with low and high, recall, specificity, all in percent. The 95% CI counts every person once, as
     several diagnoses of one person are not independent (``wilson``). Subgroups without a subject are left out.
@@ -38,6 +39,8 @@ def wilson(share: float, n: int, z: float = 1.959964) -> tuple[float, float]:
 def widest_gap(table: pd.DataFrame) -> str:
     """One sentence on a ``subgroup_table``: the lowest and highest accuracy, and whether their intervals overlap."""
     groups = table[table["subgroup"] != "all subjects"]
+    if groups.empty:
+        return "Neither sex nor age of the subjects is known."
     worst, best = groups.loc[groups["accuracy"].idxmin()], groups.loc[groups["accuracy"].idxmax()]
     if worst["accuracy"] == best["accuracy"]:
         return f"Accuracy is {best['accuracy']:.1f}% in every subgroup."
@@ -50,10 +53,10 @@ def widest_gap(table: pd.DataFrame) -> str:
 
 def _members(known: pd.DataFrame) -> dict[str, pd.Series[bool]]:
     """Subgroup -> which rows belong to it."""
-    sexes = {name: known["sex"] == code for code, name in SEXES.items()}
+    sexes = {name: (known["sex"] == code).fillna(False).astype(bool) for code, name in SEXES.items()}
     ends = [*list(AGE_BANDS.values())[1:], np.inf]
     ages = {
-        name: known["age_years"].between(low, high, inclusive="left")
+        name: known["age_years"].between(low, high, inclusive="left").fillna(False).astype(bool)
         for (name, low), high in zip(AGE_BANDS.items(), ends, strict=True)
     }
     return {**sexes, **ages}

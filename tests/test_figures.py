@@ -81,6 +81,10 @@ def test_misclassified_subjects_are_ringed():
         lambda: figures.noisy_versions({"no noise": IMAGE, "noise": IMAGE}),
         lambda: figures.cam_gallery([("s", IMAGE, MASK, IMAGE / 255)]),
         lambda: figures.demographics(
+            pd.DataFrame({"subject_id": ["a"], "group": ["axSpA"], "age_years": pd.array([None], "Int64")}),
+            pd.DataFrame({"subject_id": ["a", "a"]}),
+        ),
+        lambda: figures.demographics(
             pd.DataFrame({"subject_id": ["a", "b"], "group": ["axSpA", "control"], "age_years": [30, 40]}),
             pd.DataFrame({"subject_id": ["a", "a", "b"]}),
         ),

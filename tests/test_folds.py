@@ -56,6 +56,11 @@ def test_too_small_a_group_is_refused():
         make_folds(cohort(5, 1), folds=2, test_fraction=0.3, seed=0)
 
 
+def test_a_cohort_of_one_group_is_refused():
+    with pytest.raises(StudyError, match="cannot split 9 subjects by group: all are axSpA; add the other group"):
+        make_folds(cohort(9, 0), folds=2, test_fraction=0.3, seed=0)
+
+
 def test_saved_folds_come_back_and_a_tampered_file_is_refused(tmp_path):
     path = tmp_path / "runs/folds.json"
     folds = make_folds(cohort(10, 6), folds=2, test_fraction=0.3, seed=0)

@@ -53,6 +53,11 @@ def test_columns_come_in_the_schemas_order_and_an_optional_one_may_lack(tmp_path
     assert table[optional].isna().all(axis=None)
 
 
+def test_age_and_sex_may_be_unknown(tmp_path):
+    table = checked(tmp_path, SUBJECT_ROWS, SUBJECTS, age_years="", sex="")
+    assert table[["age_years", "sex"]].isna().to_numpy().any(axis=0).all()
+
+
 @pytest.mark.parametrize(
     ("cells", "words"),
     [
@@ -65,7 +70,7 @@ def test_columns_come_in_the_schemas_order_and_an_optional_one_may_lack(tmp_path
         ({"subject_id": ""}, "row 3: subject_id is empty"),
         ({"subject_id": "007"}, "subject_id='007' occurs more than once"),
         ({"group": "AxSpA"}, r"row 3: group='AxSpA' breaks .*\(axSpA or control\)"),
-        ({"sex": ""}, "row 3: sex is empty"),
+        ({"sex": "m"}, r"row 3: sex='m' breaks"),
         ({"age_years": "31.5"}, "row 3: age_years='31.5' must be a whole number"),
         ({"age_years": "old"}, "row 3: age_years='old' must be a whole number"),
         ({"age_years": "-1"}, "row 3: age_years='-1' breaks"),

@@ -35,6 +35,20 @@ def test_a_subgroup_without_a_subject_is_left_out():
     assert "men" not in set(table["subgroup"])
 
 
+def test_subjects_of_unknown_sex_or_age_are_in_no_subgroup():
+    some = PEOPLE.assign(
+        sex=pd.array(["F", None, "F", "M"], dtype="str"), age_years=pd.array([29, 30, 39, None], "Int64")
+    )
+    table = subgroups.subgroup_table(SUBJECTS, some).set_index("subgroup")
+    assert table["subjects"].to_dict() == {
+        "all subjects": 4, "women": 2, "men": 1, "under 30 years": 1, "30 to 39 years": 2,
+    }  # fmt: skip
+    none = PEOPLE.assign(sex=pd.array([None] * 4, dtype="str"), age_years=pd.array([None] * 4, "Int64"))
+    table = subgroups.subgroup_table(SUBJECTS, none)
+    assert table["subgroup"].tolist() == ["all subjects"]
+    assert subgroups.widest_gap(table) == "Neither sex nor age of the subjects is known."
+
+
 @pytest.mark.parametrize(("right", "n"), [(0, 4), (3, 7), (9, 9), (40, 60)])
 def test_wilson_is_scipys(right, n):
     oracle = stats.binomtest(right, n).proportion_ci(method="wilson")
