@@ -1,4 +1,4 @@
-"""The command line: ``sijstudy run``, ``diagnose``, ``parameters``, ``cohort``, ``manifest``, ``notebooks``."""
+"""The command line: ``sijstudy run``, ``diagnose``, ``audit``, ``parameters``, ``cohort``, ``manifest`` ..."""
 
 from __future__ import annotations
 
@@ -71,6 +71,34 @@ def run(
         print(f"sijstudy: {result.failed} stopped: {result.failure.message}", file=sys.stderr, flush=True)
     print(f"Report: {result.index}")
     raise typer.Exit(0 if result.ok else 1)
+
+
+@app.command()
+def audit(
+    manifest_folder: Annotated[Path, typer.Argument(help="Folder of a manifest.")],
+    folds: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="A folds file, runs/PROFILE/folds.json: is anybody on both sides?"),
+    ] = None,
+    json_file: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--json", metavar="FILE", help="Write the findings as JSON, too."),
+    ] = None,
+) -> None:
+    """Read every file of a cohort and say what is wrong with it; exit status 1 when a finding is grave."""
+    from sijstudy.audit.cohort import audit_cohort, write_findings
+    from sijstudy.audit.findings import counted
+    from sijstudy.manifest import load_manifest
+
+    manifest = load_manifest(manifest_folder)
+    done = audit_cohort(manifest, folds_file=folds, workers=os.cpu_count() or 1)
+    for finding in done.findings:
+        print(finding.line())
+    print(f"{manifest_folder}: {len(manifest.slices)} slices in {done.files} files, {counted(done.findings)}")
+    if json_file:
+        write_findings(json_file, manifest, done)
+        print(f"Findings: {json_file}")
+    raise typer.Exit(1 if done.grave else 0)
 
 
 @app.command()

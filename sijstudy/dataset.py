@@ -17,7 +17,7 @@ from sijstudy.artifacts import code_digest, digest, write_atomic
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
 from sijstudy.images import read_image
-from sijstudy.manifest import Manifest, cohort_hash
+from sijstudy.manifest import Manifest, cohort_hash, verify_files
 from sijstudy.noise import to_8bit
 from sijstudy.records import Arm, Slice
 from sijstudy.roi import RoiBoxes, roi_boxes, roi_patch, whole_image
@@ -79,7 +79,8 @@ def load_patches(
 ) -> PatchSet:
     """All slices of the manifest as patches, from ``cache`` when they were made before.
 
-    Raises StudyError naming the first slice that cannot be read or has no ilium box (ROI arm).
+    Raises StudyError naming the first file that changed since the manifest was built, or the first slice that
+    cannot be read or has no ilium box (ROI arm).
     """
     key = digest(
         {
@@ -94,6 +95,7 @@ def load_patches(
     file.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(file.with_suffix(".lock")):
         if not file.exists():
+            verify_files(manifest, progress=progress)  # the key is made of the hashes that the manifest gives
             stack = _make_patches(manifest.slice_records(), arm, config, workers, progress)
             write_atomic(file, lambda stream: np.save(stream, stack))
     slices = manifest.slices[["subject_id", "slice_index", "label"]].reset_index(drop=True)

@@ -31,6 +31,18 @@ def show_table(frame: pd.DataFrame, caption: str, *, digits: int = 2) -> None:
     _show_html(f'<p class="caption table-caption">{html.escape(caption)}</p><div class="table-wrap">{body}</div>')
 
 
+def show_text_table(frame: pd.DataFrame, caption: str) -> None:
+    """A table of words, its index left out: cells wrap; a row takes the colour of the grade in its column "grade"."""
+    head = "".join(f"<th>{html.escape(str(name))}</th>" for name in frame.columns)
+    grades = frame["grade"] if "grade" in frame else [""] * len(frame)
+    rows = "".join(
+        f'<tr class="{html.escape(str(grade))}">' + "".join(map(_text_cell, frame.columns, row)) + "</tr>"
+        for grade, row in zip(grades, frame.itertuples(index=False), strict=True)
+    )
+    table = f'<table class="text words"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
+    _show_html(f'<p class="caption table-caption">{html.escape(caption)}</p><div class="table-wrap">{table}</div>')
+
+
 def show_answer(sentence: str) -> None:
     """The notebook's answer in one sentence, set apart."""
     _show_html(f'<div class="callout answer"><strong>Answer.</strong> {html.escape(sentence)}</div>')
@@ -71,3 +83,8 @@ def _compact_png(figure: Figure) -> bytes:
 
 def _show_html(markup: str) -> None:
     display(HTML(markup))
+
+
+def _text_cell(column: object, value: object) -> str:
+    kind = ' class="grade"' if column == "grade" else ""
+    return f'<td{kind} data-column="{html.escape(str(column))}">{html.escape(str(value))}</td>'

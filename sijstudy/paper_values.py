@@ -8,7 +8,7 @@ import pandas as pd
 
 MeanSd = tuple[float, float]
 
-# Section 2.1, in the rows of ``audit.cohort_facts``.
+# Section 2.1, in the rows of ``audit.demographics.cohort_facts``.
 COHORT_FACTS = pd.DataFrame(
     {
         "axSpA": {
@@ -30,6 +30,8 @@ COHORT_FACTS = pd.DataFrame(
     }
 )
 AGE_P, SEX_P = 0.055, 0.779
+AGES = {"axSpA": (32.3, 9.8, 60), "control": (27.1, 11.4, 19)}  # mean, SD, subjects
+MALE = {"axSpA": (43, 60), "control": (13, 19)}  # men, subjects
 
 # Section 2.1, keys as in ``dicom.DicomSlice.acquisition``.
 ACQUISITION: dict[str, Any] = {

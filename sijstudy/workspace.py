@@ -15,6 +15,7 @@ import pandas as pd
 
 from sijstudy.annotations import read_outlines
 from sijstudy.artifacts import FitRun, RunStore, StudyFolder
+from sijstudy.audit.cohort import Audit, audit_cohort
 from sijstudy.cohort import prepare_cohort
 from sijstudy.config import StudyConfig
 from sijstudy.dataset import PatchSet, load_patches
@@ -80,6 +81,18 @@ class Workspace:
                 "run notebook 02 again"
             )
         return folds
+
+    def audit(self) -> Audit:
+        """All that the audit finds in the cohort, and in the folds that an earlier run of notebook 02 saved."""
+        manifest, folds = self.manifest, self.folder.folds_file
+        with self.stage("audit"):
+            return audit_cohort(
+                manifest,
+                folds_file=folds if folds.exists() else None,
+                samples=self.config.bootstrap_samples,
+                seed=self.config.seed,
+                workers=os.cpu_count() or 1,
+            )
 
     def patches(self, arm: Arm) -> PatchSet:
         """The cohort's patches for one arm, cached on disk."""

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sijstudy import audit, evaluation, explain, paper_values, readings
+from sijstudy import evaluation, explain, readings
 from sijstudy.errors import StudyError
 from sijstudy.folds import Fold, make_folds, save_folds, split_validation
 from sijstudy.workspace import Workspace, find_root, open_workspace
@@ -87,26 +87,6 @@ def test_readings_cover_every_choice(sample_work):
     noisy = readings.noise_by_reading(drawn["centre_inward"][1], sample_work.config)
     assert len(noisy) == 4
     assert len({patch.tobytes() for patch in noisy.values()}) == 4
-
-
-def test_audit_counts_what_is_there(sample_work):
-    facts = audit.cohort_facts(sample_work.manifest)
-    assert facts.loc["subjects"].tolist() == ["6", "6"]
-    assert facts.loc["slices with edema"].tolist() == ["18", "0"]
-    assert list(facts.index) == list(paper_values.COHORT_FACTS.index)
-    summary = audit.acquisition_summary(audit.acquisition_parameters(sample_work.manifest), paper_values.ACQUISITION)
-    assert summary.loc["repetition_time_ms", "this cohort"] == "544"
-    assert summary.loc["repetition_time_ms", "paper"] == "544"
-    assert any("one label" in finding for finding in audit.structure_findings(sample_work.manifest))
-
-
-def test_demographic_tests_see_a_difference():
-    table = pd.DataFrame(
-        {"group": ["axSpA"] * 8 + ["control"] * 8, "age_years": [*range(50, 58), *range(20, 28)], "sex": ["M", "F"] * 8}
-    )
-    p = audit.demographic_tests(table)["p"]
-    assert p["age: t-test"] < 1e-6
-    assert p["sex: Fisher's exact test"] == 1
 
 
 def test_answer_is_saved_with_its_provenance(sample_work):

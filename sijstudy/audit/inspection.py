@@ -1,0 +1,145 @@
+"""One pass over the cohort's files: all that the audit needs to know of each."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import pandas as pd
+import pydicom
+from joblib import Parallel, delayed
+from tqdm.auto import tqdm
+
+from sijstudy.audit.identity import Attribute, dicom_attributes, nifti_attributes, path_attributes
+from sijstudy.dicom import reading
+from sijstudy.errors import StudyError
+from sijstudy.images import read_image
+from sijstudy.manifest import Manifest, file_hash, inside
+from sijstudy.records import Slice
+
+NIFTI = (".nii", ".nii.gz")
+CHANGED = "its SHA-256 is not the manifest's; restore the file or build the manifest again"
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """What a file of the cohort says. No value that could name a person leaves this record: they are not shown.
+
+    file: as in the manifest. kind: image or outlines. problem: why it must not be used, empty when it can.
+    anonymised: PatientIdentityRemoved is YES.
+    """
+
+    subject_id: str
+    file: str
+    kind: str
+    problem: str = ""
+    attributes: tuple[Attribute, ...] = ()
+    anonymised: bool = False
+    patient_id: str = field(default="", repr=False)
+    study_uid: str = field(default="", repr=False)
+    age: str = field(default="", repr=False)
+    sex: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class SliceFacts:
+    """What one slice says. pixels: hash of its decoded values, empty when they cannot be read."""
+
+    subject_id: str
+    index: int
+    label: int
+    acquisition: dict[str, Any] = field(default_factory=dict)
+    pixels: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """The cohort's files and slices, in the manifest's order."""
+
+    files: tuple[FileFacts, ...]
+    slices: tuple[SliceFacts, ...]
+
+
+def inspect_cohort(manifest: Manifest, *, workers: int = 1, progress: bool = True) -> Inspection:
+    """Read every file of the cohort: hash, header, pixels. A missing or damaged file becomes a fact, not an error."""
+    by_subject: dict[str, list[tuple[Slice, dict[str, Any]]]] = defaultdict(list)
+    for item, row in zip(manifest.slice_records(), manifest.slices.to_dict("records"), strict=True):
+        by_subject[item.subject_id].append((item, row))
+    roots = {"image": manifest.root, "outlines": manifest.outlines_root}
+    jobs: list[Callable[[], Any]] = [delayed(_inspect_subject)(roots, own) for own in by_subject.values()]
+    done = Parallel(n_jobs=workers, return_as="generator")(jobs)
+    parts = list(tqdm(done, total=len(jobs), desc="auditing files", unit="subject", disable=not progress))
+    return Inspection(tuple(chain(*(files for files, _ in parts))), tuple(chain(*(slices for _, slices in parts))))
+
+
+def _inspect_subject(
+    roots: dict[str, Path], own: list[tuple[Slice, dict[str, Any]]]
+) -> tuple[list[FileFacts], list[SliceFacts]]:
+    """One subject's files, each once, and slices. pydicom's warnings are silenced: they quote values."""
+    subject_id = own[0][0].subject_id
+    files = {("image", str(row["file"])): row["sha256"] for _, row in own}
+    files |= {
+        ("outlines", str(row["segmentation"])): row["segmentation_sha256"] for item, row in own if item.segmentation
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        facts = [
+            _inspect_file(FileFacts(subject_id, name, kind), roots[kind], digest)
+            for (kind, name), digest in files.items()
+        ]
+        return facts, [_inspect_slice(item, roots["image"]) for item, _ in own]
+
+
+def _inspect_file(fact: FileFacts, root: Path, digest: Any) -> FileFacts:
+    """The header's facts, and what is wrong with the file. digest: of the manifest, NA when it has none."""
+    path = root / fact.file
+    try:
+        changed = file_hash(inside(root, path)) != digest and not pd.isna(digest)
+    except StudyError as error:
+        return replace(fact, problem=_reason(error, path, root))
+    try:
+        return replace(_header_facts(fact, path), problem=CHANGED if changed else "")
+    except StudyError as error:
+        return replace(fact, problem=CHANGED if changed else _reason(error, path, root))
+
+
+def _header_facts(fact: FileFacts, path: Path) -> FileFacts:
+    if path.name.lower().endswith(NIFTI):
+        with reading(path):
+            return replace(fact, attributes=nifti_attributes(nibabel.Nifti1Image.from_filename(path).header))
+    if path.suffix.lower() == ".npz":
+        return fact
+    with reading(path):
+        dataset = pydicom.dcmread(path, stop_before_pixels=True)
+        found = (*dicom_attributes(dataset, fact.subject_id), *path_attributes(fact.file, dataset, fact.subject_id))
+        return replace(
+            fact,
+            attributes=found,
+            anonymised=str(dataset.get("PatientIdentityRemoved", "")).strip() == "YES",
+            patient_id=str(dataset.get("PatientID", "")).strip(),
+            study_uid=str(dataset.get("StudyInstanceUID", "")),
+            age=str(dataset.get("PatientAge", "") or ""),
+            sex=str(dataset.get("PatientSex", "") or ""),
+        )
+
+
+def _inspect_slice(item: Slice, root: Path) -> SliceFacts:
+    try:
+        image = read_image(item)
+    except StudyError as error:
+        return SliceFacts(item.subject_id, item.index, item.label, problem=_reason(error, item.file, root))
+    content = hashlib.sha256(repr(image.pixels.shape).encode() + image.pixels.tobytes())
+    return SliceFacts(item.subject_id, item.index, item.label, image.header.acquisition, content.hexdigest())
+
+
+def _reason(error: StudyError, path: Path, root: Path) -> str:
+    """What is wrong, without paths: reports hide where the cohort lies."""
+    return str(error).replace(f"{path}: ", "", 1).replace(f" {root}", "")
