@@ -14,10 +14,12 @@ from matplotlib.figure import Figure
 
 from sijstudy import __version__
 from sijstudy.artifacts import write_atomic, write_json
+from sijstudy.cells import png_figure
 from sijstudy.diagnosis import Diagnosis
+from sijstudy.display import DOTS_PER_INCH
 from sijstudy.figures_diagnosis import cam_overlays, subject_course
 from sijstudy.provenance import commit, device_name
-from sijstudy.report import png_figure, render_template
+from sijstudy.templating import render
 
 FORMAT = 1  # of the JSON; raised when a field changes its meaning or goes
 NOTICE = "Research only, not for diagnosis."
@@ -157,7 +159,7 @@ def _page(result: Diagnosis, run: Path, now: datetime.datetime) -> str:
     overlays = cam_overlays(
         [(f"slice {one.item.index}\nscore {one.score:.2f}", one.patch, one.cam) for one in result.explained]
     )
-    return render_template(
+    return render(
         "diagnosis.html.j2",
         subject=result.subject.subject_id,
         notice=NOTICE,
@@ -189,5 +191,5 @@ def _course_words(result: Diagnosis) -> str:
 
 def _picture(figure: Figure, alt: str) -> Any:
     stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=170)
+    figure.savefig(stream, format="png", dpi=DOTS_PER_INCH)
     return png_figure(stream.getvalue(), alt)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import html
 import io
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 from IPython.display import HTML, display
 from matplotlib.figure import Figure
 from PIL import Image
 
-DOTS_PER_INCH = 170  # sharp on a high-density screen at the figure's width in the report
+from sijstudy.explorer import FALLBACK, MIME
+
+DOTS_PER_INCH = 192  # two pixels for each of a report's, so sharp on a high-density screen
 COMPACT_DOTS_PER_INCH, COMPACT_COLOURS = 115, 256  # a third of the bytes; enough for patches of 224 pixels
 
 
@@ -41,6 +44,12 @@ def show_text_table(frame: pd.DataFrame, caption: str) -> None:
     )
     table = f'<table class="text words"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
     _show_html(f'<p class="caption table-caption">{html.escape(caption)}</p><div class="table-wrap">{table}</div>')
+
+
+def show_explorer(data: Mapping[str, Any]) -> None:
+    """Sliders over ``explorer.explorer_data``; the HTML report draws them, a notebook shows a sentence."""
+    fallback = f'<div class="callout">{html.escape(FALLBACK)}</div>'
+    display({MIME: dict(data), "text/html": fallback, "text/plain": FALLBACK}, raw=True)
 
 
 def show_answer(sentence: str) -> None:

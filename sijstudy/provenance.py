@@ -35,6 +35,16 @@ def provenance(config: StudyConfig, manifest: Manifest) -> dict[str, str]:
     }
 
 
+def cohort_line(manifest: Manifest) -> str:
+    """The cohort in one line: name, subjects by group, slices by label."""
+    groups = manifest.subjects["group"].value_counts()
+    positive, slices = int(manifest.slices["label"].sum()), len(manifest.slices)
+    return (
+        f"{manifest.name}: {len(manifest.subjects)} subjects ({groups.get('axSpA', 0)} axSpA, "
+        f"{groups.get('control', 0)} control), {slices} slices ({positive} with edema)."
+    )
+
+
 def commit() -> str:
     """The checked-out commit, marked when files differ from it; "not a git checkout" without one."""
     folder = Path(__file__).parent

@@ -17,23 +17,16 @@ import yaml
 from filelock import FileLock, Timeout
 
 from sijstudy.artifacts import digest, read_json, write_atomic, write_json
+from sijstudy.cells import notebook_title
 from sijstudy.config import StudyConfig, parameters_cell, read_profile
 from sijstudy.errors import StudyError
 from sijstudy.execution import Failure, Progress, execute, read_notebook, tags
+from sijstudy.index import Card, Index, headline_row, render_index, thumbnail
 from sijstudy.manifest import load_manifest
 from sijstudy.model import build_model
-from sijstudy.report import (
-    Card,
-    Index,
-    Page,
-    duration,
-    headline_row,
-    notebook_title,
-    render_index,
-    render_report,
-    thumbnail,
-)
+from sijstudy.report import Page, duration, render_report
 
+DOCUMENTS = {"checklist.html": "Reporting checklist", "model_card.html": "Model card"}  # pages beside the reports
 RESERVED = ("fits", "patches")  # folders beside runs/<profile>
 FIRST_ORIGINS = ("commit", "sijstudy", "profile", "seed", "device", "precision", "weights", "cohort", "cohort_hash")
 DONE, FAILED, INTERRUPTED = "done", "failed", "interrupted"
@@ -241,11 +234,14 @@ def _run_notebook(plan: StudyPlan, notebook: Path, progress: Progress, cell_time
 def _record(plan: StudyPlan, notebook: Path, status: str, seconds: float, failure: Failure | None) -> None:
     """Write the report of an executed notebook and its line in timings.json."""
     finished = datetime.datetime.now().astimezone()
+    own, others = _result(plan, notebook), [_result(plan, other) for other in _answered(plan)]
     page = Page(
         name=notebook.stem,
         profile=plan.config.profile,
         subtitle=f"Run on {finished:%d %B %Y, %H:%M %Z} in {duration(seconds)}. Research only: not for diagnosis.",
-        synthetic=_is_synthetic(plan, [_result(plan, notebook)]),
+        synthetic=_is_synthetic(plan, [own]),
+        cohort=next((result["cohort"] for result in (own, *others) if result.get("cohort")), ""),
+        answer="" if failure else str(own.get("answer", "")),
         failure=failure,
     )
     source = plan.executed(notebook) if plan.executed(notebook).exists() else notebook
@@ -263,18 +259,23 @@ def _record(plan: StudyPlan, notebook: Path, status: str, seconds: float, failur
 
 def write_index(plan: StudyPlan) -> Path:
     """Write ``index.html`` over every notebook of the study, run now, earlier or not at all; returns its path."""
-    timings = {name: entry for name, entry in _timings(plan).items() if entry.get("parameters") == _mark(plan)}
-    done = [notebook for notebook in plan.notebooks if timings.get(notebook.stem, {}).get("status") == DONE]
+    timings, done = _current(plan), _answered(plan)
     results = [_result(plan, notebook) for notebook in done]
     stopped = [name for name, entry in timings.items() if entry["status"] != DONE]
     base = asdict(plan.base)
     index = Index(
         profile=plan.config.profile,
         synthetic=_is_synthetic(plan, results),
-        cohort=plan.config.manifest,
+        cohort=next((result["cohort"] for result in results if result.get("cohort")), plan.config.manifest),
+        answers={
+            plan.page(notebook).name: str(result["answer"])
+            for notebook, result in zip(done, results, strict=True)
+            if result.get("headline") and result.get("answer")
+        },
         finished=f"{datetime.datetime.now().astimezone():%d %B %Y, %H:%M %Z}",
         cards=[_card(plan, notebook) for notebook in plan.notebooks],
         headline=[headline_row(entry) for result in results for entry in result.get("headline", [])],
+        documents={name: title for name, title in DOCUMENTS.items() if (plan.reports / name).exists()},
         provenance=_provenance(results, {notebook.stem: timings[notebook.stem]["seconds"] for notebook in done}),
         changed={name: value for name, value in plan.parameters.items() if base[name] != value},
         failed=stopped[-1] if stopped else "",
@@ -320,6 +321,17 @@ def _provenance(results: list[dict[str, Any]], seconds: Mapping[str, float]) -> 
     times = {f"time of {name}": duration(value) for name, value in seconds.items()}
     total = {"time in all": duration(sum(seconds.values()))} if seconds else {}
     return {**origins, **times, **total}
+
+
+def _current(plan: StudyPlan) -> dict[str, dict[str, Any]]:
+    """The entries of timings.json that these very parameters gave."""
+    return {name: entry for name, entry in _timings(plan).items() if entry.get("parameters") == _mark(plan)}
+
+
+def _answered(plan: StudyPlan) -> list[Path]:
+    """The notebooks that ran to their end with these very parameters."""
+    current = _current(plan)
+    return [notebook for notebook in plan.notebooks if current.get(notebook.stem, {}).get("status") == DONE]
 
 
 def _is_synthetic(plan: StudyPlan, results: Sequence[Mapping[str, Any]]) -> bool:

@@ -24,7 +24,7 @@ from sijstudy.fitting import fit_all
 from sijstudy.folds import Fold, load_folds
 from sijstudy.manifest import Manifest
 from sijstudy.networks import save_fits
-from sijstudy.provenance import provenance
+from sijstudy.provenance import cohort_line, provenance
 from sijstudy.records import Arm, Slice
 from sijstudy.segment_table import SEGMENTS
 from sijstudy.training import Fit
@@ -159,7 +159,7 @@ class Workspace:
         spent = {**self.stages, "whole notebook": time.perf_counter() - self.opened}
         times = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in spent.items())
         origin = {**provenance(self.config, self.manifest), "time per stage": times}
-        result = {"title": title, "answer": answer, "headline": headline}
+        result = {"title": title, "answer": answer, "headline": headline, "cohort": cohort_line(self.manifest)}
         self.folder.save_result(notebook, {**result, "data_source": self.manifest.source, "provenance": origin})
         return origin
 

@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "sijstudy"
 
 FLOORS = [
-    {"errors"},
+    {"errors", "templating", "markdown"},
     {"config", "records", "paper_values", "artifacts"},
     {"roi", "noise", "folds", "losses", "model", "aggregation", "metrics"},
     {"calibration", "consistency", "networks", "decision_curve", "sensitivity", "subgroups"},
@@ -28,9 +28,9 @@ FLOORS = [
     {"manifest_build", "dataset", "subject_folder"},
     {"cohort", "training", "gradcam", "audit"},
     {"fitting", "evaluation", "explain", "readings", "provenance"},
-    {"failures", "figures", "display", "workspace", "execution", "diagnosis"},
-    {"figures_audit"},
-    {"report", "figures_performance", "figures_failures", "figures_diagnosis"},
+    {"failures", "figures", "workspace", "execution", "explorer", "diagnosis"},
+    {"display", "cells", "figures_audit", "figures_performance", "figures_failures", "figures_diagnosis"},
+    {"report", "index"},
     {"study", "diagnosis_report"},
     {"cli"},
 ]

@@ -10,19 +10,11 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from PIL import Image
 from toy_study import PIXELS
 
+from sijstudy.cells import notebook_title
 from sijstudy.config import StudyConfig
 from sijstudy.execution import Failure
-from sijstudy.report import (
-    Card,
-    Index,
-    Page,
-    duration,
-    headline_row,
-    notebook_title,
-    render_index,
-    render_report,
-    thumbnail,
-)
+from sijstudy.index import Card, Index, headline_row, render_index, thumbnail
+from sijstudy.report import Page, duration, render_report
 
 EVIL = "<script>alert(1)</script>"
 PAGE = Page("01_toy", "quick")
@@ -221,3 +213,50 @@ def test_the_notebook_is_not_changed():
     before = nbformat.writes(content)
     render_report(content, PAGE)
     assert nbformat.writes(content) == before
+
+
+def test_the_title_block_opens_the_report():
+    cell = new_markdown_cell("# T\n\n**Question.** Is *it* $x$?\n\nMore words.")
+    page = Page("01", "quick", synthetic=True, cohort=f"toy {EVIL}", answer=f"Yes {EVIL}.")
+    text = render(cell, page=page)
+    head, body = text.split("</header>")
+    assert "<dt>Question</dt><dd>Is <em>it</em> <math" in head
+    assert "<dt>Cohort</dt><dd>toy &lt;script&gt;" in head
+    assert "Synthetic: drawn by a program" in head
+    assert "<dt>Answer</dt><dd>Yes &lt;script&gt;" in head
+    assert EVIL not in text
+    assert "Question" not in body
+    assert "More words." in body
+
+
+def test_a_report_with_neither_question_nor_answer_says_none():
+    assert "<dt>" not in render(new_markdown_cell("# T\n\nWords."))
+
+
+def test_a_page_that_would_be_too_large_holds_its_figures_in_a_smaller_format(monkeypatch):
+    noise = Image.effect_noise((400, 300), 60).convert("RGB")
+    stream = io.BytesIO()
+    noise.save(stream, "PNG")
+    figure = shown({"image/png": base64.b64encode(stream.getvalue()).decode()})
+    large = render(figure)
+    monkeypatch.setattr("sijstudy.report.SIZE_LIMIT", 50_000)
+    small = render(figure)
+    assert len(small) < 0.7 * len(large)
+    content = base64.b64decode(re.search(r"data:image/webp;base64,([^\"]+)", small)[1])
+    with Image.open(io.BytesIO(content)) as picture:
+        assert picture.size == (400, 300)
+
+
+def test_the_headline_is_drawn_as_dots_with_whiskers():
+    entry = {"name": "accuracy", "paper": 93.55, "ours": 92, "low": 84, "high": 94.5, "unit": "%"}
+    text = index(headline=[headline_row(entry), headline_row({"name": "AUC", "paper": 0.97, "ours": 0.98})])
+    assert text.count('class="whisker"') == 1  # what is no percentage has no place on this axis
+    assert 'cx="60.00%"' in text  # 92 on an axis from 80 to 100
+    assert 'x1="20.00%" x2="72.50%"' in text
+    assert index(headline=[]).count('class="whisker') == 0
+
+
+def test_the_index_links_what_lies_beside_it_and_says_the_answers():
+    text = index(documents={"checklist.html": "Reporting checklist"}, answers={"05.html": "All is well."})
+    assert '<a href="checklist.html">Reporting checklist</a>' in text
+    assert "<p>All is well. <a" in text

@@ -63,7 +63,11 @@ def test_a_whole_run_leaves_reports_index_notebooks_and_times(project):
         "time in all",
     ):
         assert expected in text
-    assert text.index("<th>commit</th>") < text.index("<th>seed</th>") < text.index("<th>zlib</th>")
+    assert (
+        text.index('<th scope="row">commit</th>')
+        < text.index('<th scope="row">seed</th>')
+        < text.index('<th scope="row">zlib</th>')
+    )
     assert "SYNTHETIC DATA" in (result.index.parent / "01_first.html").read_text()
     assert not list(project.rglob("*.tmp"))
 
@@ -115,8 +119,8 @@ def test_provenance_that_differs_between_notebooks_is_given_in_full(project):
     result["provenance"] |= {"commit": "older", "time per stage": "training 3 s"}
     path.write_text(json.dumps(result))
     text = run(project, only=["02"])[0].index.read_text()
-    assert "<th>commit</th><td>older; abc</td>" in text
-    assert "<th>seed</th><td>2021</td>" in text
+    assert '<th scope="row">commit</th><td>older; abc</td>' in text
+    assert '<th scope="row">seed</th><td>2021</td>' in text
     assert "training 3 s" not in text  # one notebook's stages are not the study's
 
 

@@ -1,4 +1,5 @@
 "use strict";
+/* The button that unfolds all code, and the keyboard's way into what is wider than the window. */
 const button = document.getElementById("toggle-code");
 const blocks = Array.from(document.querySelectorAll("details.code"));
 function label() {
@@ -14,3 +15,12 @@ if (button && blocks.length) {
   });
   blocks.forEach((block) => block.addEventListener("toggle", label));
 }
+function reach() {
+  document.querySelectorAll(".figure, .table-wrap, .output, pre").forEach((box) => {
+    if (box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight + 1) box.tabIndex = 0;
+    else box.removeAttribute("tabindex");
+  });
+}
+window.addEventListener("load", reach);
+window.addEventListener("resize", reach);
+document.addEventListener("toggle", reach, true);
