@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
@@ -74,7 +75,13 @@ def combined(
 
 
 def write_outlines(path: Path, outlines: SubjectOutlines, headers: Sequence[DicomHeader]) -> None:
-    """Write masks, segments and slices as .npz, in one step; the same outlines give the same bytes.
+    """Write ``packed`` outlines, in one step."""
+    content = packed(outlines, headers)
+    write_atomic(path, lambda stream: stream.write(content))
+
+
+def packed(outlines: SubjectOutlines, headers: Sequence[DicomHeader]) -> bytes:
+    """Masks, segments and slices as the content of an .npz file; the same outlines give the same bytes.
 
     Arrays: ``format``; ``uids`` ``(N,)`` and ``shapes`` ``(N, 2)`` of all slices, ``read`` ``(N,)`` bool; ``segments``
     ``(S,)``; ``places`` ``(M, 2)``: slice and segment of each mask; ``bits``: the masks' packed bits in that order.
@@ -83,20 +90,18 @@ def write_outlines(path: Path, outlines: SubjectOutlines, headers: Sequence[Dico
     places = [(uids.index(uid), segments.index(name)) for uid, own in outlines.masks.items() for name in own]
     places.sort()
     bits = [np.packbits(outlines.masks[uids[place]][segments[segment]]) for place, segment in places]
-
-    def save(stream: IO[bytes]) -> None:
-        np.savez_compressed(
-            stream,
-            format=np.array(FORMAT),
-            uids=np.array(uids, dtype="U72"),
-            shapes=np.array([header.shape for header in headers], dtype=np.int32),
-            read=np.array([uid in outlines.slices for uid in uids]),
-            segments=np.array(segments, dtype="U32"),
-            places=np.array(places, dtype=np.int32).reshape(-1, 2),
-            bits=np.concatenate([np.zeros(0, np.uint8), *bits]),
-        )
-
-    write_atomic(path, save)
+    stream = io.BytesIO()
+    np.savez_compressed(
+        stream,
+        format=np.array(FORMAT),
+        uids=np.array(uids, dtype="U72"),
+        shapes=np.array([header.shape for header in headers], dtype=np.int32),
+        read=np.array([uid in outlines.slices for uid in uids]),
+        segments=np.array(segments, dtype="U32"),
+        places=np.array(places, dtype=np.int32).reshape(-1, 2),
+        bits=np.concatenate([np.zeros(0, np.uint8), *bits]),
+    )
+    return stream.getvalue()
 
 
 def read_outlines_file(path: Path) -> tuple[dict[str, dict[str, Mask]], frozenset[str], frozenset[str]]:

@@ -21,7 +21,7 @@ FLOORS = [
     {"dicom"},
     {"slice_order", "volumes"},
     {"label_maps"},
-    {"outlines"},
+    {"outlines", "named_files"},
     {"annotations", "images"},
     {"manifest", "manifest_tables"},
     {"manifest_rows"},
