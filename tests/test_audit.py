@@ -71,6 +71,21 @@ def test_demographic_tests_see_a_difference():
     assert p["sex: Fisher's exact test"] == 1
 
 
+def test_unknown_ages_and_sexes_do_not_count(sample_manifest):
+    some = sample_manifest.subjects.copy()
+    some.loc[some["group"] == "control", ["age_years", "sex"]] = pd.NA
+    some.loc[some.index[some["group"] == "axSpA"][0], ["age_years", "sex"]] = pd.NA
+    facts = demographics.cohort_facts(replace(sample_manifest, subjects=some))
+    known = some[some["group"] == "axSpA"].dropna()
+    assert facts.loc["male", "control"] == "0/0 (0.0%)" and facts.loc["age, years", "control"] == "–"
+    assert facts.loc["male", "axSpA"].startswith(f"{(known['sex'] == 'M').sum()}/{len(known)} ")
+    assert demographics.demographic_tests(some)["p"].isna().all()
+    feature_table = confounding.subject_features(
+        replace(sample_manifest, subjects=some), pd.DataFrame(columns=["subject_id", "slice_index"])
+    )
+    assert not {"age", "sex"} & set(confounding.confounding(feature_table, samples=20, seed=1).index)
+
+
 def test_a_cohort_of_one_group_is_described_too(sample_manifest):
     ill = sample_manifest.subjects[sample_manifest.subjects["group"] == "axSpA"]
     slices = sample_manifest.slices[sample_manifest.slices["subject_id"].isin(ill["subject_id"])]

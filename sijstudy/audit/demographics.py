@@ -25,25 +25,31 @@ def cohort_facts(manifest: Manifest) -> pd.DataFrame:
     for group in GROUPS:
         part = per_subject[per_subject["group"] == group]
         own = slices[slices["subject_id"].isin(part["subject_id"])]
-        ages, men = part["age_years"], int((part["sex"] == "M").sum())
+        ages, sexes = part["age_years"].dropna(), part["sex"].dropna()
+        men = int((sexes == "M").sum())
         columns[group] = {
             "subjects": f"{len(part)}",
             "slices": f"{len(own)}",
             "slices with edema": f"{int(own['label'].sum())}",
             "slices per subject": f"{part['slices'].min()} to {part['slices'].max()}" if len(part) else "–",
             "age, years": _mean_sd_range(ages),
-            "male": f"{men}/{len(part)} ({100 * men / max(1, len(part)):.1f}%)",
+            "male": f"{men}/{len(sexes)} ({100 * men / max(1, len(sexes)):.1f}%)",
         }
     return pd.DataFrame(columns)
 
 
 def demographic_tests(subjects: pd.DataFrame) -> pd.DataFrame:
-    """Do the groups differ in age (Student's t) or sex (Fisher's exact test)? Index test, column p."""
-    ages = [subjects.loc[subjects["group"] == group, "age_years"] for group in GROUPS]
-    counts = pd.crosstab(subjects["group"], subjects["sex"]).reindex(index=list(GROUPS), columns=["M", "F"])
+    """Do the groups differ in age (Student's t) or sex (Fisher's exact test)? Index test, column p.
+
+    Subjects of unknown age or sex do not count; p is NaN when that leaves a group with too few.
+    """
+    ages = [subjects.loc[subjects["group"] == group, "age_years"].dropna().astype(float) for group in GROUPS]
+    counts = [
+        [int(((subjects["group"] == group) & (subjects["sex"] == sex)).sum()) for sex in "MF"] for group in GROUPS
+    ]
     tests = {
-        "age: t-test": stats.ttest_ind(*ages).pvalue,
-        "sex: Fisher's exact test": stats.fisher_exact(counts.fillna(0).to_numpy()).pvalue,
+        "age: t-test": stats.ttest_ind(*ages).pvalue if min(map(len, ages)) > 1 else float("nan"),
+        "sex: Fisher's exact test": stats.fisher_exact(counts).pvalue if all(map(sum, counts)) else float("nan"),
     }
     return pd.DataFrame({"p": tests})
 
@@ -74,9 +80,10 @@ def header_disagreements(manifest: Manifest, files: Sequence[FileFacts]) -> list
     wrong: dict[str, set[str]] = {"age": set(), "sex": set()}
     for fact in files:
         years = re.fullmatch(r"(\d{3})Y", fact.age)
-        if years and int(years[1]) != int(table.loc[fact.subject_id, "age_years"]):
+        age, sex = table.loc[fact.subject_id, ["age_years", "sex"]]
+        if years and not pd.isna(age) and int(years[1]) != int(age):
             wrong["age"].add(fact.subject_id)
-        if fact.sex in ("M", "F") and fact.sex != table.loc[fact.subject_id, "sex"]:
+        if fact.sex in ("M", "F") and not pd.isna(sex) and fact.sex != sex:
             wrong["sex"].add(fact.subject_id)
     advice = "Correct the table, or make sure that these are the right person's images."
     return [
