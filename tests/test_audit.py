@@ -354,15 +354,15 @@ def test_ages_and_sexes_of_headers_are_compared(faulty):
 
 def test_the_flow_counts_what_the_account_lists(sample_manifest):
     rows = [
-        *[(f"S00/{k}.dcm", "MR image", "S00", "1.1", "used", "") for k in range(3)],
-        ("S00/9.dcm", "MR image", "S00", "1.1", "left out", "readers disagree"),
-        ("S00/loc.dcm", "MR image", "S00", "1.2", "left out", "a localizer"),
-        ("S01/v.nii", "NIfTI volume", "S01", "2.1", "used", ""),
-        ("S01/v.nii #4", "NIfTI volume", "S01", "2.1", "left out", "readers disagree"),
-        ("notes.txt", "not DICOM", None, None, "left out", "not an image"),
-        ("S00/SEG.dcm", "SEG", "S00", "1.5", "used", ""),
+        *[(f"S00/{k}.dcm", "MR image", "S00", "1.1", "1: t1", "used", "") for k in range(3)],
+        ("S00/9.dcm", "MR image", "S00", "1.1", "1: t1", "left out", "readers disagree"),
+        ("S00/loc.dcm", "MR image", "S00", "1.2", "2: loc", "left out", "a localizer"),
+        ("S01/v.nii", "NIfTI volume", "S01", "", "v", "used", ""),
+        ("S01/v.nii #4", "NIfTI volume", "S01", "", "v", "left out", "readers disagree"),
+        ("notes.txt", "not DICOM", "", "", "", "left out", "not an image"),
+        ("S00/SEG.dcm", "SEG", "S00", "1.5", "5: seg", "used", ""),
     ]
-    account = pd.DataFrame(rows, columns=["file", "kind", "subject_id", "series_uid", "outcome", "reason"])
+    account = pd.DataFrame(rows, columns=["file", "kind", "subject_id", "series_uid", "series", "outcome", "reason"])
     steps = flow.cohort_flow(sample_manifest, account).steps
     assert [step.text for step in steps] == [
         "8 files found", "6 MR files\nof 2 subjects", "5 files of the wanted series", "36 slices used\nof 12 subjects",
@@ -397,7 +397,9 @@ def test_audit_exits_with_one_on_a_grave_finding(faulty, capsys, tmp_path):
     manifest, report = faulty(name), tmp_path / "audit.json"
     assert cli.main(["audit", str(manifest.folder), "--json", str(report)]) == 1
     out = capsys.readouterr().out
-    assert out.splitlines()[0].startswith("GRAVE    identity     Names of persons: PatientName.")
+    assert out.splitlines()[0].startswith(
+        "GRAVE    identity     Names of persons: PatientName (0010,0010). (3 of 40 files)"
+    )
     assert "Doe" not in out + report.read_text()
     written = json.loads(report.read_text())
     assert written["counts"]["grave"] == 1

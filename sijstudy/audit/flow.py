@@ -43,17 +43,15 @@ def _steps_before(account: pd.DataFrame) -> tuple[Step, ...]:
     table = account.assign(path=account["file"].str.replace(r" #\d+$", "", regex=True))
     files = table.drop_duplicates("path")
     images = table[table["kind"].isin(IMAGES)]
-    wanted_series = set(images.loc[images["outcome"] == "used", "series_uid"].dropna())
-    wanted = images[images["series_uid"].isin(wanted_series)]
-    others = images[~images["series_uid"].isin(wanted_series)]
+    series = images[["subject_id", "series_uid", "series"]].agg(tuple, axis=1)
+    chosen = series.isin(set(series[images["outcome"] == "used"]))
+    wanted, others = images[chosen], images[~chosen]
     foreign = files[~files["kind"].isin(IMAGES)]
+    subjects = images["subject_id"].replace("", pd.NA).nunique()
     late = wanted[wanted["outcome"] != "used"]
     return (
         Step(_n(len(files), "file") + " found", _kinds(foreign), "no MR images"),
-        Step(
-            f"{_n(images['path'].nunique(), 'MR file')}\nof {_n(images['subject_id'].nunique(), 'subject')}",
-            _reasons(others),
-        ),
+        Step(f"{_n(images['path'].nunique(), 'MR file')}\nof {_n(subjects, 'subject')}", _reasons(others)),
         Step(f"{_n(wanted['path'].nunique(), 'file')} of the wanted series", _reasons(late)),
     )
 

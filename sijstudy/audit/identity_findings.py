@@ -66,12 +66,15 @@ def identity_findings(files: Sequence[FileFacts], source: str) -> list[Finding]:
     """A finding per kind of attribute that needs a decision, and one note on all that is merely filled in."""
     kinds: dict[tuple[Grade, str], Counter[str]] = defaultdict(Counter)
     for attribute, grade in _graded(files, source):
-        kinds[grade, "" if grade == "note" else attribute.category][attribute.name] += 1
+        if grade == "note":
+            kinds[grade, ""][attribute.name] += 1
+        else:
+            kinds[grade, attribute.category][f"{attribute.name} {attribute.tag}"] += 1
     found = []
     for (grade, kind), names in sorted(kinds.items(), key=lambda entry: list(CATEGORIES).index(entry[0][1])):
         sentence = f"{CATEGORIES[kind].what}: {_names(names)}."
         advice = CATEGORIES[kind].advice
-        found.append(Finding(grade, "identity", sentence, advice, f"up to {max(names.values())} of {len(files)} files"))
+        found.append(Finding(grade, "identity", sentence, advice, _where(names, len(files))))
     return [*found, *_subject_ids(files)]
 
 
@@ -100,6 +103,10 @@ def _subject_ids(files: Sequence[FileFacts]) -> list[Finding]:
     sentence = "subject_id values without any digit look like names, and every report shows them."
     advice = "Give each person a pseudonym with a number, and build the manifest again."
     return [Finding("warning", "identity", sentence, advice, f"{len(suspects)} of {len(names)} subjects")]
+
+
+def _where(names: Counter[str], files: int) -> str:
+    return f"{'up to ' if len(names) > 1 else ''}{max(names.values())} of {files} files"
 
 
 def _names(names: Counter[str]) -> str:
