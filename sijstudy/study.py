@@ -16,7 +16,8 @@ import nbformat
 import yaml
 from filelock import FileLock, Timeout
 
-from sijstudy.artifacts import digest, read_json, write_atomic, write_json
+from sijstudy.artifacts import StudyFolder, digest, read_json, write_atomic, write_json
+from sijstudy.cards import CHECKLIST, MODEL_CARD, Facts, write_cards
 from sijstudy.cells import notebook_title
 from sijstudy.config import StudyConfig, parameters_cell, read_profile
 from sijstudy.errors import StudyError
@@ -26,7 +27,7 @@ from sijstudy.manifest import load_manifest
 from sijstudy.model import build_model
 from sijstudy.report import Page, duration, render_report
 
-DOCUMENTS = {"checklist.html": "Reporting checklist", "model_card.html": "Model card"}  # pages beside the reports
+DOCUMENTS = {CHECKLIST: "Reporting checklist", MODEL_CARD: "Model card"}  # pages beside the reports
 RESERVED = ("fits", "patches")  # folders beside runs/<profile>
 FIRST_ORIGINS = ("commit", "sijstudy", "profile", "seed", "device", "precision", "weights", "cohort", "cohort_hash")
 DONE, FAILED, INTERRUPTED = "done", "failed", "interrupted"
@@ -210,8 +211,21 @@ def _run(plan: StudyPlan, cell_timeout: int | None, stream: TextIO) -> StudyResu
         if failure:
             failed = notebook.stem
             break
+    _write_cards(plan, stream)
     index = write_index(plan)
     return StudyResult(index, failed, failure, seconds)
+
+
+def _write_cards(plan: StudyPlan, stream: TextIO) -> None:
+    """Write model card and checklist; whatever goes wrong in them must not cost the run its index."""
+    results = {notebook.stem: _result(plan, notebook) for notebook in _answered(plan)}
+    facts = Facts(plan.config, StudyFolder(plan.runs), results, _is_synthetic(plan, list(results.values())))
+    for name in (MODEL_CARD, CHECKLIST):
+        (plan.reports / name).unlink(missing_ok=True)  # those of an earlier run
+    try:
+        write_cards(facts, plan.reports)
+    except Exception as error:
+        print(f"sijstudy: model card and checklist are incomplete: {type(error).__name__}: {error}", file=stream)
 
 
 def _run_notebook(plan: StudyPlan, notebook: Path, progress: Progress, cell_timeout: int | None) -> Failure | None:

@@ -31,7 +31,8 @@ FLOORS = [
     {"failures", "figures", "workspace", "execution", "explorer", "diagnosis"},
     {"display", "cells", "figures_audit", "figures_performance", "figures_failures", "figures_diagnosis"},
     {"report", "index"},
-    {"study", "diagnosis_report"},
+    {"cards", "diagnosis_report"},
+    {"study"},
     {"cli"},
 ]
 FLOOR_OF = {module: number for number, modules in enumerate(FLOORS) for module in modules}

@@ -80,7 +80,7 @@ def test_the_paper_profile_is_the_papers():
 def test_smoke_runs_every_notebook_to_its_end(smoke_study):
     assert smoke_study.result.ok, f"{smoke_study.shown}\n{smoke_study.result.failure}"
     assert [line.split()[1] for line in smoke_study.shown.splitlines() if "  done  " in line] == NAMES
-    assert [page.stem for page in smoke_study.pages] == [*NAMES, "index"]
+    assert [page.stem for page in smoke_study.pages] == [*NAMES, "checklist", "index", "model_card"]
 
 
 @pytest.mark.notebooks
