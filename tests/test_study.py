@@ -12,6 +12,7 @@ import pytest
 from filelock import FileLock
 from toy_study import FIGURE, notebook, result_code, write_project
 
+from sijstudy import study
 from sijstudy.config import StudyConfig, parameters_cell
 from sijstudy.errors import StudyError
 from sijstudy.study import find_notebooks, make_plan, parse_overrides, run_study, sync_parameters
@@ -45,7 +46,7 @@ def test_a_whole_run_leaves_reports_index_notebooks_and_times(project):
     assert result.ok
     assert result.index == project / "reports/toy/index.html"
     assert {path.name for path in result.index.parent.iterdir()} == {
-        "index.html", "01_first.html", "02_second.html", "03_third.html",
+        "index.html", "01_first.html", "02_second.html", "03_third.html", "model_card.html", "checklist.html",
     }  # fmt: skip
     assert {path.name for path in (project / "runs/toy/notebooks").iterdir()} == {
         "01_first.ipynb", "02_second.ipynb", "03_third.ipynb",
@@ -70,6 +71,20 @@ def test_a_whole_run_leaves_reports_index_notebooks_and_times(project):
     )
     assert "SYNTHETIC DATA" in (result.index.parent / "01_first.html").read_text()
     assert not list(project.rglob("*.tmp"))
+
+
+def test_cards_that_cannot_be_written_cost_no_result(project, monkeypatch):
+    run(project, only=("03",))
+
+    def broken(*arguments):
+        raise ValueError("no such table")
+
+    monkeypatch.setattr(study, "write_cards", broken)
+    result, shown = run(project, only=("03",))
+    assert result.ok
+    assert "model card and checklist are incomplete: ValueError: no such table" in shown
+    assert result.index.exists()
+    assert not (result.index.parent / "model_card.html").exists()  # that of the earlier run is gone
 
 
 def test_a_failing_notebook_stops_the_run_but_not_the_index(project):
