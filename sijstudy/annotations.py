@@ -72,15 +72,6 @@ def box_of_mask(mask: Mask) -> Box | None:
     return Box(float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1))
 
 
-def is_segmentation(path: Path) -> bool:
-    """True for a DICOM file of modality SEG."""
-    try:
-        with reading(path):
-            return str(pydicom.dcmread(path, specific_tags=["Modality"]).get("Modality")) == "SEG"
-    except StudyError:
-        return False  # whoever reads the file as a slice says what is wrong with it
-
-
 def read_outlines(path: Path, table: SegmentTable = NO_TABLE) -> Segmentation:
     """The outlines that a manifest's ``segmentation`` names: the one way to read them, whatever kind of file it is.
 

@@ -164,19 +164,29 @@ def cohort_make(profile: Profile = "quick", parameter: Parameter = None, root: R
 def manifest_build(
     dicom_root: Annotated[
         Path,
-        typer.Argument(help="Folder with the DICOM files: a sub-folder per subject; loose files go by PatientID."),
+        typer.Argument(help="Folder with the DICOM files, in any layout; folders named like subjects, or PatientIDs."),
     ],
-    manifest_folder: Annotated[
-        Path, typer.Argument(help="Folder to write slices.csv, subjects.csv, cohort.json into.")
-    ],
+    manifest_folder: Annotated[Path, typer.Argument(help="Folder to write the manifest and the account into.")],
     subjects: Annotated[Path, typer.Option(help="CSV: subject_id, group, age_years, sex.")],
     name: Annotated[str, typer.Option(help="Name of the cohort.", show_default="the manifest folder's")] = "",
     source: Annotated[str, typer.Option(help="hospital, public or synthetic.")] = "hospital",
+    annotations: Annotated[Optional[Path], typer.Option(help="Folder with DICOM SEG files, in any layout.")] = None,  # noqa: UP045
+    segments: Annotated[Optional[Path], typer.Option(help="CSV: what the segments' labels mean.")] = None,  # noqa: UP045
     votes: Annotated[Optional[Path], typer.Option(help="CSV with the readers' votes per slice.")] = None,  # noqa: UP045
     labels: Annotated[Optional[Path], typer.Option(help="CSV with a label per slice.")] = None,  # noqa: UP045
     boxes: Annotated[Optional[Path], typer.Option(help="CSV with ilium boxes per slice.")] = None,  # noqa: UP045
+    contrast: Annotated[str, typer.Option(help="The series to use: gd_t1 (the paper's), stir or any.")] = "gd_t1",
+    series: Annotated[
+        str, typer.Option(metavar="REGEX", help="Use the series whose 'number description' this finds; no other rule.")
+    ] = "",
+    skip_broken: Annotated[
+        bool, typer.Option("--skip-broken", help="Leave out files that cannot be read, instead of stopping.")
+    ] = False,
 ) -> None:
-    """Read a DICOM folder, order its slices, write the manifest."""
+    """Scan a DICOM folder, choose and order its slices, write the manifest; say what was left out and why."""
+    from sijstudy.account import summary
+    from sijstudy.cohort_files import Wanted
+    from sijstudy.manifest import read_account
     from sijstudy.manifest_build import build_manifest
 
     manifest = build_manifest(
@@ -188,10 +198,16 @@ def manifest_build(
         votes_csv=votes,
         labels_csv=labels,
         boxes_csv=boxes,
+        annotations=annotations,
+        segments_csv=segments,
+        wanted=Wanted(contrast, series, skip_broken),
         workers=os.cpu_count() or 1,
     )
-    print(f"{len(manifest.slices)} slices of {len(manifest.subjects)} subjects")
+    account = read_account(manifest.folder)
+    if account is not None:
+        print(summary(account, len(manifest.slices), len(manifest.subjects)))
     print(f"Manifest: {manifest.folder}")
+    print(f"Account:  {manifest.folder / 'account.md'}")
 
 
 @manifest_app.command("verify")

@@ -86,13 +86,6 @@ def read_slice(path: Path, frame: int | None = None) -> DicomSlice:
         return DicomSlice(_header(values), pixels_of(values))
 
 
-def read_patient_id(path: Path) -> str:
-    """The PatientID of a DICOM file of any kind. Raises StudyError naming the file when it has none."""
-    with reading(path):
-        values = Attributes(open_file(path, pixels=False, tags=["PatientID"]), path)
-        return str(values.required("PatientID")).strip()
-
-
 def slice_uid(uid: str, frame: int | None) -> str:
     """The key of a slice: the SOP Instance UID of its file, with the frame's number appended where there is one."""
     return uid if frame is None else f"{uid}.{frame}"

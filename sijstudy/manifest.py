@@ -127,6 +127,12 @@ def cohort_hash(manifest: Manifest) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def read_account(folder: Path) -> pd.DataFrame | None:
+    """The account that the build left beside a manifest, a row per file, all text; None for a manifest without one."""
+    path = folder / "account.csv"
+    return read_table(path).fillna("") if path.is_file() else None
+
+
 def file_hash(path: Path) -> str:
     """SHA-256 of a file, 64 hexadecimal digits. StudyError when it is missing or cannot be read."""
     try:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +14,30 @@ import pandas as pd
 from joblib import Parallel, delayed
 from tqdm.auto import tqdm
 
-from sijstudy.artifacts import write_csv, write_json
-from sijstudy.dicom import read_patient_id
+from sijstudy.account import account_page, account_table
+from sijstudy.artifacts import write_atomic, write_csv, write_json
+from sijstudy.cohort_files import CohortFiles, Wanted, gather
 from sijstudy.errors import StudyError
 from sijstudy.manifest import Manifest, check_source, load_manifest
-from sijstudy.manifest_rows import Row, SubjectRows, subject_rows
+from sijstudy.manifest_account import Fates, account_rows, chosen_series, fates_of, image_keys
+from sijstudy.manifest_rows import Layout, SubjectFiles, SubjectRows, subject_rows
 from sijstudy.manifest_schema import SLICES, SUBJECTS, read_table, validated
 from sijstudy.manifest_tables import Tables, read_tables
+from sijstudy.segment_table import SegmentTable, read_segment_table
 
-PARTS = ("slices.csv", "subjects.csv", "cohort.json")  # cohort.json last: it makes a folder a manifest
-DOCUMENTS = (".csv", ".json", ".md", ".pdf", ".txt", ".xlsx", ".yaml")  # may lie beside the subjects' folders
+# cohort.json last: it makes a folder a manifest
+PARTS = ("account.csv", "account.md", "slices.csv", "subjects.csv", "cohort.json")
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What a manifest's folder is to hold."""
+
+    slices: pd.DataFrame
+    subjects: pd.DataFrame
+    account: pd.DataFrame
+    page: str
+    about: Mapping[str, Any]
 
 
 def build_manifest(
@@ -35,71 +50,65 @@ def build_manifest(
     votes_csv: Path | None = None,
     labels_csv: Path | None = None,
     boxes_csv: Path | None = None,
+    annotations: Path | None = None,
+    segments_csv: Path | None = None,
+    wanted: Wanted = Wanted(),  # noqa: B008  (frozen)
     provenance: Mapping[str, Any] | None = None,
     workers: int = 1,
     progress: bool = True,
 ) -> Manifest:
     """Write ``manifest_folder`` for the DICOM files under ``dicom_root`` and return it, checked.
 
-    A sub-folder of ``dicom_root`` is a subject, named as in ``subjects_csv``; a DICOM file that lies in
-    ``dicom_root`` itself belongs to the subject its PatientID names. A subject has MR slices and at most one
-    DICOM SEG. A slice's label is the vote of two of three readers (votes_csv), else labels_csv; without both
-    tables, whether the SEG outlines edema on it. Ilium boxes come from boxes_csv, else from the SEG.
-    Raises StudyError naming the file, row or subject; an earlier manifest in the folder then stays as it was.
+    The folder may be laid out in any way. A file belongs to the subject whose subject_id a folder on its path bears,
+    else to the one its PatientID names. Of each subject one series is used: ``wanted`` and ``series_choice`` say
+    which. Outlines are DICOM SEG files in ``dicom_root`` or in ``annotations``; segments_csv says what their labels
+    mean. A slice's label is its readers' majority (votes_csv), else labels_csv; without both tables, whether the SEG
+    outlines edema on it. Ilium boxes come from boxes_csv, else from the SEG. ``account.csv`` and ``account.md`` tell
+    what became of every file. Raises StudyError naming the file, row or subject; an earlier manifest in the folder
+    then stays as it was.
     """
     check_source(source, manifest_folder)
     subjects = validated(read_table(subjects_csv), SUBJECTS, subjects_csv)
     tables = read_tables(votes_csv, labels_csv, boxes_csv)
-    files = _files_by_subject(dicom_root, manifest_folder)
-    _check_known(set(files), set(subjects["subject_id"]), dicom_root, subjects_csv)
-    found = _read_subjects(dicom_root, files, tables, workers, progress)
-    _check_persons(found)
-    rows = [row for subject in found for row in subject.rows]
-    _check_unique(rows, dicom_root)
-    keys = {row[key] for row in rows for key in ("sop_instance_uid", "file")}
-    for table in (tables.votes, tables.labels, tables.boxes):
-        if table:
-            table.check_used(keys)
-    root = Path(os.path.relpath(dicom_root.resolve(), manifest_folder.resolve())).as_posix()
-    about = {**(provenance or {}), "name": name, "source": source, "root": root}
-    slices = pd.DataFrame(rows, columns=list(SLICES.columns))
-    return _write(manifest_folder, slices, subjects, about)
-
-
-def _files_by_subject(root: Path, manifest_folder: Path) -> dict[str, list[Path]]:
-    """Subject -> its files, in a fixed order; hidden files, and documents beside the folders, are left out."""
-    if not root.is_dir():
-        raise StudyError(f"{root}: no such folder; give the folder that holds the DICOM files")
-    files: dict[str, list[Path]] = defaultdict(list)
-    for path in sorted(root.iterdir()):
-        if path.name.startswith(".") or path.resolve() == manifest_folder.resolve():
-            continue
-        if path.is_dir():
-            files[path.name] += sorted(item for item in path.rglob("*") if item.is_file() and not _hidden(item, path))
-        elif path.suffix.lower() not in DOCUMENTS:
-            files[read_patient_id(path)].append(path)
-    if not files:
-        raise StudyError(f"{root}: holds no DICOM file; put each subject's files into a folder of its own")
-    return dict(files)
-
-
-def _hidden(path: Path, folder: Path) -> bool:
-    return any(part.startswith(".") for part in path.relative_to(folder).parts)
-
-
-def _check_known(found: set[str], known: set[str], root: Path, subjects_csv: Path) -> None:
-    if found - known:
-        raise StudyError(f"{root}: subject {min(found - known)} has files but no row in {subjects_csv}; add one")
-    if known - found:
-        raise StudyError(f"{subjects_csv}: subject {min(known - found)} has no DICOM file in {root}; remove its row")
+    segments = read_segment_table(segments_csv) if segments_csv else SegmentTable()
+    files = gather(
+        dicom_root, subjects_csv, subjects["subject_id"], wanted, segments,
+        annotations=annotations, without=manifest_folder, workers=workers, progress=progress,
+    )  # fmt: skip
+    built = _read_subjects(files, tables, segments, skip_broken=wanted.skip_broken, workers=workers, progress=progress)
+    given = [path for path in (subjects_csv, votes_csv, labels_csv, boxes_csv, segments_csv) if path]
+    fates = fates_of(files, built, given)
+    rows = _checked_rows(files, built, tables, fates)
+    account = account_table(account_rows(files, fates))
+    page = account_page(account, chosen_series(files, built), name)
+    about = {**(provenance or {}), "name": name, "source": source, **_places(files, manifest_folder)}
+    if segments.rows:
+        about["segments"] = segments.cells()
+    return _write(manifest_folder, Draft(rows, subjects, account, page, about))
 
 
 def _read_subjects(
-    root: Path, files: Mapping[str, list[Path]], tables: Tables, workers: int, progress: bool
+    files: CohortFiles, tables: Tables, segments: SegmentTable, *, skip_broken: bool, workers: int, progress: bool
 ) -> list[SubjectRows]:
-    jobs = [delayed(subject_rows)(root, subject, own, tables) for subject, own in sorted(files.items())]
+    layout = Layout(files.root, files.outlines_root)
+    subjects = [
+        SubjectFiles(own.subject_id, own.sources, tuple(files.outlines.files.get(own.subject_id, ())))
+        for own in files.subjects
+    ]
+    jobs = [delayed(subject_rows)(layout, own, tables, segments, skip_broken=skip_broken) for own in subjects]
     done = Parallel(n_jobs=workers, return_as="generator")(jobs)
     return list(tqdm(done, total=len(jobs), desc="building the manifest", unit="subject", disable=not progress))
+
+
+def _checked_rows(files: CohortFiles, built: Sequence[SubjectRows], tables: Tables, fates: Fates) -> pd.DataFrame:
+    """The rows of slices.csv, after the checks that look at more than one subject."""
+    rows = [row for subject in built for row in subject.rows]
+    _check_persons(built)
+    keys, left_out = image_keys(files, fates)
+    for table in (tables.votes, tables.labels, tables.boxes):
+        if table:
+            table.check_used(keys, left_out)
+    return pd.DataFrame(rows, columns=list(SLICES.columns))
 
 
 def _check_persons(found: Iterable[SubjectRows]) -> None:
@@ -120,24 +129,27 @@ def _check_persons(found: Iterable[SubjectRows]) -> None:
             )
 
 
-def _check_unique(rows: Iterable[Row], root: Path) -> None:
-    seen: dict[str, str] = {}
-    for row in rows:
-        other = seen.setdefault(row["sop_instance_uid"], row["file"])
-        if other != row["file"]:
-            raise StudyError(f"{root / row['file']}: has the SOP Instance UID of {other}; remove one of the two")
+def _places(files: CohortFiles, manifest_folder: Path) -> dict[str, str]:
+    """Where images and outlines lie, as seen from the manifest's folder."""
+    folders = {"root": files.root, "outlines": files.outlines_root}
+    if files.outlines_root == files.root:
+        del folders["outlines"]
+    start = manifest_folder.resolve()
+    return {name: Path(os.path.relpath(folder.resolve(), start)).as_posix() for name, folder in folders.items()}
 
 
-def _write(folder: Path, slices: pd.DataFrame, subjects: pd.DataFrame, about: Mapping[str, Any]) -> Manifest:
+def _write(folder: Path, content: Draft) -> Manifest:
     """Write beside ``folder``, check there as any reader would, then move the files in."""
     place = folder.resolve()
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=place.parent, prefix=f".{place.name}.") as draft_name:
             draft = Path(draft_name)
-            write_csv(draft / "slices.csv", slices)
-            write_csv(draft / "subjects.csv", subjects)
-            write_json(draft / "cohort.json", about)
+            write_csv(draft / "slices.csv", content.slices)
+            write_csv(draft / "subjects.csv", content.subjects)
+            write_csv(draft / "account.csv", content.account)
+            write_atomic(draft / "account.md", lambda stream: stream.write(content.page.encode()))
+            write_json(draft / "cohort.json", content.about)
             _check_draft(draft, folder)
             place.mkdir(exist_ok=True)
             (place / "cohort.json").unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""One subject's DICOM files -> the subject's rows of slices.csv."""
+"""One subject's chosen slices and outlines -> the subject's rows of slices.csv."""
 
 from __future__ import annotations
 
@@ -8,55 +8,95 @@ from typing import Any
 
 import numpy as np
 
-from sijstudy.annotations import Segmentation, is_segmentation, read_seg
+from sijstudy.annotation_files import read_subject_outlines
+from sijstudy.annotations import Segmentation
 from sijstudy.dicom import DicomHeader, read_slice
 from sijstudy.errors import StudyError
-from sijstudy.manifest import file_hash, inside
+from sijstudy.manifest import file_hash
 from sijstudy.manifest_schema import BOX_COLUMNS, READERS
 from sijstudy.manifest_tables import Place, Tables
 from sijstudy.records import Box, IliumBoxes
+from sijstudy.segment_table import SegmentTable
 from sijstudy.slice_order import normal_of, slice_order
 
 Row = dict[str, Any]
-MAJORITY = 2  # readers who must agree [2.1]
+Source = tuple[Path, int | None]  # a slice's file, and its frame in a multi-frame file
+MAJORITY = 2  # readers who must agree at least [2.1]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where files lie: folders that the manifest's ``file`` and ``segmentation`` are relative to."""
+
+    root: Path
+    outlines_root: Path
+
+
+@dataclass(frozen=True)
+class SubjectFiles:
+    """What a subject's rows are made of: its slices and the files with its outlines."""
+
+    subject_id: str
+    slices: tuple[Source, ...]
+    outlines: tuple[Path, ...]
 
 
 @dataclass(frozen=True)
 class SubjectRows:
-    """Rows of slices.csv, lowest slice first, and the PatientID that the files carry ("" when they carry none)."""
+    """Rows of slices.csv, lowest slice first, and the PatientID that the files carry ("" when they carry none).
+
+    left_out: slices that are no rows -> why.
+    """
 
     subject_id: str
     patient_id: str
     rows: list[Row]
+    left_out: dict[Source, str]
 
 
-def subject_rows(root: Path, subject_id: str, files: list[Path], tables: Tables) -> SubjectRows:
-    """Read a subject's slices, pixels included, and its segmentation. StudyError names the file at fault."""
-    headers, outlines = _read(root, subject_id, files)
+def subject_rows(
+    layout: Layout, files: SubjectFiles, tables: Tables, segments: SegmentTable, *, skip_broken: bool = False
+) -> SubjectRows:
+    """Read a subject's slices, pixels included, and its segmentation. StudyError names the file at fault.
+
+    skip_broken: leave out slices that cannot be read, instead.
+    """
+    headers, left_out = _read(files, skip_broken)
     _check_one_person(headers)
     _check_uids(headers)
+    outlines = read_subject_outlines(files.outlines, segments)
     if outlines is not None:
         _check_outlines(outlines, headers)
     ordered = [headers[place] for place in slice_order(headers)]
     seg: Row = {"segmentation": None, "segmentation_sha256": None}
     if outlines is not None:
-        name = outlines.file.relative_to(root).as_posix()
+        name = outlines.file.relative_to(layout.outlines_root).as_posix()
         seg = {"segmentation": name, "segmentation_sha256": file_hash(outlines.file)}
-    rows = [
-        {**_row(root, subject_id, index, header, outlines, tables), **seg}
-        for index, header in zip(_indices(ordered), ordered, strict=True)
-    ]
-    return SubjectRows(subject_id, headers[0].patient_id, rows)
+    hashes = {header.file: file_hash(header.file) for header in headers}
+    rows = []
+    for index, header in zip(_indices(ordered), ordered, strict=True):
+        row = _row(layout.root, files.subject_id, index, header, outlines, tables)
+        if row["label"] is None:
+            left_out[header.file, header.frame] = _disagreement(row)
+        else:
+            rows.append({**row, **seg, "sha256": hashes[header.file]})
+    if not rows:
+        raise StudyError(f"subject {files.subject_id}: no slice has a label its readers agree on; settle some of them")
+    return SubjectRows(files.subject_id, headers[0].patient_id, rows, left_out)
 
 
-def _read(root: Path, subject_id: str, files: list[Path]) -> tuple[list[DicomHeader], Segmentation | None]:
-    segs = [path for path in files if is_segmentation(inside(root, path))]
-    if len(segs) > 1:
-        raise StudyError(f"{segs[1]}: a second segmentation beside {segs[0].name}; keep one per subject")
-    headers = [read_slice(path).header for path in files if path not in segs]
+def _read(files: SubjectFiles, skip_broken: bool) -> tuple[list[DicomHeader], dict[Source, str]]:
+    headers, left_out = [], {}
+    for path, frame in files.slices:
+        try:
+            headers.append(read_slice(path, frame).header)
+        except StudyError as error:
+            if not skip_broken:
+                raise
+            left_out[path, frame] = f"cannot be read: {str(error).removeprefix(f'{path}: ')}"
     if not headers:
-        raise StudyError(f"{root}: subject {subject_id} has no MR slice; add its DICOM files or remove the subject")
-    return headers, read_seg(segs[0]) if segs else None
+        raise StudyError(f"subject {files.subject_id} has no MR slice; add its DICOM files or remove the subject")
+    return headers, left_out
 
 
 def _check_one_person(headers: list[DicomHeader]) -> None:
@@ -78,8 +118,8 @@ def _check_uids(headers: list[DicomHeader]) -> None:
 
 
 def _check_outlines(outlines: Segmentation, headers: list[DicomHeader]) -> None:
-    if not outlines.slices & {header.uid for header in headers}:
-        raise StudyError(f"{outlines.file}: refers to no slice of its subject; put it beside the series it outlines")
+    if not any(outlines.covers(header.uid) for header in headers):
+        raise StudyError(f"{outlines.file}: refers to no slice of its subject; draw on the series that is used")
     for header in headers:
         for mask in outlines.masks.get(header.uid, {}).values():
             if mask.shape != header.shape:
@@ -117,7 +157,8 @@ def _slice_distance(header: DicomHeader, smallest_gap: float) -> float:
 def _row(
     root: Path, subject_id: str, index: int, header: DicomHeader, outlines: Segmentation | None, tables: Tables
 ) -> Row:
-    place = Place(header.uid, header.file.relative_to(root).as_posix(), subject_id)
+    file = header.file.relative_to(root).as_posix()
+    place = Place(header.uid, file if header.frame is None else f"{file}#{header.frame}", subject_id)
     votes = (tables.votes.of(place) if tables.votes else None) or (None,) * len(READERS)
     boxes = tables.boxes.of(place) if tables.boxes else None
     boxes = boxes or (outlines.ilium_boxes(header.uid) if outlines else None)
@@ -126,8 +167,8 @@ def _row(
         "subject_id": subject_id,
         "slice_index": index,
         "label": _label(header, place, outlines, tables),
-        "file": place.file,
-        "sha256": file_hash(header.file),
+        "file": file,
+        "frame": header.frame,
         "sop_instance_uid": header.uid,
         **_edges(boxes),
         "lesions": outlines.lesion_count(header.uid) if outlines else None,
@@ -135,17 +176,20 @@ def _row(
     }
 
 
-def _label(header: DicomHeader, place: Place, outlines: Segmentation | None, tables: Tables) -> int:
-    """Two readers' agreement, else the labels table; edema outlines only where a cohort brings neither table."""
+def _label(header: DicomHeader, place: Place, outlines: Segmentation | None, tables: Tables) -> int | None:
+    """The readers' majority, else the labels table; edema outlines only where a cohort brings neither table.
+
+    None when two readers or more voted and no majority came of it: such a slice is left out.
+    """
     votes = [vote for vote in (tables.votes and tables.votes.of(place)) or () if vote is not None]
     for answer in (1, 0):
-        if votes.count(answer) >= MAJORITY:
+        if votes.count(answer) >= max(MAJORITY, len(votes) // 2 + 1):
             return answer
     label = tables.labels.of(place) if tables.labels else None
-    if label is not None:
+    if label is not None or len(votes) >= MAJORITY:
         return label
     if votes:
-        raise StudyError(f"{header.file}: of its readers' votes {votes} no two agree; settle it in the votes table")
+        raise StudyError(f"{header.file}: has one reader's vote only; let another read it, or settle it as a label")
     given = [str(table.path) for table in (tables.votes, tables.labels) if table]
     if given:
         raise StudyError(f"{header.file}: has no label in {' or '.join(given)}; add its row or leave the slice out")
@@ -153,6 +197,11 @@ def _label(header: DicomHeader, place: Place, outlines: Segmentation | None, tab
     if lesions is None:
         raise StudyError(f"{header.file}: has no label; give votes, a labels table or a DICOM SEG with segment 'edema'")
     return int(lesions > 0)
+
+
+def _disagreement(row: Row) -> str:
+    votes = ", ".join(str(row[reader]) for reader in READERS if row[reader] is not None)
+    return f"no majority of the readers' votes '{votes}'"
 
 
 def _check_boxes(boxes: IliumBoxes | None, header: DicomHeader) -> None:

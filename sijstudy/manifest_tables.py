@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -45,12 +45,19 @@ class SideTable(Generic[Value]):
             )
         return value
 
-    def check_used(self, keys: set[str]) -> None:
-        """StudyError when a row names none of ``keys``, the UIDs and files that the cohort has."""
+    def check_used(self, keys: set[str], left_out: Mapping[str, str]) -> None:
+        """StudyError when a row names none of ``keys``, the UIDs and files of the slices that the cohort has.
+
+        left_out: UIDs and files of images that are no slice of the cohort -> why.
+        """
         if lost := set(self.rows) - keys:
-            raise StudyError(
-                f"{self.path}: slice {min(lost)} has a row but no DICOM file; add the file or drop the row"
-            )
+            key = min(lost)
+            if key in left_out:
+                raise StudyError(
+                    f"{self.path}: slice {key} has a row, its image is left out ({left_out[key]}); drop the row, or "
+                    "choose the series with --series"
+                )
+            raise StudyError(f"{self.path}: slice {key} has a row but no DICOM file; add the file or drop the row")
 
 
 @dataclass(frozen=True)

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from sijstudy.annotations import is_segmentation
-from sijstudy.dicom import read_patient_id
+from sijstudy.annotation_files import assign_segs, outline_files
+from sijstudy.cohort_files import Wanted, broken_files, slice_owners
+from sijstudy.cohort_images import choose_images
 from sijstudy.errors import StudyError
-from sijstudy.manifest_rows import subject_rows
+from sijstudy.manifest_rows import Layout, SubjectFiles, subject_rows
 from sijstudy.manifest_schema import BOX_COLUMNS
 from sijstudy.manifest_tables import Place, SideTable, Tables, read_tables
 from sijstudy.records import Box, IliumBoxes, Slice
-
-DOCUMENTS = (".csv", ".html", ".json", ".md", ".pdf", ".txt", ".xlsx", ".yaml")  # may lie among the images
+from sijstudy.scan import FoundFile, scan
+from sijstudy.segment_table import SegmentTable
+from sijstudy.series import MrImage
 
 
 @dataclass(frozen=True)
@@ -39,48 +42,41 @@ class _NoLabels(SideTable[int]):
         return 0
 
 
-def read_subject(folder: Path, boxes_csv: Path | None = None) -> SubjectFolder:
+def read_subject(folder: Path, boxes_csv: Path | None = None, wanted: Wanted | None = None) -> SubjectFolder:
     """Read one subject's MR slices, pixels checked, and the ilium boxes: from ``boxes_csv``, else from a DICOM SEG.
 
-    Hidden files and documents are left out. Raises StudyError naming the file at fault, or the persons when the
-    folder holds several.
+    The folder may hold several series and other files; ``wanted`` and ``series_choice`` say which series is used.
+    Raises StudyError naming the file at fault, or the persons when the folder holds several.
     """
-    files = _files(folder)
-    _check_one_person(folder, files)
+    wanted, name = wanted or Wanted(), folder.resolve().name
+    found = scan(folder, progress=False)
+    broken_files(found, skip=wanted.skip_broken)
+    images = _images(folder, found)
+    own = choose_images(name, images, contrast=wanted.contrast, pattern=wanted.pattern())
+    segs = assign_segs(outline_files(found)["SEG"], slice_owners([own], {name: images}), SegmentTable(), {})
     given = read_tables(None, None, boxes_csv)
+    files = SubjectFiles(name, own.sources, tuple(segs.files.get(name, ())))
     tables = Tables(labels=_NoLabels(folder, {}), boxes=given.boxes)
-    rows = subject_rows(folder, folder.resolve().name, files, tables).rows
+    rows = subject_rows(Layout(folder, folder), files, tables, SegmentTable(), skip_broken=wanted.skip_broken).rows
     if given.boxes:
-        given.boxes.check_used({row[key] for row in rows for key in ("sop_instance_uid", "file")})
+        given.boxes.check_used({row[key] for row in rows for key in ("sop_instance_uid", "file")}, {})
     slices = tuple(_slice(folder, row) for row in rows)
     source = boxes_csv.name if boxes_csv else "the DICOM SEG in its folder"
-    return SubjectFolder(folder.resolve().name, slices, source if any(item.boxes for item in slices) else "")
+    return SubjectFolder(name, slices, source if any(item.boxes for item in slices) else "")
 
 
-def _files(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        raise StudyError(f"{folder}: no such folder; give the folder with one subject's DICOM files")
-    files = [
-        path
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-        and path.suffix.lower() not in DOCUMENTS
-        and path.name != "DICOMDIR"
-    ]
-    if not files:
-        raise StudyError(f"{folder}: holds no DICOM file; give the folder with one subject's MR slices")
-    if all(is_segmentation(path) for path in files):
+def _images(folder: Path, found: Sequence[FoundFile]) -> list[MrImage]:
+    images = [image for file in found for image in file.images]
+    if not images and any(file.kind == "SEG" for file in found):
         raise StudyError(f"{folder}: holds no MR slice, only segmentations; add the images they were drawn on")
-    return files
-
-
-def _check_one_person(folder: Path, files: list[Path]) -> None:
-    persons = sorted({read_patient_id(path) for path in files})
+    if not images:
+        raise StudyError(f"{folder}: holds no DICOM file with an MR image; give the folder with one subject's slices")
+    persons = sorted({image.patient_id for image in images})
     if len(persons) > 1:
         raise StudyError(
             f"{folder}: holds {len(persons)} subjects (PatientID {', '.join(persons)}); give the folder of one of them"
         )
+    return images
 
 
 def _slice(folder: Path, row: dict[str, Any]) -> Slice:

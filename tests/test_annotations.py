@@ -18,7 +18,7 @@ from dicom_samples import (
 )
 from scipy import ndimage
 
-from sijstudy.annotations import box_of_mask, is_segmentation, read_outlines, read_seg
+from sijstudy.annotations import box_of_mask, read_outlines, read_seg
 from sijstudy.errors import StudyError
 from sijstudy.records import Box, IliumBoxes
 from sijstudy.segment_table import read_segment_table
@@ -122,13 +122,6 @@ def test_a_segment_number_that_all_frames_share(tmp_path):
             delattr(item, keyword)
     assert keyword in shared
     assert set(read_seg(write(ds, tmp_path / "SEG.dcm")).masks) == set(UIDS)
-
-
-def test_is_segmentation(tmp_path):
-    (tmp_path / "text.dcm").write_text("text")
-    assert is_segmentation(saved(tmp_path))
-    assert not is_segmentation(write(SERIES[0], tmp_path / "0.dcm"))
-    assert not is_segmentation(tmp_path / "text.dcm") and not is_segmentation(tmp_path / "gone.dcm")
 
 
 def test_outlines_on_frames_of_enhanced_mr(tmp_path):

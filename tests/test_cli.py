@@ -117,7 +117,15 @@ def test_a_manifest_is_built_and_verified(tmp_path, capsys):
     folder = tmp_path / "data_manifest" / "clinic"
     build = ["manifest", "build", str(cohort.root), str(folder), "--subjects", str(cohort.subjects_csv)]
     assert cli.main([*build, "--votes", str(cohort.votes_csv)]) == 0
-    assert capsys.readouterr().out.splitlines() == ["12 slices of 4 subjects", f"Manifest: {folder}"]
+    assert capsys.readouterr().out.splitlines() == [
+        "files        18, of them 16 DICOM",
+        "MR images    12 files",
+        "series       4, of them 4 chosen",
+        "slices used  12 of 4 subjects",
+        "left out     0",
+        f"Manifest: {folder}",
+        f"Account:  {folder / 'account.md'}",
+    ]
     assert cli.main(["manifest", "verify", str(folder)]) == 0
     assert "all files unchanged" in capsys.readouterr().out
     victim = next(cohort.root.glob("S00/0*.dcm"))

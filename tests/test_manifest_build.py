@@ -1,5 +1,6 @@
 """From DICOM files to a manifest: rows against what was put into the files, and every way a cohort can be wrong."""
 
+import io
 import json
 import shutil
 
@@ -7,9 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from dicom_samples import COLUMNS, ROWS, SEGMENTS, bone_masks, mr_dataset, seg_dataset, write, write_cohort, write_csv
+from pydicom import dcmwrite
 
+from sijstudy.cohort_files import Wanted
 from sijstudy.errors import StudyError
-from sijstudy.manifest import cohort_hash, verify_files
+from sijstudy.manifest import cohort_hash, read_account, verify_files
 from sijstudy.manifest_build import PARTS, build_manifest
 
 BOXES = ("left_x0", "left_y0", "left_x1", "left_y1", "right_x0", "right_y0", "right_x1", "right_y1")
@@ -41,6 +44,18 @@ def refused(root, words, **options):
         build(root, **options)
     assert "\n" not in str(caught.value)
     assert [path.name for path in root.parent.iterdir() if path.name != root.name] in ([], ["side.csv"])
+
+
+def account_of(manifest):
+    account = read_account(manifest.folder)
+    assert (account["reason"] == "").equals(account["outcome"] == "used")
+    return account
+
+
+def saved_bytes(ds):
+    stream = io.BytesIO()
+    dcmwrite(stream, ds, enforce_file_format=True)
+    return stream.getvalue()
 
 
 def change_csv(path, row, **cells):
@@ -131,6 +146,7 @@ def test_hidden_files_documents_and_the_manifest_itself_are_left_out(cohort):
     (cohort / "S00/.DS_Store").write_text("x")
     (cohort / ".cache").mkdir()
     (cohort / "notes.txt").write_text("x")
+    (cohort / "S00/Thumbs.db").write_bytes(b"\xd0\xcf\x11\xe0")
     first = build(cohort, folder="dicom/manifest")
     again = build(cohort, folder="dicom/manifest")
     assert cohort_hash(first) == cohort_hash(again)
@@ -160,25 +176,50 @@ def test_no_cohort_at_all(cohort, tmp_path):
 def test_subjects_and_folders_must_match(cohort):
     (cohort / "S09").mkdir()
     shutil.copy(cohort / "S00/001.dcm", cohort / "S09")
-    refused(cohort, r"subject S09 has files but no row in .*subjects\.csv")
+    refused(cohort, r"S09/001\.dcm: an MR image of nobody: .* PatientID 'P000' is a subject_id of .*subjects\.csv")
     shutil.rmtree(cohort / "S09")
     shutil.rmtree(cohort / "S03")
-    refused(cohort, r"subjects\.csv: subject S03 has no DICOM file")
+    refused(cohort, r"subjects\.csv: subject S03 has no MR slice in ")
     (cohort / "S03").mkdir()
     refused(cohort, "subject S03 has no MR slice")
 
 
-def test_foreign_damaged_and_wrong_files_are_named(cohort):
-    path = cohort / "S01/extra.dcm"
-    for content, words in ((b"not dicom" * 99, "not a DICOM file"), (b"", "the file is empty")):
+def test_damaged_and_wrong_slices_are_named(cohort):
+    path, whole = cohort / "S01/extra.dcm", saved_bytes(mr_dataset(1, 9))
+    damaged = {
+        "the file is empty": b"",
+        r"extra\.dcm: pixels cannot be decoded": whole[:-100],
+        r"extra\.dcm: its header is cut off": whole[:700],
+        r"extra\.dcm: .* cut off before it says|extra\.dcm: cannot be read": whole[:150],
+        r"extra\.dcm: an MR image without the DICM mark": whole[whole.index(b"\x08\x00\x08\x00CS") :],
+    }
+    for words, content in damaged.items():
         path.write_bytes(content)
-        refused(cohort, rf"S01/extra\.dcm: {words}")
-    path.write_bytes((cohort / "S01/001.dcm").read_bytes()[:-100])
-    refused(cohort, r"extra\.dcm: pixels cannot be decoded")
-    write(mr_dataset(1, 9, Modality="CT"), path)
-    refused(cohort, r"extra\.dcm: modality is CT")
-    write(mr_dataset(1, 9, ImageOrientationPatient=[1, 0, 0, 0, 1, 0]), path)
-    refused(cohort, "not parallel")
+        refused(cohort, words)
+    for changes, words in (
+        ({"ImageOrientationPatient": [1, 0, 0, 0, 1, 0]}, "not parallel"),
+        ({"Modality": "CT"}, "modality is CT"),
+        ({"ImagePositionPatient": None}, "ImagePositionPatient is missing"),
+    ):
+        write(mr_dataset(1, 9, **changes), path)
+        refused(cohort, rf"extra\.dcm: .*{words}")
+
+
+def test_broken_files_are_left_out_on_demand(cohort):
+    whole = (cohort / "S01/001.dcm").read_bytes()
+    (cohort / "S01/001.dcm").write_bytes(whole[:-100])
+    (cohort / "S01/empty.dcm").touch()
+    (cohort / "S01/cut.dcm").write_bytes(whole[:700])
+    manifest = build(cohort, wanted=Wanted(skip_broken=True))
+    assert manifest.slices["subject_id"].value_counts()["S01"] == 2
+    reasons = account_of(manifest).set_index("file")["reason"]
+    assert reasons["S01/001.dcm"].startswith("cannot be read: pixels cannot be decoded")
+    assert reasons["S01/empty.dcm"].startswith("cannot be read: the file is empty")
+    assert reasons["S01/cut.dcm"].startswith("cannot be read: its header is cut off")
+    for path in (cohort / "S01").glob("0*.dcm"):
+        path.write_bytes(whole[:-100])
+    with pytest.raises(StudyError, match="subject S01 has no MR slice"):
+        build(cohort, wanted=Wanted(skip_broken=True))
 
 
 def test_links_out_of_the_cohort(cohort, tmp_path):
@@ -198,21 +239,38 @@ def test_two_persons_in_one_folder(cohort):
     refused(cohort, r"extra\.dcm: PatientID is 'P009'.*give each person a folder")
 
 
-def test_one_uid_in_two_files(cohort):
-    shutil.copy(cohort / "S00/001.dcm", cohort / "S00/copy.dcm")
-    refused(cohort, r"copy\.dcm: has the SOP Instance UID of .*001\.dcm")
-    (cohort / "S00/copy.dcm").unlink()
+def test_a_copy_is_left_out_and_another_version_refused(cohort):
+    (cohort / "S00/again").mkdir()
+    copy = shutil.copy(cohort / "S00/001.dcm", cohort / "S00/again/x")
+    manifest = build(cohort)
+    assert len(manifest.slices) == 12
+    assert account_of(manifest).set_index("file")["reason"]["S00/again/x"] == "a copy of '001.dcm'"
+    write(mr_dataset(0, 2, EchoTime=12), copy)
+    with pytest.raises(StudyError, match=r"again/x: has the SOP Instance UID of .*001\.dcm"):
+        build(cohort)
+
+
+def test_one_uid_in_two_subjects(cohort):
     write(mr_dataset(3, 8, SOPInstanceUID=uid_of(cohort, "S00", 0)), cohort / "S03/extra.dcm")
     seg = [mr_dataset(3, step) for step in range(3)] + [mr_dataset(3, 8, SOPInstanceUID=uid_of(cohort, "S00", 0))]
     write(seg_dataset(seg, np.stack([bone_masks(0)] * 4)), cohort / "S03/SEG.dcm")
-    refused(cohort, r"S03/extra\.dcm: has the SOP Instance UID of S00/003\.dcm")
+    refused(cohort, r"S03/extra\.dcm: has the SOP Instance UID of .*S00/003\.dcm")
 
 
 def test_segmentations_that_do_not_fit(cohort):
     shutil.copy(cohort / "S01/SEG.dcm", cohort / "S00/SEG2.dcm")
-    refused(cohort, r"SEG2\.dcm: a second segmentation")
-    (cohort / "S00/SEG2.dcm").rename(cohort / "S00/SEG.dcm")
-    refused(cohort, r"S00/SEG\.dcm: refers to no slice")
+    refused(cohort, r"SEG2\.dcm: lies in the folder of subject S00, but outlines slices of S01")
+    series = [mr_dataset(0, step) for step in range(3)]
+    write(seg_dataset(series, np.stack([bone_masks(1)] * 3), uid="1.2.3"), cohort / "S00/SEG2.dcm")
+    refused(cohort, r"SEG2\.dcm: a second segmentation beside SEG\.dcm")
+    (cohort / "S00/SEG2.dcm").unlink()
+    alike = {name: series[0][name].value for name in ("StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID")}
+    mixed = [mr_dataset(0, 0), mr_dataset(1, 1, **alike)]
+    write(seg_dataset(mixed, np.stack([bone_masks(1)] * 2)), cohort / "S00/SEG.dcm")
+    refused(cohort, r"S00/SEG\.dcm: outlines slices of the subjects S00 and S01")
+    strangers = [mr_dataset(8, step) for step in range(3)]
+    write(seg_dataset(strangers, np.stack([bone_masks(1)] * 3)), cohort / "S00/SEG.dcm")
+    refused(cohort, r"S00/SEG\.dcm: refers to no slice of subject S00")
     small = [mr_dataset(0, step, rows=ROWS - 2, columns=COLUMNS) for step in range(3)]
     write(seg_dataset(small, np.stack([bone_masks(1, ROWS - 2)] * 3)), cohort / "S00/SEG.dcm")
     refused(cohort, rf"S00/SEG\.dcm: its outlines are {ROWS - 2} x {COLUMNS} pixels")
@@ -235,10 +293,36 @@ def test_slices_without_a_label(cohort):
     refused(cohort, r"S00/003\.dcm: has no label in .*votes\.csv; add its row", votes_csv=cohort / "votes.csv")
 
 
-@pytest.mark.parametrize("votes", [("1", "0", ""), ("", "1", "")])
-def test_votes_without_a_majority(cohort, votes):
-    change_csv(cohort / "votes.csv", 0, **dict(zip(("reader_1", "reader_2", "reader_3"), votes, strict=True)))
-    refused(cohort, r"S00/003\.dcm: of its readers' votes .* no two agree", votes_csv=cohort / "votes.csv")
+def test_one_vote_alone_is_no_label(cohort):
+    change_csv(cohort / "votes.csv", 0, reader_1="", reader_2="1", reader_3="")
+    refused(cohort, r"S00/003\.dcm: has one reader's vote only", votes_csv=cohort / "votes.csv")
+
+
+@pytest.mark.parametrize(
+    ("votes", "label"),
+    [("1100", None), ("10", None), ("1110", 1), ("110", 1), ("00", 0), ("0010", 0), ("111", 1)],
+)
+def test_the_label_is_a_strict_majority_and_a_tie_leaves_the_slice_out(cohort, votes, label):
+    frame = pd.read_csv(cohort / "votes.csv", dtype=str).assign(reader_4="")
+    frame.loc[0, [f"reader_{reader}" for reader in (1, 2, 3, 4)]] = list(votes.ljust(4))
+    frame.to_csv(cohort / "votes.csv", index=False)
+    manifest = voted(cohort)
+    own = manifest.slices.query("subject_id == 'S00'")
+    account = account_of(manifest).set_index("file").loc["S00/003.dcm"]
+    if label is None:
+        assert own["slice_index"].tolist() == [1, 2]  # its neighbours keep their places
+        assert (account["outcome"], account["reason"]) == (
+            "left out", f"no majority of the readers' votes '{', '.join(votes)}'"
+        )  # fmt: skip
+    else:
+        assert (own["label"].iloc[0], account["outcome"], account["reason"]) == (label, "used", "")
+
+
+def test_a_subject_whose_slices_all_lack_a_label(cohort):
+    frame = pd.read_csv(cohort / "votes.csv", dtype=str)
+    frame.loc[frame["subject_id"] == "S02", ["reader_1", "reader_2", "reader_3"]] = ["1", "0", ""]
+    frame.to_csv(cohort / "votes.csv", index=False)
+    refused(cohort, "subject S02: no slice has a label its readers agree on", votes_csv=cohort / "votes.csv")
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,19 @@ import shutil
 
 import numpy as np
 import pytest
-from dicom_samples import bone_masks, mr_dataset, seg_dataset, write, write_csv
+from dicom_samples import (
+    STIR,
+    T1_GD,
+    bone_masks,
+    localizer,
+    mr_dataset,
+    seg_dataset,
+    series_of_slices,
+    write,
+    write_csv,
+)
 
+from sijstudy.cohort_files import Wanted
 from sijstudy.errors import StudyError
 from sijstudy.subject_folder import read_subject
 
@@ -42,6 +53,18 @@ def test_boxes_may_come_from_a_table_or_be_missing(folder, tmp_path):
     lost = write_csv(tmp_path / "lost.csv", [{"file": "series/9.dcm", **edges}])
     with pytest.raises(StudyError, match=r"slice series/9\.dcm has a row but no DICOM file"):
         read_subject(folder, lost)
+
+
+def test_an_export_with_several_series(folder):
+    for ds in (*series_of_slices(7, 3, **STIR), *localizer(7)):
+        write(ds, folder / f"{ds.SeriesNumber}-{ds.InstanceNumber}")
+    for ds in series_of_slices(7, 4, **T1_GD):
+        write(ds, folder / f"gd-{ds.InstanceNumber}")
+    for step in range(4):
+        (folder / "series" / f"{4 - step}.dcm").unlink()
+    (folder / "SEG.dcm").unlink()
+    assert [item.file.name for item in read_subject(folder).slices] == ["gd-1", "gd-2", "gd-3"]
+    assert [item.file.name for item in read_subject(folder, wanted=Wanted("stir")).slices] == ["3-1", "3-2", "3-3"]
 
 
 def test_several_subjects_are_named(folder):

@@ -1,0 +1,126 @@
+"""The account of a build: what became of every file, as a table and as a page for people."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+
+import pandas as pd
+
+COLUMNS = ("file", "kind", "subject_id", "series_uid", "series", "outcome", "reason")
+USED, LEFT_OUT = "used", "left out"
+NO_DICOM = ("not DICOM", "table", "NIfTI volume", "label map")
+IMAGES = ("MR image", "MR multi-frame", "NIfTI volume")
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run a cell that begins with one of these
+
+
+@dataclass(frozen=True)
+class AccountRow:
+    """One file, or one slice of it (``file #frame``). reason: one sentence, empty for a used file."""
+
+    file: str
+    kind: str
+    subject_id: str = ""
+    series_uid: str = ""
+    series: str = ""
+    outcome: str = USED
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class ChosenSeries:
+    """The series used of a subject, what chose it, and the slices it gave."""
+
+    subject_id: str
+    series: str
+    rule: str
+    slices: int
+
+
+def account_table(rows: Sequence[AccountRow]) -> pd.DataFrame:
+    """The rows as a table of text, sorted by file; cells are safe to open in a spreadsheet."""
+    table = pd.DataFrame([asdict(row) for row in rows], columns=list(COLUMNS)).sort_values(["file", "outcome"])
+    return table.map(lambda cell: f"'{cell}" if cell.startswith(FORMULA) else cell).reset_index(drop=True)
+
+
+def flow(account: pd.DataFrame) -> dict[str, int]:
+    """Counts from files to slices: step -> how many are left."""
+    files = account[~account["file"].str.contains(r" #\d+$")].drop_duplicates("file")
+    images = files[files["kind"].isin(IMAGES)]
+    used = images[images["outcome"] == USED]
+    return {
+        "files": len(files),
+        "DICOM files": int((~files["kind"].isin(NO_DICOM)).sum()),
+        "MR files": len(images),
+        "series": len(images[["subject_id", "series_uid", "series"]].drop_duplicates()),
+        "chosen series": len(used[["subject_id", "series_uid", "series"]].drop_duplicates()),
+        "MR files used": len(used),
+    }
+
+
+def reasons(account: pd.DataFrame) -> dict[str, int]:
+    """Why files and slices are left out -> how many, the most frequent first."""
+    left_out = account.loc[account["outcome"] == LEFT_OUT, "reason"]
+    return dict(Counter(_kind_of_reason(reason) for reason in left_out).most_common())
+
+
+def summary(account: pd.DataFrame, slices: int, subjects: int) -> str:
+    """Five lines for the command line."""
+    counts, why = flow(account), reasons(account)
+    top = "; ".join(f"{number} {reason}" for reason, number in list(why.items())[:3])
+    return "\n".join(
+        (
+            f"files        {counts['files']}, of them {counts['DICOM files']} DICOM",
+            f"MR images    {counts['MR files']} files",
+            f"series       {counts['series']}, of them {counts['chosen series']} chosen",
+            f"slices used  {slices} of {subjects} subjects",
+            f"left out     {sum(why.values())}{f': {top}' if top else ''}",
+        )
+    )
+
+
+def account_page(account: pd.DataFrame, chosen: Sequence[ChosenSeries], cohort: str) -> str:
+    """The account as Markdown: the flow, the reasons, the chosen series, the slices that are left out."""
+    steps = {**flow(account), "slices used": sum(series.slices for series in chosen)}
+    of_chosen = account["series_uid"].isin(account.loc[account["outcome"] == USED, "series_uid"])
+    slices = account[
+        (account["outcome"] == LEFT_OUT) & account["kind"].isin(IMAGES) & of_chosen & (account["series_uid"] != "")
+    ]
+    others = account[(account["outcome"] == LEFT_OUT) & account["kind"].isin(("SEG", "label map"))]
+    parts = [
+        f"# What became of every file of {_safe(cohort)}",
+        "Written by `sijstudy manifest build`; `account.csv` beside it has a row per file.",
+        "## From files to slices",
+        _table(("step", "count"), steps.items()),
+        "## Why files and slices are left out",
+        _table(("reason", "count"), reasons(account).items()) if len(reasons(account)) else "Nothing is left out.",
+        "## The series of each subject",
+        _table(
+            ("subject", "series", "chosen as", "slices"),
+            ((one.subject_id, one.series, one.rule, one.slices) for one in chosen),
+        ),
+        "## Images of chosen series that are left out",
+        _table(("file", "reason"), slices[["file", "reason"]].to_numpy()) if len(slices) else "None.",
+        "## Outlines that are left out",
+        _table(("file", "reason"), others[["file", "reason"]].to_numpy()) if len(others) else "None.",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _kind_of_reason(reason: str) -> str:
+    """A reason without what is special to one file, for counting: quoted names, and details after a colon."""
+    return re.sub(r"( of)? '[^']*'|: .*", "", reason)
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
+    lines += [f"| {' | '.join(_safe(cell) for cell in row)} |" for row in rows]
+    return "\n".join(lines)
+
+
+def _safe(cell: object) -> str:
+    """Text of a file or header, so that no Markdown or HTML comes to life in it."""
+    return html.escape(str(cell), quote=False).replace("|", "&#124;").replace("`", "&#96;").replace("\n", " ")

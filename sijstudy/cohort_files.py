@@ -1,0 +1,126 @@
+"""The files of a cohort, gathered: scanned, given to their subjects, one series and its outlines chosen for each."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sijstudy.annotation_files import Assigned, SliceOwners, assign_segs, outline_files
+from sijstudy.cohort_images import SubjectImages, choose_images, images_by_subject, subject_of
+from sijstudy.errors import StudyError
+from sijstudy.scan import FoundFile, scan
+from sijstudy.segment_table import SegmentTable
+from sijstudy.series import MrImage
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What to look for. contrast: one of ``series_choice.CONTRASTS``. series: a regular expression, or "".
+
+    skip_broken: leave out files that cannot be read, instead of stopping.
+    """
+
+    contrast: str = "gd_t1"
+    series: str = ""
+    skip_broken: bool = False
+
+    def pattern(self) -> re.Pattern[str] | None:
+        """``series``, compiled; None when it is empty. StudyError when it is no regular expression."""
+        try:
+            return re.compile(self.series, re.IGNORECASE) if self.series else None
+        except re.error as error:
+            raise StudyError(f"--series '{self.series}' is no regular expression ({error}); correct it") from None
+
+
+@dataclass(frozen=True)
+class CohortFiles:
+    """Everything found under ``root`` and the annotations' folder, and what of it is used.
+
+    owners: file -> subject, where it has one. subjects: the images of each, in the order of their ids. outlines: the
+    files with outlines, relative to ``outlines_root``. broken: files left out as they cannot be read -> why.
+    """
+
+    root: Path
+    outlines_root: Path
+    found: tuple[FoundFile, ...]
+    owners: Mapping[Path, str]
+    subjects: tuple[SubjectImages, ...]
+    outlines: Assigned
+    broken: Mapping[Path, str]
+
+
+def gather(
+    root: Path,
+    subjects_csv: Path,
+    subject_ids: Iterable[str],
+    wanted: Wanted,
+    segments: SegmentTable,
+    *,
+    annotations: Path | None = None,
+    without: Path | None = None,
+    workers: int = 1,
+    progress: bool = True,
+) -> CohortFiles:
+    """Scan ``root`` and ``annotations``, sort what is found. ``without``: a folder to leave aside.
+
+    Raises StudyError naming the file or subject: a broken file, an image that is nobody's, a subject without images,
+    a series that cannot be chosen, outlines that belong to nobody.
+    """
+    pattern, known = wanted.pattern(), set(subject_ids)
+    found = scan(root, without=without, workers=workers, progress=progress)
+    drawn = []
+    if annotations is not None and not annotations.resolve().is_relative_to(root.resolve()):
+        drawn = scan(annotations, without=without, workers=workers, progress=progress)
+    broken = broken_files([*found, *drawn], skip=wanted.skip_broken)
+    images = images_by_subject(found, root, known, subjects_csv)
+    subjects = tuple(
+        choose_images(subject, own, contrast=wanted.contrast, pattern=pattern)
+        for subject, own in sorted(images.items())
+    )
+    owners = {file.path: owner for file in found if (owner := subject_of(file, root, known))}
+    folders = {path: owner for path, owner in owners.items() if owner in path.relative_to(root).parts[:-1]}
+    segs = outline_files([*found, *drawn])["SEG"]
+    outlines = assign_segs(segs, slice_owners(subjects, images), segments, folders)
+    return CohortFiles(
+        root=root,
+        outlines_root=_outlines_root(outlines, root, annotations),
+        found=(*found, *drawn),
+        owners={**owners, **{path: name for name, paths in outlines.files.items() for path in paths}},
+        subjects=subjects,
+        outlines=outlines,
+        broken=broken,
+    )
+
+
+def broken_files(found: Sequence[FoundFile], *, skip: bool) -> dict[Path, str]:
+    """Files that may have been slices and cannot be read -> why. StudyError on the first of them unless ``skip``."""
+    broken = {file.path: file.broken for file in found if file.broken}
+    if broken and not skip:
+        raise StudyError(f"{next(iter(broken.values()))}, or leave broken files out with --skip-broken")
+    return {path: f"cannot be read: {error.removeprefix(f'{path}: ')}" for path, error in broken.items()}
+
+
+def slice_owners(subjects: Iterable[SubjectImages], images: Mapping[str, Sequence[MrImage]]) -> SliceOwners:
+    """Whose slices SOP Instance UIDs name. StudyError when one UID is that of two subjects' slices."""
+    used: dict[str, str] = {}
+    files: dict[str, Path] = {}
+    for own in subjects:
+        for image in own.slices:
+            other = files.setdefault(image.sop_uid, image.file)
+            if other != image.file:
+                raise StudyError(f"{image.file}: has the SOP Instance UID of {other}; remove one of the two")
+            used[image.sop_uid] = own.subject_id
+    known = {image.sop_uid: f"{image.number} {image.description}".strip() for own in images.values() for image in own}
+    return SliceOwners(used, known)
+
+
+def _outlines_root(outlines: Assigned, root: Path, annotations: Path | None) -> Path:
+    """The folder that holds all outlines in use: the cohort's, the annotations', or the one above both."""
+    paths = [path for own in outlines.files.values() for path in own]
+    for folder in filter(None, (root, annotations)):
+        if all(path.is_relative_to(folder) for path in paths):
+            return folder
+    return Path(os.path.commonpath([root.resolve(), *(annotations.resolve() for _ in "1" if annotations)]))
