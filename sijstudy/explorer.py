@@ -10,7 +10,7 @@ import pandas as pd
 from sijstudy import paper_values
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
-from sijstudy.evaluation import add_courses, telling_courses
+from sijstudy.evaluation import add_courses
 from sijstudy.metrics import METRIC_NAMES, METRICS, mean_sd
 from sijstudy.records import ARMS, Arm
 
@@ -28,7 +28,7 @@ def explorer_data(predictions: Mapping[Arm, pd.DataFrame], config: StudyConfig) 
 
     predictions: both arms, as from ``evaluation.collect_predictions``. Scores keep every digit. courses: a
     mapping per fold and subject with its slices in order, lists of length n. start: position of the course
-    to show first, the one of Fig. 6. Raises StudyError when the arms list different slices.
+    to show first. Raises StudyError when the arms list different slices.
     """
     both = _joined(predictions)
     courses = [
@@ -72,7 +72,13 @@ def _published() -> dict[str, dict[str, tuple[float, float]]]:
 
 
 def _start(courses: list[dict[str, Any]], roi: pd.DataFrame, config: StudyConfig) -> int:
-    """Position of the first course that Fig. 6 draws."""
-    shown = next(iter(telling_courses(add_courses(roi, config)).values())).iloc[0]
-    wanted = (int(shown["fold"]), str(shown["subject_id"]))
+    """Position of the course with most to see: most slices that the filter corrects, then most wrong ones."""
+    frame = add_courses(roi, config)
+    wrong = frame["decision"] != frame["label"]
+    corrected = wrong & (frame["filtered_decision"] == frame["label"])
+    counts = (
+        frame.assign(wrong=wrong, corrected=corrected).groupby(["fold", "subject_id"])[["corrected", "wrong"]].sum()
+    )
+    fold, subject = counts.sort_values(["corrected", "wrong"], ascending=False, kind="stable").index[0]
+    wanted = (int(fold), str(subject))
     return next(number for number, course in enumerate(courses) if (course["fold"], course["subject"]) == wanted)

@@ -253,6 +253,16 @@ def test_the_data_survive_json_with_every_digit():
     assert data["paper"]["roi_filtered"]["auc"][0] == pytest.approx(0.978)
 
 
+def test_the_sliders_open_on_a_course_in_which_the_filter_corrects_most():
+    frames = predictions()
+    data = explorer_data(frames, CONFIG)
+    courses = add_courses(frames["roi"], CONFIG)
+    corrected = (courses["decision"] != courses["label"]) & (courses["filtered_decision"] == courses["label"])
+    counts = corrected.groupby([courses["fold"], courses["subject_id"]]).sum()
+    first = data["courses"][data["start"]]
+    assert counts[first["fold"], first["subject"]] == counts.max() > 0
+
+
 def test_arms_with_different_slices_are_refused():
     frames = predictions()
     with pytest.raises(StudyError, match="run notebook 04 again"):

@@ -17,7 +17,9 @@ if (button && blocks.length) {
 }
 function reach() {
   document.querySelectorAll(".figure, .table-wrap, .output, pre").forEach((box) => {
-    if (box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight + 1) box.tabIndex = 0;
+    const wide = box.scrollWidth > box.clientWidth;
+    box.classList.toggle("wide", wide);
+    if (wide || box.scrollHeight > box.clientHeight + 1) box.tabIndex = 0;
     else box.removeAttribute("tabindex");
   });
 }
