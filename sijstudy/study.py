@@ -28,6 +28,7 @@ from sijstudy.model import build_model
 from sijstudy.report import Page, duration, render_report
 
 DOCUMENTS = {CHECKLIST: "Reporting checklist", MODEL_CARD: "Model card"}  # pages beside the reports
+READ_BY_ONE = {"external_manifest": "07_external_validation"}  # parameter -> the one notebook that reads it
 RESERVED = ("fits", "patches")  # folders beside runs/<profile>
 FIRST_ORIGINS = ("commit", "sijstudy", "profile", "seed", "device", "precision", "weights", "cohort", "cohort_hash")
 DONE, FAILED, INTERRUPTED = "done", "failed", "interrupted"
@@ -146,9 +147,9 @@ def make_plan(
 
 
 def _check_given(config: StudyConfig, root: Path) -> None:
-    """The cohort and the weights that the study is given, before minutes are spent on what comes before them."""
-    if config.manifest:
-        load_manifest(root / config.manifest)
+    """The cohorts and the weights that the study is given, before minutes are spent on what comes before them."""
+    for manifest in filter(None, (config.manifest, config.external_manifest)):
+        load_manifest(root / manifest)
     if config.weights != "none":
         build_model(config.backbone, config.hidden_units, config.weights, seed=0)
 
@@ -265,7 +266,7 @@ def _record(plan: StudyPlan, notebook: Path, status: str, seconds: float, failur
         "status": status,
         "seconds": round(seconds, 2),
         "finished": finished.isoformat(timespec="seconds"),
-        "parameters": _mark(plan),
+        "parameters": _mark(plan, notebook.stem),
         "failure": failure.message if failure else "",
     }
     write_json(plan.timings, {**_timings(plan), notebook.stem: entry})
@@ -307,7 +308,7 @@ def _card(plan: StudyPlan, notebook: Path) -> Card:
     title = notebook_title(read_notebook(notebook), name.replace("_", " "))
     if entry is None or not plan.page(notebook).exists():
         return Card(number, title, state="not run")
-    current = entry["parameters"] == _mark(plan)
+    current = entry["parameters"] == _mark(plan, notebook.stem)
     answered = current and entry["status"] == DONE
     result = _result(plan, notebook) if answered else {}
     image, alt = thumbnail(read_notebook(plan.executed(notebook))) if plan.executed(notebook).exists() else ("", "")
@@ -339,7 +340,7 @@ def _provenance(results: list[dict[str, Any]], seconds: Mapping[str, float]) -> 
 
 def _current(plan: StudyPlan) -> dict[str, dict[str, Any]]:
     """The entries of timings.json that these very parameters gave."""
-    return {name: entry for name, entry in _timings(plan).items() if entry.get("parameters") == _mark(plan)}
+    return {name: entry for name, entry in _timings(plan).items() if entry.get("parameters") == _mark(plan, name)}
 
 
 def _answered(plan: StudyPlan) -> list[Path]:
@@ -368,8 +369,10 @@ def _timings(plan: StudyPlan) -> dict[str, dict[str, Any]]:
     return dict(read_json(plan.timings)) if plan.timings.exists() else {}
 
 
-def _mark(plan: StudyPlan) -> str:
-    return digest(plan.parameters)
+def _mark(plan: StudyPlan, notebook: str) -> str:
+    """What stands for the parameters a notebook was run with; those that it does not read are left out."""
+    foreign = {name for name, reader in READ_BY_ONE.items() if reader != notebook}
+    return digest({name: value for name, value in plan.parameters.items() if name not in foreign})
 
 
 def _chosen(notebooks: tuple[Path, ...], only: Sequence[str]) -> tuple[Path, ...]:

@@ -20,10 +20,11 @@ from sijstudy.cohort import prepare_cohort
 from sijstudy.config import StudyConfig
 from sijstudy.dataset import PatchSet, load_patches
 from sijstudy.errors import StudyError
+from sijstudy.external import ExternalCohort, apply_networks
 from sijstudy.fitting import fit_all
 from sijstudy.folds import Fold, load_folds
-from sijstudy.manifest import Manifest
-from sijstudy.networks import save_fits
+from sijstudy.manifest import Manifest, load_manifest
+from sijstudy.networks import open_networks, save_fits
 from sijstudy.provenance import cohort_line, provenance
 from sijstudy.records import Arm, Slice
 from sijstudy.segment_table import SEGMENTS
@@ -115,6 +116,23 @@ class Workspace:
     def save_fits(self, runs: Mapping[Arm, Mapping[int, FitRun]]) -> None:
         """Note in this profile's folder which fit belongs to which arm and fold."""
         save_fits(self.folder, self.config, runs)
+
+    def external_cohort(self) -> ExternalCohort:
+        """The cohort ``external_manifest`` through the networks that notebook 04 left in this profile's folder.
+
+        StudyError when these are missing, or when the cohort shares a file with the study's own.
+        """
+        networks = open_networks(self.folder.root)
+        manifest = load_manifest(self.root / self.config.external_manifest)
+        shared = len(set(manifest.slices["sha256"]) & set(self.manifest.slices["sha256"]))
+        if shared:
+            raise StudyError(
+                f"external_manifest {manifest.folder}: {shared} of its files are the study's own; give another cohort"
+            )
+        with self.stage("external cohort"):
+            return apply_networks(
+                manifest, networks, self.store.patches, device=self.config.device, workers=os.cpu_count() or 1
+            )
 
     def train_candidates(self, backbones: tuple[str, ...], split: Fold) -> dict[str, pd.DataFrame]:
         """Training histories by backbone, followed on the validation subjects of ``split`` [2.5, Fig. 5]."""

@@ -283,3 +283,20 @@ def wait_for(path: Path, process: subprocess.Popen, seconds: float = 60) -> None
         assert process.poll() is None, process.stderr.read()
         assert time.monotonic() < deadline, f"{path} did not appear"
         time.sleep(0.1)
+
+
+def test_a_parameter_that_one_notebook_reads_leaves_the_others_answers_standing(tmp_path, sample_manifest):
+    names = ("01_first", "07_external_validation")
+    root = write_project(tmp_path, **{f"n{name}": notebook(name, result_code(name)) for name in names})
+    assert run_study("toy", root=root, stream=io.StringIO()).ok
+    overrides = {"external_manifest": str(sample_manifest.folder)}
+    assert run_study("toy", root=root, overrides=overrides, only=("01",), stream=io.StringIO()).ok
+    text = (root / "reports/toy/index.html").read_text()
+    assert text.count("from an earlier run with other parameters") == 1
+    assert "Answer of 01_first." in text
+    assert "Answer of 07_external_validation." not in text
+
+
+def test_another_cohort_is_checked_before_anything_runs(project):
+    with pytest.raises(StudyError, match=r"nowhere is no manifest"):
+        run_study("toy", root=project, overrides={"external_manifest": "nowhere"}, stream=io.StringIO())
