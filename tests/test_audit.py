@@ -16,6 +16,7 @@ from sijstudy.audit.cohort import audit_cohort
 from sijstudy.audit.findings import Finding
 from sijstudy.audit.inspection import FileFacts, Inspection, SliceFacts, inspect_cohort
 from sijstudy.errors import StudyError
+from sijstudy.manifest import read_account
 from sijstudy.manifest_build import build_manifest
 
 
@@ -370,6 +371,14 @@ def test_the_flow_counts_what_the_account_lists(sample_manifest):
     assert [step.left_out for step in steps[1:]] == [("1 a localizer",), ("2 readers disagree",), ()]
     assert set(steps[0].left_out) == {"1 not DICOM", "1 SEG (outlines)"}
     assert flow.cohort_flow(sample_manifest, None).groups[0] == "axSpA\n6 subjects, 18 slices\n18 with, 0 without edema"
+
+
+def test_the_flow_of_a_built_cohort_starts_at_its_files(sample_manifest):
+    steps = flow.cohort_flow(sample_manifest, read_account(sample_manifest.folder)).steps
+    assert [step.text.split("\n")[0] for step in steps[1:]] == [
+        "36 MR files", "36 files of the wanted series", "36 slices used",
+    ]  # fmt: skip
+    assert "12 SEG (outlines)" in steps[0].left_out
 
 
 def test_findings_are_counted_and_told_in_one_line():

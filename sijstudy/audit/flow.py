@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from sijstudy.account import IMAGES, USED, reasons
 from sijstudy.manifest import Manifest
 from sijstudy.records import GROUPS
 
-IMAGES = ("MR image", "MR multi-frame", "NIfTI volume")
 OUTLINES = ("SEG", "label map")
 SHOWN = 4  # reasons named at one step
 
@@ -44,11 +44,11 @@ def _steps_before(account: pd.DataFrame) -> tuple[Step, ...]:
     files = table.drop_duplicates("path")
     images = table[table["kind"].isin(IMAGES)]
     series = images[["subject_id", "series_uid", "series"]].agg(tuple, axis=1)
-    chosen = series.isin(set(series[images["outcome"] == "used"]))
+    chosen = series.isin(set(series[images["outcome"] == USED]))
     wanted, others = images[chosen], images[~chosen]
     foreign = files[~files["kind"].isin(IMAGES)]
     subjects = images["subject_id"].replace("", pd.NA).nunique()
-    late = wanted[wanted["outcome"] != "used"]
+    late = wanted[wanted["outcome"] != USED]
     return (
         Step(_n(len(files), "file") + " found", _kinds(foreign), "no MR images"),
         Step(f"{_n(images['path'].nunique(), 'MR file')}\nof {_n(subjects, 'subject')}", _reasons(others)),
@@ -62,9 +62,10 @@ def _kinds(files: pd.DataFrame) -> tuple[str, ...]:
 
 
 def _reasons(rows: pd.DataFrame) -> tuple[str, ...]:
-    counts = rows["reason"].fillna("no reason given").value_counts()
+    counts = reasons(rows)
     lines = [f"{number} {reason}" for reason, number in counts.items()]
-    return (*lines[:SHOWN], f"{counts.iloc[SHOWN:].sum()} for other reasons") if len(lines) > SHOWN else tuple(lines)
+    rest = sum(list(counts.values())[SHOWN:])
+    return (*lines[:SHOWN], *([f"{rest} for other reasons"] if rest else []))
 
 
 def _group_text(manifest: Manifest, group: str) -> str:
