@@ -20,6 +20,7 @@ PAGES = [
     "05_subject_diagnosis", "06_grad_cam",
 ]  # fmt: skip
 REPORTS = PAGES[1:]
+EVERY_PAGE = [*PAGES, "checklist", "model_card"]
 WIDTHS = (400, 1280)
 PRINTED_WIDTH = 680  # CSS pixels of A4 without its margins of 15 mm
 
@@ -58,7 +59,7 @@ def severe(page):
     ]
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", EVERY_PAGE)
 @pytest.mark.parametrize("width", WIDTHS)
 def test_axe_finds_nothing_serious(visit, name, width):
     with visit(name, width) as page:
@@ -72,7 +73,7 @@ def test_axe_does_find_what_is_wrong(visit):
         assert any(line.startswith("image-alt") for line in severe(page))
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", EVERY_PAGE)
 def test_a_page_is_small_enough_to_be_mailed(smoke_study, name):
     assert (smoke_study.result.index.parent / f"{name}.html").stat().st_size < SIZE_LIMIT
 
@@ -109,7 +110,7 @@ def test_a_page_printed_to_pdf_holds_its_answer(visit, smoke_study, name):
         assert "Showcode" not in "".join(pages)
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", EVERY_PAGE)
 def test_nothing_is_cut_at_the_edge_of_the_paper(visit, name):
     with visit(name, PRINTED_WIDTH) as page:
         page.emulate_media(media="print")
@@ -150,7 +151,7 @@ def test_the_index_says_the_answers_and_draws_the_headline(visit, smoke_study):
         assert page.locator(".whisker circle").count() == page.locator(".whisker path").count() == rows
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", EVERY_PAGE)
 @pytest.mark.parametrize("width", WIDTHS)
 def test_no_page_is_wider_than_its_window(visit, name, width):
     with visit(name, width) as page:
