@@ -28,6 +28,8 @@ from sijstudy.segment_table import SegmentTable, read_segment_table
 # cohort.json last: it makes a folder a manifest
 PARTS = ("account.csv", "account.md", "slices.csv", "subjects.csv", "cohort.json")
 
+FEW = 300  # slices below which starting processes takes longer than reading
+
 
 @dataclass(frozen=True)
 class Draft:
@@ -96,7 +98,8 @@ def _read_subjects(
         for own in files.subjects
     ]
     jobs = [delayed(subject_rows)(layout, own, tables, segments, skip_broken=skip_broken) for own in subjects]
-    done = Parallel(n_jobs=workers, return_as="generator")(jobs)
+    many = sum(len(own.slices) for own in subjects) > FEW
+    done = Parallel(n_jobs=workers if many else 1, return_as="generator")(jobs)
     return list(tqdm(done, total=len(jobs), desc="building the manifest", unit="subject", disable=not progress))
 
 
