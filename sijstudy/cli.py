@@ -114,16 +114,21 @@ def diagnose(
         typer.Option(help="Folder for diagnosis.html and diagnosis.json.", show_default="diagnoses/SUBJECT"),
     ] = None,
     fold: Annotated[str, typer.Option(help="The network of this fold, or all.")] = "all",
+    contrast: Annotated[str, typer.Option(help="The series to use: gd_t1 (the paper's), stir or any.")] = "gd_t1",
+    series: Annotated[
+        str, typer.Option(metavar="REGEX", help="Use the series whose 'number description' this finds; no other rule.")
+    ] = "",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:
     """Run one new subject through trained networks. Research only, not for diagnosis."""
+    from sijstudy.cohort_files import Wanted
     from sijstudy.diagnosis import diagnose as diagnose_subject
     from sijstudy.diagnosis_report import summary, write_diagnosis
     from sijstudy.networks import open_networks
     from sijstudy.subject_folder import read_subject
 
     networks = open_networks(run).of_fold(fold)
-    subject = read_subject(dicom_dir, boxes)
+    subject = read_subject(dicom_dir, boxes, Wanted(contrast, series))
     result = diagnose_subject(subject, networks, device=device)
     files = write_diagnosis(result, output or Path("diagnoses") / subject.subject_id, run)
     print(summary(result))

@@ -73,15 +73,18 @@ def decision_sentence(result: Diagnosis) -> str:
 
 
 def patch_sentence(result: Diagnosis) -> str:
-    """What the networks were shown, and what was left out."""
+    """Which series the networks were shown, in which form, and what was left out."""
+    series = f"Series '{result.subject.series}' ({result.subject.rule}). "
     if result.arm == "original":
         reason = (
             "no ilium boxes were given" if not result.subject.boxes_from else "the run has no network for ROI patches"
         )
-        return f"Whole images are used: {reason}. In the paper whole slices were classified less well (Table 2)."
+        return (
+            f"{series}Whole images are used: {reason}. In the paper whole slices were classified less well (Table 2)."
+        )
     missing = len(result.left_out)
     words = f" {missing} slice{'s' * (missing > 1)} without a box left out." if missing else ""
-    return f"ROI patches are used, from the ilium boxes of {result.subject.boxes_from}.{words}"
+    return f"{series}ROI patches are used, from the ilium boxes of {result.subject.boxes_from}.{words}"
 
 
 def ensemble_sentence(result: Diagnosis) -> str:
@@ -121,6 +124,8 @@ def _content(result: Diagnosis, run: Path, now: datetime.datetime) -> dict[str, 
         },
         "input": {
             "arm": result.arm,
+            "series": result.subject.series,
+            "series_rule": result.subject.rule,
             "boxes_from": result.subject.boxes_from or None,
             "slices_left_out": [item.file.name for item in result.left_out],
         },

@@ -27,12 +27,14 @@ class SubjectFolder:
     """A subject as found in a folder, named as the folder is.
 
     slices: from the lower to the upper pelvis; label is 0 everywhere and means nothing. boxes_from: where the ilium
-    boxes come from, "" when no slice has one.
+    boxes come from, "" when no slice has one. series: number and description of the one that is used. rule: why it is.
     """
 
     subject_id: str
     slices: tuple[Slice, ...]
     boxes_from: str
+    series: str
+    rule: str
 
 
 class _NoLabels(SideTable[int]):
@@ -62,7 +64,8 @@ def read_subject(folder: Path, boxes_csv: Path | None = None, wanted: Wanted | N
         given.boxes.check_used({row[key] for row in rows for key in ("sop_instance_uid", "file")}, {})
     slices = tuple(_slice(folder, row) for row in rows)
     source = boxes_csv.name if boxes_csv else "the DICOM SEG in its folder"
-    return SubjectFolder(name, slices, source if any(item.boxes for item in slices) else "")
+    boxes_from = source if any(item.boxes for item in slices) else ""
+    return SubjectFolder(name, slices, boxes_from, own.choice.chosen.text, own.choice.rule)
 
 
 def _images(folder: Path, found: Sequence[FoundFile]) -> list[MrImage]:

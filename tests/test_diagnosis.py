@@ -82,7 +82,10 @@ def test_the_command_writes_a_page_and_json(finished_work, tmp_path, capsys):
     assert content["decision"]["score"] == pytest.approx(
         np.mean([row["filtered_decision"] for row in content["slices"]])
     )
-    assert content["input"] == {"arm": "roi", "boxes_from": "the DICOM SEG in its folder", "slices_left_out": []}
+    assert content["input"] == {
+        "arm": "roi", "series": "1", "series_rule": "the only MR series", "boxes_from": "the DICOM SEG in its folder",
+        "slices_left_out": [],
+    }  # fmt: skip
 
     page = (out / "diagnosis.html").read_text()
     assert "<b>S00" not in page

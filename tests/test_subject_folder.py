@@ -85,3 +85,15 @@ def test_what_is_no_subject_is_refused(folder, tmp_path):
     write(mr_dataset(7, 0, Modality="CT"), folder / "ct.dcm")
     with pytest.raises(StudyError, match="modality is CT, not MR"):
         read_subject(folder)
+
+
+def test_localizers_are_left_out_and_two_series_want_a_choice(folder):
+    scout = {"SeriesInstanceUID": "1.2.3.9", "SeriesDescription": "localizer"}
+    other = {"SeriesInstanceUID": "1.2.3.8", "SeriesDescription": "t1 fs gd"}
+    for step in range(3):
+        write(mr_dataset(7, step, SOPInstanceUID=f"1.2.3.9.{step}", **scout), folder / "scout" / f"{step}.dcm")
+    assert read_subject(folder).rule == "the only usable MR series"
+    for step in range(4):
+        write(mr_dataset(7, step, SOPInstanceUID=f"1.2.3.8.{step}", SeriesNumber=8, **other), folder / f"t1_{step}.dcm")
+    chosen = read_subject(folder, wanted=Wanted(series="t1 fs"))
+    assert (chosen.series, chosen.rule, len(chosen.slices)) == ("8 t1 fs gd", "named by --series", 4)
