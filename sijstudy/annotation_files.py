@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from sijstudy.annotations import Segmentation, read_seg
 from sijstudy.errors import StudyError
 from sijstudy.manifest import file_hash
 from sijstudy.scan import FoundFile
 from sijstudy.segment_table import SegmentTable
-
-OUTLINE_KINDS = ("SEG", "label map")
 
 
 @dataclass(frozen=True)
@@ -30,11 +27,6 @@ class Assigned:
 
     files: Mapping[str, list[Path]]
     left_out: Mapping[Path, str]
-
-
-def outline_files(found: Iterable[FoundFile]) -> dict[str, list[FoundFile]]:
-    """The files that may hold outlines, by kind."""
-    return {kind: [file for file in found if file.kind == kind] for kind in OUTLINE_KINDS}
 
 
 def assign_segs(
@@ -59,13 +51,6 @@ def assign_segs(
             continue
         files[subject].append(seg.path)
     return Assigned(dict(files), left_out)
-
-
-def read_subject_outlines(files: Sequence[Path], table: SegmentTable) -> Segmentation | None:
-    """The outlines of one subject from its files; None without any. StudyError when there are two."""
-    if len(files) > 1:
-        raise StudyError(f"{files[1]}: a second segmentation beside {files[0].name}; keep one per subject")
-    return read_seg(files[0], table) if files else None
 
 
 def _one(subjects: set[str], seg: FoundFile, folders: Mapping[Path, str]) -> str:

@@ -110,14 +110,14 @@ def _segment_names(dataset: Any, table: SegmentTable, path: Path) -> dict[int, s
 
 
 def _segment_name(label: str, table: SegmentTable, path: Path) -> str | None:
-    """One of SEGMENTS for a segment's label, None when ``table`` leaves it out; StudyError naming an unknown one."""
+    """A segment's name by its label, None when ``table`` leaves it out; StudyError naming an unknown label."""
     meaning = table.meaning(path, label=label)
     if meaning is None:
         raise StudyError(
             f"{path}: unknown segment '{label}'; rename it, or say what it is in a table given as --segments (known: "
             f"{', '.join(SEGMENTS)})"
         )
-    return meaning.segment
+    return meaning.name if meaning.segment else None
 
 
 def _masks(dataset: Any, names: dict[int, str], path: Path) -> dict[str, dict[str, Mask]]:

@@ -175,11 +175,27 @@ def manifest_build(
     subjects: Annotated[Path, typer.Option(help="CSV: subject_id, group, age_years, sex.")],
     name: Annotated[str, typer.Option(help="Name of the cohort.", show_default="the manifest folder's")] = "",
     source: Annotated[str, typer.Option(help="hospital, public or synthetic.")] = "hospital",
-    annotations: Annotated[Optional[Path], typer.Option(help="Folder with DICOM SEG files, in any layout.")] = None,  # noqa: UP045
-    segments: Annotated[Optional[Path], typer.Option(help="CSV: what the segments' labels mean.")] = None,  # noqa: UP045
+    annotations: Annotated[
+        Path | None, typer.Option(help="Folder with DICOM SEG files and label maps, in any layout.")
+    ] = None,
+    segments: Annotated[
+        Path | None, typer.Option(help="CSV: what segments' labels, and values of label maps, mean.")
+    ] = None,
     votes: Annotated[Optional[Path], typer.Option(help="CSV with the readers' votes per slice.")] = None,  # noqa: UP045
     labels: Annotated[Optional[Path], typer.Option(help="CSV with a label per slice.")] = None,  # noqa: UP045
     boxes: Annotated[Optional[Path], typer.Option(help="CSV with ilium boxes per slice.")] = None,  # noqa: UP045
+    volumes: Annotated[
+        str,
+        typer.Option(metavar="PATTERN", help="NIfTI volumes are the images: those of such a name, '*_STIR.nii.gz'."),
+    ] = "",
+    agreement: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(help="Readings that must mark an edema pixel.", show_default="more than half"),
+    ] = None,
+    min_edema_pixels: Annotated[int, typer.Option(help="Edema pixels that make a slice positive.")] = 1,
+    negatives: Annotated[
+        str, typer.Option(help="majority: negative when not positive; unanimous: when no reading marks a pixel.")
+    ] = "majority",
     contrast: Annotated[str, typer.Option(help="The series to use: gd_t1 (the paper's), stir or any.")] = "gd_t1",
     series: Annotated[
         str, typer.Option(metavar="REGEX", help="Use the series whose 'number description' this finds; no other rule.")
@@ -191,6 +207,7 @@ def manifest_build(
     """Scan a DICOM folder, choose and order its slices, write the manifest; say what was left out and why."""
     from sijstudy.account import summary
     from sijstudy.cohort_files import Wanted
+    from sijstudy.consensus import EdemaRule
     from sijstudy.manifest import read_account
     from sijstudy.manifest_build import build_manifest
 
@@ -205,7 +222,8 @@ def manifest_build(
         boxes_csv=boxes,
         annotations=annotations,
         segments_csv=segments,
-        wanted=Wanted(contrast, series, skip_broken),
+        wanted=Wanted(contrast, series, skip_broken, volumes),
+        rule=EdemaRule(agreement, min_edema_pixels, negatives),
         workers=os.cpu_count() or 1,
     )
     account = read_account(manifest.folder)
@@ -213,6 +231,8 @@ def manifest_build(
         print(summary(account, len(manifest.slices), len(manifest.subjects)))
     print(f"Manifest: {manifest.folder}")
     print(f"Account:  {manifest.folder / 'account.md'}")
+    if (proposed := manifest.folder / "boxes_proposed.csv").is_file():
+        print(f"Boxes:    {proposed} (proposed; look at them in notebook 01, hand a corrected copy to --boxes)")
 
 
 @manifest_app.command("verify")

@@ -8,9 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sijstudy.annotation_files import Assigned, SliceOwners, assign_segs, outline_files
+from sijstudy.annotation_files import Assigned, SliceOwners, assign_segs
 from sijstudy.cohort_images import SubjectImages, choose_images, images_by_subject, subject_of
+from sijstudy.cohort_volumes import Folder, as_label_maps, assign_label_maps, volume_subjects
 from sijstudy.errors import StudyError
+from sijstudy.label_maps import is_label_map_name
+from sijstudy.named_files import subject_by_name
 from sijstudy.scan import FoundFile, scan
 from sijstudy.segment_table import SegmentTable
 from sijstudy.series import MrImage
@@ -20,12 +23,14 @@ from sijstudy.series import MrImage
 class Wanted:
     """What to look for. contrast: one of ``series_choice.CONTRASTS``. series: a regular expression, or "".
 
+    volumes: file name pattern of the NIfTI volumes that are the images, "" when these are DICOM.
     skip_broken: leave out files that cannot be read, instead of stopping.
     """
 
     contrast: str = "gd_t1"
     series: str = ""
     skip_broken: bool = False
+    volumes: str = ""
 
     def pattern(self) -> re.Pattern[str] | None:
         """``series``, compiled; None when it is empty. StudyError when it is no regular expression."""
@@ -45,6 +50,7 @@ class CohortFiles:
 
     root: Path
     outlines_root: Path
+    has_label_maps: bool
     found: tuple[FoundFile, ...]
     owners: Mapping[Path, str]
     subjects: tuple[SubjectImages, ...]
@@ -69,30 +75,50 @@ def gather(
     Raises StudyError naming the file or subject: a broken file, an image that is nobody's, a subject without images,
     a series that cannot be chosen, outlines that belong to nobody.
     """
-    pattern, known = wanted.pattern(), set(subject_ids)
+    known = set(subject_ids)
     found = scan(root, without=without, workers=workers, progress=progress)
     drawn = []
     if annotations is not None and not annotations.resolve().is_relative_to(root.resolve()):
         drawn = scan(annotations, without=without, workers=workers, progress=progress)
     broken = broken_files([*found, *drawn], skip=wanted.skip_broken)
-    images = images_by_subject(found, root, known, subjects_csv)
-    subjects = tuple(
-        choose_images(subject, own, contrast=wanted.contrast, pattern=pattern)
-        for subject, own in sorted(images.items())
-    )
-    owners = {file.path: owner for file in found if (owner := subject_of(file, root, known))}
+    if wanted.volumes:
+        found, subjects = volume_subjects(Folder(root, found), known, wanted.volumes, segments)
+        images = {own.subject_id: list(own.slices) for own in subjects}
+    else:
+        pattern, images = wanted.pattern(), images_by_subject(found, root, known, subjects_csv)
+        subjects = tuple(
+            choose_images(subject, own, contrast=wanted.contrast, pattern=pattern)
+            for subject, own in sorted(images.items())
+        )
+    owners = {file.path: owner for file in found if (owner := _owner(file, root, known))}
     folders = {path: owner for path, owner in owners.items() if owner in path.relative_to(root).parts[:-1]}
-    segs = outline_files([*found, *drawn])["SEG"]
-    outlines = assign_segs(segs, slice_owners(subjects, images), segments, folders)
+    seg_files = [file for file in (*found, *drawn) if file.kind == "SEG"]
+    segs = assign_segs(seg_files, slice_owners(subjects, images), segments, folders)
+    places = [Folder(root, found), *([Folder(annotations, drawn)] if annotations and drawn else [])]
+    maps = assign_label_maps(places, {image.file for own in subjects for image in own.slices}, known, segments)
+    outlines = _together(segs, maps)
     return CohortFiles(
         root=root,
-        outlines_root=_outlines_root(outlines, root, annotations),
-        found=(*found, *drawn),
+        outlines_root=_outlines_root(segs, root, annotations),
+        has_label_maps=bool(maps.files),
+        found=tuple(as_label_maps((*found, *drawn), maps)),
         owners={**owners, **{path: name for name, paths in outlines.files.items() for path in paths}},
         subjects=subjects,
         outlines=outlines,
         broken=broken,
     )
+
+
+def _owner(file: FoundFile, root: Path, subjects: set[str]) -> str:
+    """A DICOM file's owner is in it, or its folder; that of a volume or label map may be in its name."""
+    return (
+        subject_by_name(file.path, root, subjects) if is_label_map_name(file.path) else subject_of(file, root, subjects)
+    )
+
+
+def _together(segs: Assigned, maps: Assigned) -> Assigned:
+    files = {name: [*segs.files.get(name, ()), *maps.files.get(name, ())] for name in {*segs.files, *maps.files}}
+    return Assigned(files, {**segs.left_out, **maps.left_out})
 
 
 def broken_files(found: Sequence[FoundFile], *, skip: bool) -> dict[Path, str]:

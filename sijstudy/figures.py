@@ -63,6 +63,20 @@ def annotated_slices(slices: Sequence[tuple[str, Array, Mapping[str, Array]]]) -
     return figure
 
 
+def boxed_slices(slices: Sequence[tuple[str, Array, IliumBoxes | None]], columns: int) -> Figure:
+    """Slices ``(H, W)`` with their ilium boxes, the subject's left light blue, the right orange; a title each."""
+    rows = -(-len(slices) // columns)
+    figure, axes = _figure(columns, rows, width=1.9, height=2.0)
+    for axis, (title, image, boxes) in zip(axes, slices, strict=False):
+        _image(axis, image, title)
+        if boxes is not None:
+            _box(axis, boxes.left, SKY, linewidth=1.5)
+            _box(axis, boxes.right, ORANGE, linewidth=1.5)
+    for axis in axes[len(slices) :]:
+        axis.set_axis_off()
+    return figure
+
+
 def demographics(subjects: pd.DataFrame, slices: pd.DataFrame) -> Figure:
     """Age, where known, and number of slices of every subject, by group; columns as in the manifest."""
     figure, axes = _figure(2, width=3.8, height=2.8)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from sijstudy.dicom import DicomHeader, DicomSlice, read_header, read_slice
 from sijstudy.records import Slice
 from sijstudy.volumes import is_volume, read_volume_header, read_volume_slice
@@ -9,9 +11,14 @@ from sijstudy.volumes import is_volume, read_volume_header, read_volume_slice
 
 def read_image(item: Slice) -> DicomSlice:
     """The slice with its pixels ``(H, W)`` float32. Raises StudyError naming the file when it cannot be read."""
-    if is_volume(item.file):
-        return read_volume_slice(item.file, item.frame or 1)
-    return read_slice(item.file, item.frame)
+    return read_plane(item.file, item.frame)
+
+
+def read_plane(file: Path, frame: int | None) -> DicomSlice:
+    """A slice by its file and its place in it, from 1, None where the file is one slice. Raises as ``read_image``."""
+    if is_volume(file):
+        return read_volume_slice(file, frame or 1)
+    return read_slice(file, frame)
 
 
 def read_image_header(item: Slice) -> DicomHeader:

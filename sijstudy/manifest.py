@@ -31,7 +31,7 @@ class Manifest:
     root: folder that the slices' files are relative to. outlines_root: folder that the outlines' files are relative
     to, often the same. source: one of SOURCES. segments: what a hospital's names of segments mean, for
     ``annotations.read_outlines``. slices and subjects: tables of the schemas SLICES and SUBJECTS, sorted by
-    subject_id and slice_index.
+    subject_id and slice_index. boxes_proposed: some ilium boxes are drafts that nobody has looked at yet.
     """
 
     folder: Path
@@ -42,6 +42,7 @@ class Manifest:
     segments: SegmentTable
     slices: pd.DataFrame
     subjects: pd.DataFrame
+    boxes_proposed: bool = False
 
     def slice_records(self) -> list[Slice]:
         """The slices as records, in the order of the table, with absolute paths."""
@@ -95,6 +96,7 @@ def load_manifest(folder: Path) -> Manifest:
         segments=_segments(about, folder / "cohort.json"),
         slices=slices.sort_values(["subject_id", "slice_index"], ignore_index=True),
         subjects=subjects.sort_values("subject_id", ignore_index=True),
+        boxes_proposed=about.get("boxes") == "proposed",
     )
 
 

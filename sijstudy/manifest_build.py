@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +18,17 @@ from tqdm.auto import tqdm
 from sijstudy.account import account_page, account_table
 from sijstudy.artifacts import write_atomic, write_csv, write_json
 from sijstudy.cohort_files import CohortFiles, Wanted, gather
+from sijstudy.consensus import EdemaRule
 from sijstudy.errors import StudyError
 from sijstudy.manifest import Manifest, check_source, load_manifest
 from sijstudy.manifest_account import Fates, account_rows, chosen_series, fates_of, image_keys
-from sijstudy.manifest_rows import Layout, SubjectFiles, SubjectRows, subject_rows
+from sijstudy.manifest_rows import Layout, Settings, SubjectFiles, SubjectRows, subject_rows
 from sijstudy.manifest_schema import SLICES, SUBJECTS, read_table, validated
 from sijstudy.manifest_tables import Tables, read_tables
 from sijstudy.segment_table import SegmentTable, read_segment_table
+from sijstudy.subject_outlines import must_be_combined
 
+OUTLINES, BOXES = "outlines", "boxes_proposed.csv"  # where label maps' outlines and proposed boxes are kept
 # cohort.json last: it makes a folder a manifest
 PARTS = ("account.csv", "account.md", "slices.csv", "subjects.csv", "cohort.json")
 
@@ -40,6 +44,8 @@ class Draft:
     account: pd.DataFrame
     page: str
     about: Mapping[str, Any]
+    outlines: Mapping[str, bytes]
+    boxes: pd.DataFrame | None
 
 
 def build_manifest(
@@ -55,6 +61,7 @@ def build_manifest(
     annotations: Path | None = None,
     segments_csv: Path | None = None,
     wanted: Wanted = Wanted(),  # noqa: B008  (frozen)
+    rule: EdemaRule = EdemaRule(),  # noqa: B008
     provenance: Mapping[str, Any] | None = None,
     workers: int = 1,
     progress: bool = True,
@@ -77,7 +84,9 @@ def build_manifest(
         dicom_root, subjects_csv, subjects["subject_id"], wanted, segments,
         annotations=annotations, without=manifest_folder, workers=workers, progress=progress,
     )  # fmt: skip
-    built = _read_subjects(files, tables, segments, skip_broken=wanted.skip_broken, workers=workers, progress=progress)
+    combine = must_be_combined([path for own in files.outlines.files.values() for path in own], segments)
+    settings = Settings(tables, segments, rule, combine, wanted.skip_broken)
+    built = _read_subjects(files, settings, workers=workers, progress=progress)
     given = [path for path in (subjects_csv, votes_csv, labels_csv, boxes_csv, segments_csv) if path]
     fates = fates_of(files, built, given)
     rows = _checked_rows(files, built, tables, fates)
@@ -86,18 +95,23 @@ def build_manifest(
     about = {**(provenance or {}), "name": name, "source": source, **_places(files, manifest_folder)}
     if segments.rows:
         about["segments"] = segments.cells()
-    return _write(manifest_folder, Draft(rows, subjects, account, page, about))
+    outlines = {f"{one.subject_id}.npz": one.outlines for one in built if one.outlines is not None}
+    if combine:
+        about |= {"outlines": OUTLINES, "edema": asdict(rule)}
+    boxes = [row for one in built for row in one.proposed]
+    if boxes:
+        about["boxes"] = "proposed"
+    proposed = pd.DataFrame(boxes) if boxes else None
+    return _write(manifest_folder, Draft(rows, subjects, account, page, about, outlines, proposed))
 
 
-def _read_subjects(
-    files: CohortFiles, tables: Tables, segments: SegmentTable, *, skip_broken: bool, workers: int, progress: bool
-) -> list[SubjectRows]:
+def _read_subjects(files: CohortFiles, settings: Settings, *, workers: int, progress: bool) -> list[SubjectRows]:
     layout = Layout(files.root, files.outlines_root)
     subjects = [
         SubjectFiles(own.subject_id, own.sources, tuple(files.outlines.files.get(own.subject_id, ())))
         for own in files.subjects
     ]
-    jobs = [delayed(subject_rows)(layout, own, tables, segments, skip_broken=skip_broken) for own in subjects]
+    jobs = [delayed(subject_rows)(layout, own, settings) for own in subjects]
     many = sum(len(own.slices) for own in subjects) > FEW
     done = Parallel(n_jobs=workers if many else 1, return_as="generator")(jobs)
     return list(tqdm(done, total=len(jobs), desc="building the manifest", unit="subject", disable=not progress))
@@ -153,14 +167,35 @@ def _write(folder: Path, content: Draft) -> Manifest:
             write_csv(draft / "account.csv", content.account)
             write_atomic(draft / "account.md", lambda stream: stream.write(content.page.encode()))
             write_json(draft / "cohort.json", content.about)
+            _write_extras(draft, content)
             _check_draft(draft, folder)
             place.mkdir(exist_ok=True)
             (place / "cohort.json").unlink(missing_ok=True)
+            _move_extras(draft, place)
             for part in PARTS:
                 (draft / part).replace(place / part)
     except OSError as error:
         raise StudyError(f"cannot write {folder} ({error.strerror}); choose a folder you may write to") from None
     return load_manifest(folder)
+
+
+def _write_extras(draft: Path, content: Draft) -> None:
+    """What only some manifests have: outlines made of label maps, and boxes that were proposed."""
+    for name, packed in content.outlines.items():
+        (draft / OUTLINES).mkdir(exist_ok=True)
+        (draft / OUTLINES / name).write_bytes(packed)
+    if content.boxes is not None:
+        write_csv(draft / BOXES, content.boxes)
+
+
+def _move_extras(draft: Path, place: Path) -> None:
+    """Move them in; an earlier manifest's go, as they would no longer belong to it."""
+    (place / BOXES).unlink(missing_ok=True)
+    if (place / OUTLINES).is_dir():
+        shutil.rmtree(place / OUTLINES)
+    for name in (OUTLINES, BOXES):
+        if (draft / name).exists():
+            (draft / name).replace(place / name)
 
 
 def _check_draft(draft: Path, folder: Path) -> None:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from sijstudy.annotation_files import read_subject_outlines
 from sijstudy.annotations import Segmentation
-from sijstudy.dicom import DicomHeader, read_slice
+from sijstudy.consensus import EdemaRule
+from sijstudy.dicom import DicomHeader
 from sijstudy.errors import StudyError
+from sijstudy.images import read_plane
 from sijstudy.manifest import file_hash
-from sijstudy.manifest_schema import BOX_COLUMNS, READERS
+from sijstudy.manifest_schema import READERS
 from sijstudy.manifest_tables import Place, Tables
-from sijstudy.records import Box, IliumBoxes
 from sijstudy.segment_table import SegmentTable
+from sijstudy.slice_boxes import boxes_of_slices, edges
 from sijstudy.slice_order import normal_of, slice_order
+from sijstudy.subject_outlines import DrawnSubject, read_subject_outlines
 
 Row = dict[str, Any]
 Source = tuple[Path, int | None]  # a slice's file, and its frame in a multi-frame file
@@ -33,6 +36,20 @@ class Layout:
 
 
 @dataclass(frozen=True)
+class Settings:
+    """How slices are read and labelled. combine: the manifest keeps outlines in files of its own.
+
+    skip_broken: leave out slices that cannot be read, instead of stopping.
+    """
+
+    tables: Tables
+    segments: SegmentTable
+    rule: EdemaRule = EdemaRule()  # noqa: RUF009  (frozen)
+    combine: bool = False
+    skip_broken: bool = False
+
+
+@dataclass(frozen=True)
 class SubjectFiles:
     """What a subject's rows are made of: its slices and the files with its outlines."""
 
@@ -45,51 +62,66 @@ class SubjectFiles:
 class SubjectRows:
     """Rows of slices.csv, lowest slice first, and the PatientID that the files carry ("" when they carry none).
 
-    left_out: slices that are no rows -> why.
+    left_out: slices that are no rows -> why. outlines: content of the outlines' file that the manifest keeps, None
+    where it needs none. proposed: rows of the table of proposed boxes.
     """
 
     subject_id: str
     patient_id: str
     rows: list[Row]
     left_out: dict[Source, str]
+    outlines: bytes | None = None
+    proposed: tuple[Row, ...] = ()
 
 
-def subject_rows(
-    layout: Layout, files: SubjectFiles, tables: Tables, segments: SegmentTable, *, skip_broken: bool = False
-) -> SubjectRows:
-    """Read a subject's slices, pixels included, and its segmentation. StudyError names the file at fault.
-
-    skip_broken: leave out slices that cannot be read, instead.
-    """
-    headers, left_out = _read(files, skip_broken)
+def subject_rows(layout: Layout, files: SubjectFiles, settings: Settings) -> SubjectRows:
+    """Read a subject's slices, pixels included, and its outlines. StudyError names the file at fault."""
+    headers, left_out = _read(files, settings.skip_broken)
     _check_one_person(headers)
     _check_uids(headers)
-    outlines = read_subject_outlines(files.outlines, segments)
-    if outlines is not None:
-        _check_outlines(outlines, headers)
     ordered = [headers[place] for place in slice_order(headers)]
-    seg: Row = {"segmentation": None, "segmentation_sha256": None}
-    if outlines is not None:
-        name = outlines.file.relative_to(layout.outlines_root).as_posix()
-        seg = {"segmentation": name, "segmentation_sha256": file_hash(outlines.file)}
+    drawn = read_subject_outlines(
+        files.outlines, ordered, settings.segments, settings.rule, combine=settings.combine, subject_id=files.subject_id
+    )
+    if drawn is not None:
+        _check_outlines(drawn.segmentation, headers)
+    places = {header.uid: _place(layout.root, header, files.subject_id) for header in ordered}
+    boxes = boxes_of_slices(ordered, places, drawn.segmentation if drawn else None, settings.tables.boxes)
     hashes = {header.file: file_hash(header.file) for header in headers}
+    shared = _outlines_cells(layout, drawn)
     rows = []
     for index, header in zip(_indices(ordered), ordered, strict=True):
-        row = _row(layout.root, files.subject_id, index, header, outlines, tables)
+        row = _row(index, header, places[header.uid], drawn, settings.tables)
         if row["label"] is None:
-            left_out[header.file, header.frame] = _disagreement(row)
+            left_out[header.file, header.frame] = _disagreement(row, header, drawn, settings.tables)
         else:
-            rows.append({**row, **seg, "sha256": hashes[header.file]})
+            rows.append({**row, **edges(boxes.boxes[header.uid]), **shared, "sha256": hashes[header.file]})
     if not rows:
         raise StudyError(f"subject {files.subject_id}: no slice has a label its readers agree on; settle some of them")
-    return SubjectRows(files.subject_id, headers[0].patient_id, rows, left_out)
+    proposed = tuple(
+        {"subject_id": files.subject_id, "file": places[uid].file, **edges(boxes.boxes[uid])}
+        for uid in (row["sop_instance_uid"] for row in rows)
+        if uid in boxes.proposed
+    )
+    content = drawn.content if drawn else None
+    return SubjectRows(files.subject_id, headers[0].patient_id, rows, left_out, content, proposed)
+
+
+def _outlines_cells(layout: Layout, drawn: DrawnSubject | None) -> Row:
+    """Where the subject's outlines lie, the same on all its rows."""
+    if drawn is None:
+        return {"segmentation": None, "segmentation_sha256": None}
+    file = drawn.segmentation.file
+    if drawn.content is not None:
+        return {"segmentation": file.name, "segmentation_sha256": hashlib.sha256(drawn.content).hexdigest()}
+    return {"segmentation": file.relative_to(layout.outlines_root).as_posix(), "segmentation_sha256": file_hash(file)}
 
 
 def _read(files: SubjectFiles, skip_broken: bool) -> tuple[list[DicomHeader], dict[Source, str]]:
     headers, left_out = [], {}
     for path, frame in files.slices:
         try:
-            headers.append(read_slice(path, frame).header)
+            headers.append(read_plane(path, frame).header)
         except StudyError as error:
             if not skip_broken:
                 raise
@@ -154,32 +186,31 @@ def _slice_distance(header: DicomHeader, smallest_gap: float) -> float:
     return min(float(declared), smallest_gap) if declared >= 0.9 * (thickness or 0) > 0 else smallest_gap
 
 
-def _row(
-    root: Path, subject_id: str, index: int, header: DicomHeader, outlines: Segmentation | None, tables: Tables
-) -> Row:
+def _place(root: Path, header: DicomHeader, subject_id: str) -> Place:
     file = header.file.relative_to(root).as_posix()
-    place = Place(header.uid, file if header.frame is None else f"{file}#{header.frame}", subject_id)
-    votes = (tables.votes.of(place) if tables.votes else None) or (None,) * len(READERS)
-    boxes = tables.boxes.of(place) if tables.boxes else None
-    boxes = boxes or (outlines.ilium_boxes(header.uid) if outlines else None)
-    _check_boxes(boxes, header)
+    return Place(header.uid, file if header.frame is None else f"{file}#{header.frame}", subject_id)
+
+
+def _row(index: int, header: DicomHeader, place: Place, drawn: DrawnSubject | None, tables: Tables) -> Row:
+    given = tables.votes.of(place) if tables.votes else None
+    votes = given or (drawn and drawn.votes.get(header.uid)) or (None,) * len(READERS)
     return {
-        "subject_id": subject_id,
+        "subject_id": place.subject_id,
         "slice_index": index,
-        "label": _label(header, place, outlines, tables),
-        "file": file,
+        "label": _label(header, place, drawn, tables),
+        "file": place.file if header.frame is None else place.file.removesuffix(f"#{header.frame}"),
         "frame": header.frame,
         "sop_instance_uid": header.uid,
-        **_edges(boxes),
-        "lesions": outlines.lesion_count(header.uid) if outlines else None,
+        "lesions": drawn.segmentation.lesion_count(header.uid) if drawn else None,
         **dict(zip(READERS, votes, strict=True)),
     }
 
 
-def _label(header: DicomHeader, place: Place, outlines: Segmentation | None, tables: Tables) -> int | None:
+def _label(header: DicomHeader, place: Place, drawn: DrawnSubject | None, tables: Tables) -> int | None:
     """The readers' majority, else the labels table; edema outlines only where a cohort brings neither table.
 
-    None when two readers or more voted and no majority came of it: such a slice is left out.
+    None when two readers or more voted and no majority came of it, or drew and came to no label, or drew on other
+    slices: such a slice is left out.
     """
     votes = [vote for vote in (tables.votes and tables.votes.of(place)) or () if vote is not None]
     for answer in (1, 0):
@@ -193,33 +224,17 @@ def _label(header: DicomHeader, place: Place, outlines: Segmentation | None, tab
     given = [str(table.path) for table in (tables.votes, tables.labels) if table]
     if given:
         raise StudyError(f"{header.file}: has no label in {' or '.join(given)}; add its row or leave the slice out")
-    lesions = outlines.lesion_count(header.uid) if outlines else None
-    if lesions is None:
-        raise StudyError(f"{header.file}: has no label; give votes, a labels table or a DICOM SEG with segment 'edema'")
-    return int(lesions > 0)
+    if drawn is None or "edema" not in drawn.segmentation.segments:
+        raise StudyError(f"{header.file}: has no label; give votes, a labels table or outlines with a segment 'edema'")
+    if header.uid not in drawn.labels and drawn.content is None:
+        raise StudyError(f"{header.file}: has no label; {drawn.segmentation.file.name} was not drawn on it")
+    return drawn.labels.get(header.uid)
 
 
-def _disagreement(row: Row) -> str:
-    votes = ", ".join(str(row[reader]) for reader in READERS if row[reader] is not None)
-    return f"no majority of the readers' votes '{votes}'"
-
-
-def _check_boxes(boxes: IliumBoxes | None, header: DicomHeader) -> None:
-    rows, columns = header.shape
-    for box in (boxes.left, boxes.right) if boxes else ():
-        if box and not (box.x0 >= 0 and box.y0 >= 0 and box.x1 <= columns and box.y1 <= rows):
-            raise StudyError(f"{header.file}: {box} lies outside its {rows} x {columns} image; correct the box")
-    if boxes and boxes.left and boxes.right and boxes.left.centre_x <= boxes.right.centre_x:
-        raise StudyError(
-            f"{header.file}: the subject's left ilium lies on the left of the image; name outlines by the subject's "
-            "own side, and export images unmirrored"
-        )
-
-
-def _edges(boxes: IliumBoxes | None) -> Row:
-    sides: dict[str, Box | None] = {"left": boxes.left if boxes else None, "right": boxes.right if boxes else None}
-    return {
-        column: None if box is None else getattr(box, column.split("_")[1])
-        for side, box in sides.items()
-        for column in BOX_COLUMNS[side]
-    }
+def _disagreement(row: Row, header: DicomHeader, drawn: DrawnSubject | None, tables: Tables) -> str:
+    if tables.votes or tables.labels or drawn is None:
+        votes = ", ".join(str(row[reader]) for reader in READERS if row[reader] is not None)
+        return f"no majority of the readers' votes '{votes}'"
+    if header.uid not in drawn.labels:
+        return "no reading of edema covers it"
+    return "some readings mark edema, too few agree on enough of it"

@@ -45,6 +45,10 @@ class SideTable(Generic[Value]):
             )
         return value
 
+    def has(self, place: Place) -> bool:
+        """True when the table has a row for the slice, an empty one too."""
+        return place.uid in self.rows or place.file in self.rows
+
     def check_used(self, keys: set[str], left_out: Mapping[str, str]) -> None:
         """StudyError when a row names none of ``keys``, the UIDs and files of the slices that the cohort has.
 

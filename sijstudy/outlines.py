@@ -55,7 +55,7 @@ def combined(
     votes: dict[str, tuple[int | None, ...]] = {}
     for header in headers:
         of_slice = {
-            _name(meaning): outline.masks[header.uid]
+            meaning.name: outline.masks[header.uid]
             for meaning, outline in merged.items()
             if header.uid in outline.masks and meaning != Meaning("edema")
         }
@@ -69,7 +69,7 @@ def combined(
             by_reader = {meaning.reader: reading_vote(mask, bone, rule) for meaning, mask in read.items()}
             votes[header.uid] = tuple(by_reader.get(reader) for reader in range(1, MAX_READERS + 1))
         masks[header.uid] = {name: mask for name, mask in of_slice.items() if mask.any()}
-    segments = frozenset(_name(meaning) for meaning in merged) | ({"edema"} if readings else set())
+    segments = frozenset(meaning.name for meaning in merged) | ({"edema"} if readings else set())
     slices = frozenset(labels) if readings else frozenset().union(*(outline.slices for outline in merged.values()))
     return SubjectOutlines({uid: own for uid, own in masks.items() if own}, segments, slices, labels, votes)
 
@@ -176,7 +176,3 @@ def _bone(merged: dict[Meaning, Outline], header: DicomHeader) -> Mask | None:
 
 def _mask(outline: Outline, header: DicomHeader) -> Mask:
     return outline.masks.get(header.uid, np.zeros(header.shape, bool))
-
-
-def _name(meaning: Meaning) -> str:
-    return f"{meaning.segment} reader {meaning.reader}" if meaning.reader else str(meaning.segment)

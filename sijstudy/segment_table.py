@@ -28,6 +28,17 @@ class Meaning:
     segment: str | None
     reader: int | None = None
 
+    @property
+    def name(self) -> str:
+        """How masks are called: the segment, "edema reader 2" for a reading."""
+        return f"{self.segment} reader {self.reader}" if self.reader else str(self.segment)
+
+
+def meaning_of(name: str) -> Meaning:
+    """The meaning whose ``name`` this is."""
+    segment, _, reader = name.partition(" reader ")
+    return Meaning(segment, int(reader) if reader else None)
+
 
 @dataclass(frozen=True)
 class SegmentRow:

@@ -9,11 +9,11 @@ from typing import Any
 
 import pandas as pd
 
-from sijstudy.annotation_files import assign_segs, outline_files
+from sijstudy.annotation_files import assign_segs
 from sijstudy.cohort_files import Wanted, broken_files, slice_owners
 from sijstudy.cohort_images import choose_images
 from sijstudy.errors import StudyError
-from sijstudy.manifest_rows import Layout, SubjectFiles, subject_rows
+from sijstudy.manifest_rows import Layout, Settings, SubjectFiles, subject_rows
 from sijstudy.manifest_schema import BOX_COLUMNS
 from sijstudy.manifest_tables import Place, SideTable, Tables, read_tables
 from sijstudy.records import Box, IliumBoxes, Slice
@@ -55,11 +55,13 @@ def read_subject(folder: Path, boxes_csv: Path | None = None, wanted: Wanted | N
     broken_files(found, skip=wanted.skip_broken)
     images = _images(folder, found)
     own = choose_images(name, images, contrast=wanted.contrast, pattern=wanted.pattern())
-    segs = assign_segs(outline_files(found)["SEG"], slice_owners([own], {name: images}), SegmentTable(), {})
+    seg_files = [file for file in found if file.kind == "SEG"]
+    segs = assign_segs(seg_files, slice_owners([own], {name: images}), SegmentTable(), {})
     given = read_tables(None, None, boxes_csv)
     files = SubjectFiles(name, own.sources, tuple(segs.files.get(name, ())))
     tables = Tables(labels=_NoLabels(folder, {}), boxes=given.boxes)
-    rows = subject_rows(Layout(folder, folder), files, tables, SegmentTable(), skip_broken=wanted.skip_broken).rows
+    settings = Settings(tables, SegmentTable(), skip_broken=wanted.skip_broken)
+    rows = subject_rows(Layout(folder, folder), files, settings).rows
     if given.boxes:
         given.boxes.check_used({row[key] for row in rows for key in ("sop_instance_uid", "file")}, {})
     slices = tuple(_slice(folder, row) for row in rows)

@@ -13,11 +13,12 @@ import nibabel as nib
 import numpy as np
 from pydicom.uid import generate_uid
 
-from sijstudy.dicom import ACQUISITION, DicomHeader, DicomSlice
+from sijstudy.dicom import ACQUISITION, DicomHeader, DicomSlice, slice_uid
 from sijstudy.errors import StudyError
 
 Array = np.ndarray[Any, Any]
 SUFFIXES = (".nii", ".nii.gz")
+UID_LENGTH = 58  # of a UID's 64, so that a plane's number can follow
 RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 # ASSUMED: slices lie at least this much further apart than pixels; a volume with nearly equal voxels is refused
@@ -172,6 +173,7 @@ def _header(path: Path, sha256: str, affine: Array, shape: tuple[int, ...], axes
     corner[3], corner[axes.slices] = 1, place
     for axis, flip in ((axes.columns, axes.flip_columns), (axes.rows, axes.flip_rows)):
         corner[axis] = shape[axis] - 1 if flip else 0
+    series_uid = str(generate_uid(entropy_srcs=[sha256]))[:UID_LENGTH]
     known = {
         "spacing_between_slices_mm": round(float(spacing[axes.slices]), 4),
         "rows": shape[axes.rows],
@@ -179,9 +181,9 @@ def _header(path: Path, sha256: str, affine: Array, shape: tuple[int, ...], axes
     }
     return DicomHeader(
         file=path,
-        uid=generate_uid(entropy_srcs=[sha256, str(place + 1)]),
+        uid=slice_uid(series_uid, place + 1),
         patient_id="",
-        series_uid=generate_uid(entropy_srcs=[sha256]),
+        series_uid=series_uid,
         frame_of_reference="",
         shape=(shape[axes.rows], shape[axes.columns]),
         position=tuple((affine @ corner)[:3].tolist()),

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 
@@ -29,6 +29,8 @@ from sijstudy.provenance import cohort_line, provenance
 from sijstudy.records import Arm, Slice
 from sijstudy.segment_table import SEGMENTS
 from sijstudy.training import Fit
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -154,6 +156,13 @@ class Workspace:
             shown += [middles[(2 * k + 1) * len(middles) // (2 * count)] for k in range(count)]
         return shown
 
+    def spread(self, *, subjects: int, slices: int) -> list[Slice]:
+        """Slices to show: ``slices`` of each of at most ``subjects`` subjects, evenly spread, in the body's order."""
+        by_subject: dict[str, list[Slice]] = {}
+        for item in self.manifest.slice_records():
+            by_subject.setdefault(item.subject_id, []).append(item)
+        return [item for own in _evenly(list(by_subject.values()), subjects) for item in _evenly(own, slices)]
+
     def row_of(self, item: Slice) -> int:
         """Row of a slice in the manifest, and so in every PatchSet."""
         slices = self.manifest.slices
@@ -180,6 +189,13 @@ class Workspace:
         result = {"title": title, "answer": answer, "headline": headline, "cohort": cohort_line(self.manifest)}
         self.folder.save_result(notebook, {**result, "data_source": self.manifest.source, "provenance": origin})
         return origin
+
+
+def _evenly(items: list[Item], count: int) -> list[Item]:
+    """``count`` of the items, the first and the last among them; all when there are fewer."""
+    if len(items) <= count:
+        return items
+    return [items[round(place * (len(items) - 1) / max(1, count - 1))] for place in range(count)]
 
 
 def _two_sided(item: Slice) -> bool:

@@ -78,6 +78,9 @@ def test_misclassified_subjects_are_ringed():
     "figure",
     [
         lambda: figures.annotated_slices([("a", IMAGE, {"edema": MASK, "sacrum": ~MASK}), ("b", IMAGE, {})]),
+        lambda: figures.boxed_slices(
+            [("a", IMAGE, IliumBoxes(Box(20, 4, 30, 20), None)), ("b", IMAGE, None)], columns=2
+        ),
         lambda: figures.noisy_versions({"no noise": IMAGE, "noise": IMAGE}),
         lambda: figures.cam_gallery([("s", IMAGE, MASK, IMAGE / 255)]),
         lambda: figures.demographics(

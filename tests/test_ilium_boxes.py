@@ -5,41 +5,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from skimage.draw import polygon2mask
+from volume_samples import DRAWN_PIXEL, drawn
 
 from sijstudy.ilium_boxes import propose_ilium_boxes
 from sijstudy.label_maps import on_slices, read_label_map
 from sijstudy.volumes import read_volume_headers, read_volume_slice
 
 REAL = Path(os.environ.get("SIJ_REAL") or Path(__file__).parents[2] / "shared/real_sij")
-SIZE, PIXEL = 200, 1.0  # 1 mm pixels, midline at column 100
-
-
-def drawn(kind, seed=0):
-    """(image, bone) of a slice; ``joint``: ilia and sacrum are one bone, only a dark line parts them."""
-    rng = np.random.default_rng(seed)
-    bone = np.zeros((SIZE, SIZE), bool)
-    image = rng.normal(40, 6, (SIZE, SIZE)).astype(np.float32)
-    if kind in ("apart", "joint"):
-        for side in (-1, 1):
-            corners = [(60, 90), (60, 48), (130, 32), (122, 60)]  # row, distance from the midline
-            bone |= polygon2mask((SIZE, SIZE), [(row, 100 + side * away) for row, away in corners])
-    if kind == "joint":
-        bone |= polygon2mask((SIZE, SIZE), [(60, 40), (60, 160), (120, 130), (120, 70)])
-    if kind == "spine":
-        bone[40:70, 75:125] = True
-    image[bone] = rng.normal(100, 6, int(bone.sum()))
-    if kind == "joint":
-        for side in (-1, 1):
-            for row in range(60, 131):
-                column = round(100 + side * (48 - 16 * (row - 60) / 70))
-                image[row, column - 1 : column + 2] *= 0.5
-    return image, bone
 
 
 def proposed(*kinds):
     pairs = [drawn(kind, seed) for seed, kind in enumerate(kinds)]
-    return propose_ilium_boxes(*(np.stack(part) for part in zip(*pairs, strict=True)), PIXEL)
+    return propose_ilium_boxes(*(np.stack(part) for part in zip(*pairs, strict=True)), DRAWN_PIXEL)
 
 
 def test_the_joint_parts_ilium_from_sacrum():
@@ -69,7 +46,7 @@ def test_one_side_only():
     image, bone = drawn("apart")
     bone[:, :100] = False
     both, one = drawn("apart"), (image, bone)
-    boxes = propose_ilium_boxes(*(np.stack(part) for part in zip(both, both, one, strict=True)), PIXEL)[2]
+    boxes = propose_ilium_boxes(*(np.stack(part) for part in zip(both, both, one, strict=True)), DRAWN_PIXEL)[2]
     assert boxes.right is None and boxes.left is not None
 
 

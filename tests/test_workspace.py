@@ -89,6 +89,13 @@ def test_readings_cover_every_choice(sample_work):
     assert len({patch.tobytes() for patch in noisy.values()}) == 4
 
 
+def test_slices_are_spread_evenly(sample_work):
+    shown = sample_work.spread(subjects=3, slices=2)
+    places = [(item.subject_id, item.index) for item in shown]
+    assert places == [(name, index) for name in ("S00", "S06", "S11") for index in (0, 2)]
+    assert len(sample_work.spread(subjects=99, slices=99)) == 36
+
+
 def test_answer_is_saved_with_its_provenance(sample_work):
     origin = sample_work.finish("04_five_fold_training", "Five folds", "An answer.", [])
     saved = json.loads((sample_work.folder.root / "results/04_five_fold_training.json").read_text())

@@ -9,9 +9,11 @@ from typing import Any
 import nibabel as nib
 import nrrd
 import numpy as np
+from skimage.draw import polygon2mask
 
 ROWS, COLUMNS, PLANES = 24, 32, 5
 PIXEL, STEP = 0.6, 3.3
+DRAWN_SIZE, DRAWN_PIXEL = 200, 1.0  # a drawn pelvis: 1 mm pixels, midline at column 100
 TILT = np.deg2rad(35.0)  # oblique coronal: rows run downwards and back, slices back and up
 #: every way to order and turn three axes
 AXIS_ORDERS = [
@@ -94,3 +96,25 @@ def write_nrrd(
     path.parent.mkdir(parents=True, exist_ok=True)
     nrrd.write(str(path), np.ascontiguousarray(data), header)
     return path
+
+
+def drawn(kind, seed=0):
+    """(image, bone) of a slice; ``joint``: ilia and sacrum are one bone, only a dark line parts them."""
+    rng = np.random.default_rng(seed)
+    bone = np.zeros((DRAWN_SIZE, DRAWN_SIZE), bool)
+    image = rng.normal(40, 6, (DRAWN_SIZE, DRAWN_SIZE)).astype(np.float32)
+    if kind in ("apart", "joint"):
+        for side in (-1, 1):
+            corners = [(60, 90), (60, 48), (130, 32), (122, 60)]  # row, distance from the midline
+            bone |= polygon2mask((DRAWN_SIZE, DRAWN_SIZE), [(row, 100 + side * away) for row, away in corners])
+    if kind == "joint":
+        bone |= polygon2mask((DRAWN_SIZE, DRAWN_SIZE), [(60, 40), (60, 160), (120, 130), (120, 70)])
+    if kind == "spine":
+        bone[40:70, 75:125] = True
+    image[bone] = rng.normal(100, 6, int(bone.sum()))
+    if kind == "joint":
+        for side in (-1, 1):
+            for row in range(60, 131):
+                column = round(100 + side * (48 - 16 * (row - 60) / 70))
+                image[row, column - 1 : column + 2] *= 0.5
+    return image, bone
