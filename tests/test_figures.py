@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 from sijstudy import display, figures
+from sijstudy.cells import _png_width
 from sijstudy.metrics import METRIC_NAMES, METRICS, roc
 from sijstudy.records import Box, IliumBoxes
-from sijstudy.report import _png_width
 from sijstudy.roi import roi_boxes, roi_patch
 
 IMAGE = np.random.default_rng(0).uniform(0, 255, (64, 64)).astype(np.float32)
