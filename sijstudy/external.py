@@ -38,7 +38,7 @@ BASELINES = {
     "bright_share": "share of bone above twice its median",
 }
 NOT_GIVEN = (
-    "No other cohort is given, so nothing is tested here. Build its manifest with `sijstudy manifest build` and run "
+    "No other cohort is given, so nothing is tested here. Build its manifest with sijstudy manifest build and run "
     "this notebook with -p external_manifest data_manifest/NAME."
 )
 BONES = ("left ilium", "right ilium", "sacrum")
