@@ -1,7 +1,7 @@
 # `make` or `make help` lists the targets.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help env study test lint format lock lab clean clean-runs
+.PHONY: help env study dashboard test lint format lock lab clean clean-runs
 
 PROFILE ?= quick
 VENV := .venv
@@ -17,6 +17,9 @@ help: ## show this list
 
 study: env ## run the study (PROFILE=quick) and tell where its report is
 	@$(BIN)/sijstudy run --profile $(PROFILE)
+
+dashboard: env ## move the finished study's sliders in a browser, on this machine only (PROFILE=quick)
+	@$(BIN)/sijstudy dashboard --profile $(PROFILE)
 
 test: env lint ## check style and types, then run all tests, notebooks and browser included
 	@$(BIN)/python -m pytest

@@ -1,4 +1,4 @@
-"""The command line: ``sijstudy run``, ``diagnose``, ``audit``, ``parameters``, ``cohort``, ``manifest`` ..."""
+"""The command line: ``sijstudy run``, ``diagnose``, ``audit``, ``dashboard``, ``parameters``, ``cohort`` ..."""
 
 from __future__ import annotations
 
@@ -134,6 +134,22 @@ def diagnose(
     print(summary(result))
     print(f"Report: {files.html}")
     print(f"JSON: {files.json}")
+
+
+@app.command()
+def dashboard(
+    profile: Profile = "quick",
+    port: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(min=1, max=65535, help="Port on this machine.", show_default="8866, or a free one"),
+    ] = None,
+    browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
+    root: Root = Path(),
+) -> None:
+    """Serve the sliders of a finished run as a web page on this machine."""
+    from sijstudy.dashboard import serve
+
+    serve(profile, root, port=port, browser=browser)
 
 
 @app.command()

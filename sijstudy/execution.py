@@ -139,7 +139,7 @@ def execute(
     papermill_engines.register(ENGINE, _Engine)
     log = output.resolve().with_suffix(".log")
     try:
-        with _own_kernel(), _quiet_papermill():
+        with own_kernel(), _quiet_papermill():
             papermill.execute_notebook(
                 notebook.resolve(),
                 output.resolve(),
@@ -234,7 +234,7 @@ def _transport() -> Config:
 
 
 @contextlib.contextmanager
-def _own_kernel() -> Iterator[None]:
+def own_kernel() -> Iterator[None]:
     """Let "python3" mean this interpreter: a private kernel specification goes before all others."""
     before = os.environ.get("JUPYTER_PATH")
     with tempfile.TemporaryDirectory(prefix="sijstudy-kernel-") as folder:

@@ -41,9 +41,10 @@ FLOORS = [
         "figures_diagnosis",
         "figures_external",
     },
-    {"report", "index"},
-    {"cards", "diagnosis_report"},
-    {"study"},
+    {"report", "index", "live", "live_drawings"},
+    {"cards", "diagnosis_report", "live_markup"},
+    {"study", "live_panels"},
+    {"dashboard"},
     {"cli"},
 ]
 FLOOR_OF = {module: number for number, modules in enumerate(FLOORS) for module in modules}
