@@ -130,6 +130,6 @@ def message(text: str) -> str:
     return f'<div class="mind" role="status">{html.escape(text)}</div>'
 
 
-def note(text: str) -> str:
-    """A small grey line."""
-    return f'<div class="soft">{html.escape(text)}</div>'
+def answered(seconds: float, state: str) -> str:
+    """How long the answer took, in small grey print; ``state`` says to what, as the controls' readouts show it."""
+    return f'<div class="soft" data-state="{html.escape(state)}">Answered in {1000 * seconds:.0f} ms.</div>'

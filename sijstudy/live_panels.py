@@ -137,7 +137,8 @@ class ThresholdPanel:
             "Score of every test subject by fold with the subject threshold; wrong diagnoses are ringed.",
         )
         self.tables.value = markup.confusions(now.confusions) + markup.metric_table(now.tables)
-        self.time.value = _answered(began)
+        state = f"{self.size.label} {settings.slice_threshold:.2f} {settings.subject_threshold:.2f}"
+        self.time.value = markup.answered(time.perf_counter() - began, state)
 
 
 class SlicePanel:
@@ -222,7 +223,8 @@ class SlicePanel:
             place.value = markup.picture(png, caption, caption[0].upper() + caption[1:] + ".")
         for place in self.pictures[len(shown) :]:
             place.value = ""
-        self.time.value = _answered(began)
+        state = f"{self.position.label} {choice.factor:.2f}"
+        self.time.value = markup.answered(time.perf_counter() - began, state if choice.noise else f"{state} quiet")
 
 
 def _control(kind: Callable[..., Any], description: str, value: Any, **options: Any) -> Any:
@@ -231,7 +233,3 @@ def _control(kind: Callable[..., Any], description: str, value: Any, **options: 
 
 def _rows(courses: pd.DataFrame, fold: int, subject: str) -> pd.DataFrame:
     return courses[(courses["fold"] == fold) & (courses["subject_id"] == subject)]
-
-
-def _answered(began: float) -> str:
-    return markup.note(f"Answered in {1000 * (time.perf_counter() - began):.0f} ms.")

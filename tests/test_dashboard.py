@@ -131,14 +131,15 @@ def sources(page):
     return page.locator(".sij img:visible").evaluate_all("(images) => images.map((image) => image.src)")
 
 
-def changed(page, before, number):
-    """Wait until picture ``number`` is another one; returns all pictures."""
+def settled(page, suffix=""):
+    """Wait until the panel has answered what its sliders' readouts say; returns all pictures."""
     page.wait_for_function(
-        "([old, place]) => { const seen = [...document.querySelectorAll('.sij img')].filter((one) => one.offsetParent);"
-        " return seen.length > place && seen[place].src !== old; }",
-        arg=[before[number], number], timeout=PATIENCE,
+        "(suffix) => { const seen = (name) => [...document.querySelectorAll(name)].filter((one) => one.offsetParent);"
+        " const state = seen('.sij .widget-readout').map((one) => one.innerText.trim()).join(' ') + suffix;"
+        " return seen('.sij [data-state]').map((one) => one.dataset.state).join() === state; }",
+        arg=suffix, timeout=PATIENCE,
     )  # fmt: skip
-    page.wait_for_timeout(500)
+    page.wait_for_function("() => [...document.querySelectorAll('.sij img')].every((image) => image.complete)")
     return sources(page)
 
 
@@ -156,16 +157,16 @@ def drag(page, knob, pixels):
 @pytest.mark.notebooks
 def test_a_dragged_slider_changes_pictures_and_numbers(page):
     page.get_by_text("Move the thresholds").click()
-    number = page.locator('[data-number="slice-accuracy"]')
-    table = page.locator(".sij .scroll table").inner_text()
-    before, verdict = sources(page), number.inner_text()
+    number, table = page.locator('[data-number="slice-accuracy"]'), page.locator(".sij .scroll table")
+    before, verdict, rows = settled(page), number.inner_text(), table.inner_text()
     assert len(before) == 4
     drag(page, handle(page, "Slice threshold"), -130)
-    after = changed(page, before, 0)
-    assert all(new != old for new, old in zip(after[:3], before[:3], strict=True))
-    assert page.locator(".sij .scroll table").inner_text() != table
+    after = settled(page)
+    assert [new != old for new, old in zip(after, before, strict=True)] == [True, True, True, True]
+    assert table.inner_text() != rows
     page.get_by_text("Back to the study's settings").click()
     page.wait_for_function("(old) => document.querySelector('.sij img').src === old", arg=before[0], timeout=PATIENCE)
+    assert settled(page) == before
     assert number.inner_text() == verdict
 
 
@@ -173,36 +174,35 @@ def test_a_dragged_slider_changes_pictures_and_numbers(page):
 @pytest.mark.notebooks
 def test_a_slider_is_moved_by_keyboard(page):
     page.get_by_text("Move the thresholds").click()
-    before = sources(page)
-    knob = handle(page, "Subject threshold")
-    knob.focus()
-    page.keyboard.press("ArrowRight")
-    after = changed(page, before, 3)
-    assert after[:3] == before[:3]  # nothing but the subjects' picture depends on it
-    assert float(knob.get_attribute("aria-valuetext") or knob.get_attribute("aria-valuenow")) != 0.5
-    page.keyboard.press("ArrowLeft")
-    changed(page, after, 3)
+    before = settled(page)
+    handle(page, "Subject threshold").focus()
+    for _ in range(10):
+        page.keyboard.press("ArrowRight")
+    after = settled(page)
+    assert [new != old for new, old in zip(after, before, strict=True)] == [False, False, False, True]
+    assert page.locator(".widget-readout:visible").all_inner_texts()[2] == "0.60"
+    for _ in range(10):
+        page.keyboard.press("ArrowLeft")
+    assert settled(page) == before
 
 
 @pytest.mark.browser
 @pytest.mark.notebooks
 def test_a_slice_its_patch_and_its_map_are_shown_and_redrawn(page):
     page.get_by_text("Look at a slice").click()
-    score = page.locator('[data-number="score"]')
-    score.wait_for(timeout=PATIENCE)
-    page.wait_for_timeout(500)
-    before = sources(page)
+    page.locator('[data-number="score"]').wait_for(timeout=PATIENCE)
+    before = settled(page)
     assert len(before) == 3
     drag(page, handle(page, "ROI factor"), -80)
-    narrow = changed(page, before, 0)
+    narrow = settled(page)
     assert all(new != old for new, old in zip(narrow, before, strict=True))
     assert "Outside what this network was trained on" in page.locator(".sij .mind:visible").last.inner_text()
     page.get_by_text("Noise, as in training and test").click()
-    quiet = changed(page, narrow, 1)
-    assert quiet[0] == narrow[0]
+    quiet = settled(page, " quiet")
+    assert [new != old for new, old in zip(quiet, narrow, strict=True)] == [False, True, True]
     handle(page, "Slice number").focus()
     page.keyboard.press("ArrowRight")
-    changed(page, quiet, 0)
+    assert settled(page, " quiet")[0] != quiet[0]
 
 
 @pytest.mark.browser
