@@ -17,6 +17,8 @@ import yaml
 
 from sijstudy.errors import StudyError
 
+KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}  # as a message calls them
+
 
 def _param(
     default: Any,
@@ -78,7 +80,7 @@ class StudyConfig:
     # --- model [2.3] ----------------------------------------------------------------------------
     backbone: str = _param("resnet18", "[2.5] chosen by Fig. 5", choices=("resnet18", "resnet34", "resnet50"))
     hidden_units: int = _param(256, "[2.3] one hidden layer; ASSUMED: its width", low=1, high=8192)
-    weights: str = _param("imagenet", "[2.3] imagenet, none (train from scratch) or the path of a state_dict file")
+    weights: str = _param("imagenet", "[2.3] imagenet, none (from scratch), a state_dict file, or a folder of them")
 
     # --- training [2.5] -------------------------------------------------------------------------
     loss: str = _param("focal", "[2.5]", choices=("focal", "cross_entropy"))
@@ -222,10 +224,7 @@ def _typed(spec: Field[Any], value: Any) -> Any:
     if wanted is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if type(value) is not wanted:
-        raise StudyError(
-            f"parameter {spec.name}={value!r} is a {type(value).__name__}, it must be a {wanted.__name__} "
-            f"such as {spec.default!r}"
-        )
+        raise StudyError(f"parameter {spec.name}={value!r} must be {KINDS[wanted]}, such as {spec.default!r}")
     return value
 
 

@@ -34,6 +34,8 @@ def pixels_of(values: Attributes) -> Pixels:
     try:
         stored = pixel_array(dataset, index=(values.frame or 1) - 1)
     except Exception as error:  # cut off, or compressed in a way that no installed decoder reads
+        if "less than expected" in str(error):
+            raise StudyError(f"{path}: is cut off, pixels are missing; copy it or export it again") from None
         raise StudyError(f"{path}: pixels cannot be decoded ({brief(error)}); export it uncompressed") from None
     if stored.ndim != 2:
         raise StudyError(f"{path}: pixels have shape {stored.shape}, not one grey plane; export single slices")

@@ -54,7 +54,8 @@ def build_model(backbone: str, hidden_units: int, weights: str, seed: int) -> Ed
     """A new network in training mode, float32, on the CPU.
 
     backbone: resnet18, resnet34 or resnet50. hidden_units: width of the hidden layer.
-    weights: ``imagenet``, ``none`` or the path of a state_dict file (read with ``weights_only``).
+    weights: ``imagenet``, ``none``, the path of a state_dict file (read with ``weights_only``), or of a folder
+    with one such file for each backbone, ``resnet18*.pth`` and so on.
     seed: of the random initial weights; the global random state is left as it was.
     Raises StudyError when the weights cannot be had or do not fit.
     """
@@ -69,7 +70,7 @@ def build_model(backbone: str, hidden_units: int, weights: str, seed: int) -> Ed
     if weights == "imagenet":
         _load_backbone(model, _imagenet_state(backbone), "the ImageNet weights")
     elif weights != "none":
-        _load_file(model, Path(weights))
+        _load_file(model, weights_file(weights, backbone))
     return model
 
 
@@ -86,13 +87,30 @@ def _imagenet_state(backbone: str) -> dict[str, Tensor]:
     return state
 
 
-def weights_digest(weights: str) -> str:
+def weights_file(weights: str, backbone: str) -> Path:
+    """The state_dict file that ``weights`` names, or that the folder it names holds for ``backbone``.
+
+    StudyError when there is none, or more than one.
+    """
+    path = Path(weights)
+    if not path.is_dir():
+        return path
+    found = sorted(file for file in path.glob(f"{backbone}*") if file.suffix in (".pt", ".pth"))
+    if len(found) != 1:
+        raise StudyError(
+            f"weights folder {path} holds {len(found)} files {backbone}*.pt or .pth; keep one for each backbone"
+        )
+    return found[0]
+
+
+def weights_digest(weights: str, backbone: str) -> str:
     """What stands for the initial weights in a run's hash: the name, or the SHA-256 of the file."""
     if weights in ("imagenet", "none"):
         return weights
-    if not Path(weights).is_file():
-        raise StudyError(f"weights file {weights} does not exist; give a state_dict file, 'imagenet' or 'none'")
-    return hashlib.sha256(Path(weights).read_bytes()).hexdigest()
+    path = weights_file(weights, backbone)
+    if not path.is_file():
+        raise StudyError(f"weights file {path} does not exist; give a state_dict file, 'imagenet' or 'none'")
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def load_state(path: Path) -> dict[str, Tensor]:
@@ -102,9 +120,9 @@ def load_state(path: Path) -> dict[str, Tensor]:
     except FileNotFoundError:
         raise StudyError(f"weights file {path} does not exist; give a state_dict file, 'imagenet' or 'none'") from None
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError) as error:
-        reason = str(error).split("\n", 1)[0][:120]
+        kind = "a pickle that holds more than tensors" if isinstance(error, pickle.UnpicklingError) else "damaged"
         raise StudyError(
-            f"weights file {path} is not a plain state_dict ({reason}); save one with torch.save(model.state_dict())"
+            f"weights file {path} is not a plain state_dict ({kind}); save one with torch.save(model.state_dict())"
         ) from None
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise StudyError(f"weights file {path} holds no state_dict of tensors; save one with model.state_dict()")

@@ -31,6 +31,7 @@ DOCUMENTS = {CHECKLIST: "Reporting checklist", MODEL_CARD: "Model card"}  # page
 READ_BY_ONE = {"external_manifest": "07_external_validation"}  # parameter -> the one notebook that reads it
 RESERVED = ("fits", "patches")  # folders beside runs/<profile>
 FIRST_ORIGINS = ("commit", "sijstudy", "profile", "seed", "device", "precision", "weights", "cohort", "cohort_hash")
+SELECTION, CANDIDATES = "03_resnet_selection", ("resnet18", "resnet50")  # Fig. 5
 DONE, FAILED, INTERRUPTED = "done", "failed", "interrupted"
 
 
@@ -138,20 +139,32 @@ def make_plan(
     found = tuple(sorted(notebooks)) if notebooks is not None else find_notebooks(root)
     for notebook in found:
         read_notebook(notebook)
-    _check_given(config, root)
+    chosen = _chosen(found, only)
+    _check_given(config, root, chosen)
     reports = (reports_root or root / "reports").resolve() / config.profile
-    plan = StudyPlan(root, base, config, found, _chosen(found, only), reports)
+    plan = StudyPlan(root, base, config, found, chosen, reports)
     for folder in (plan.reports, plan.runs / "notebooks"):
         _require_writable(folder)
     return plan
 
 
-def _check_given(config: StudyConfig, root: Path) -> None:
-    """The cohorts and the weights that the study is given, before minutes are spent on what comes before them."""
+def _check_given(config: StudyConfig, root: Path, chosen: Sequence[Path]) -> None:
+    """The cohort and the weights that the study is given, before minutes are spent on what comes before them."""
     for manifest in filter(None, (config.manifest, config.external_manifest)):
         load_manifest(root / manifest)
-    if config.weights != "none":
-        build_model(config.backbone, config.hidden_units, config.weights, seed=0)
+    if config.weights == "none":
+        return
+    selecting = any(notebook.stem == SELECTION for notebook in chosen)
+    for backbone in {config.backbone, *(CANDIDATES if selecting else ())}:
+        try:
+            build_model(backbone, config.hidden_units, config.weights, seed=0)
+        except StudyError as error:
+            if config.weights == "imagenet" or backbone == config.backbone:
+                raise
+            raise StudyError(
+                f"{error}. Notebook 03 also trains {backbone}: give a folder with a weights file for each "
+                f"({' and '.join(CANDIDATES)}), or leave notebook 03 out with --only"
+            ) from None
 
 
 def find_notebooks(root: Path) -> tuple[Path, ...]:

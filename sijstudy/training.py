@@ -79,7 +79,7 @@ class Fit:
             "threads": threads_of(config) if device.type == "cpu" else None,
             "code": code_digest(*FIT_CODE),
             "torch": torch.__version__,
-            "weights_file": weights_digest(config.weights),
+            "weights_file": weights_digest(config.weights, self.backbone),
             **config.subset(*FIT_PARAMETERS),
         }
 

@@ -28,8 +28,8 @@ def test_defaults_are_the_papers():
     ("values", "message"),
     [
         ({"epoch": 3}, "unknown parameter 'epoch'; did you mean 'epochs'"),
-        ({"epochs": "3"}, "epochs='3' is a str, it must be a int"),
-        ({"epochs": True}, "epochs=True is a bool"),
+        ({"epochs": "3"}, "epochs='3' must be a whole number, such as 50"),
+        ({"epochs": True}, "epochs=True must be a whole number"),
         ({"epochs": 0}, r"epochs=0 must lie in \[1, 10000\]"),
         ({"learning_rate": 0}, r"learning_rate=0.0 must lie in \(0.0, 10.0\]"),
         ({"learning_rate": float("nan")}, "learning_rate=nan must lie in"),

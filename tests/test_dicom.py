@@ -239,7 +239,7 @@ def test_series_that_cannot_be_ordered(tmp_path, changes, words):
         ({"SOPInstanceUID": None}, "SOPInstanceUID is missing"),
         ({"PixelData": None}, "holds no pixels"),
         ({"PixelData": b"\0\0" * ROWS * COLUMNS}, "all pixels have the value 0"),
-        ({"PixelData": b"\1\0" * 10}, "cannot be decoded"),
+        ({"PixelData": b"\1\0" * 10}, "is cut off, pixels are missing"),
         ({"PhotometricInterpretation": "PALETTE COLOR"}, "PALETTE COLOR pixels"),
         ({"PixelData": None, "FloatPixelData": NAN_FLOATS.tobytes(), "BitsAllocated": 32}, "not all finite"),
     ],

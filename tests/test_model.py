@@ -56,6 +56,18 @@ def test_own_state_dict_is_loaded_whole(tmp_path):
     assert all(torch.equal(value, model.state_dict()[name]) for name, value in donor.state_dict().items())
 
 
+def test_a_folder_holds_a_file_for_each_backbone(tmp_path):
+    for name in ("resnet18", "resnet34"):
+        torch.save(torchvision.models.get_model(name, weights=None).state_dict(), tmp_path / f"{name}-abc.pth")
+    build_model("resnet18", 16, str(tmp_path), seed=0)
+    assert weights_digest(str(tmp_path), "resnet18") != weights_digest(str(tmp_path), "resnet34")
+    with pytest.raises(StudyError, match=r"holds 0 files resnet50\*"):
+        build_model("resnet50", 16, str(tmp_path), seed=0)
+    (tmp_path / "resnet18-def.pth").touch()
+    with pytest.raises(StudyError, match=r"holds 2 files resnet18\*"):
+        build_model("resnet18", 16, str(tmp_path), seed=0)
+
+
 def test_weights_of_another_backbone_are_refused(tmp_path):
     torch.save(torchvision.models.resnet34(weights=None).state_dict(), tmp_path / "resnet34.pth")
     with pytest.raises(StudyError, match=r"resnet34\.pth.*backbone"):
@@ -80,12 +92,12 @@ def test_pickle_missing_and_empty_files_are_refused_in_one_line(tmp_path):
 
 def test_weights_digest_follows_the_content(tmp_path):
     (tmp_path / "a").write_bytes(b"1")
-    first = weights_digest(str(tmp_path / "a"))
+    first = weights_digest(str(tmp_path / "a"), "resnet18")
     (tmp_path / "a").write_bytes(b"2")
-    assert first != weights_digest(str(tmp_path / "a"))
-    assert weights_digest("none") == "none"
+    assert first != weights_digest(str(tmp_path / "a"), "resnet18")
+    assert weights_digest("none", "resnet18") == "none"
     with pytest.raises(StudyError, match="does not exist"):
-        weights_digest(str(tmp_path / "b"))
+        weights_digest(str(tmp_path / "b"), "resnet18")
 
 
 def test_imagenet_offline_says_where_to_put_the_file(monkeypatch, tmp_path):

@@ -170,7 +170,7 @@ def test_the_data_source_decides_over_the_manifest_parameter(project, sample_man
     ("overrides", "message"),
     [
         ({"epochz": 3}, "unknown parameter 'epochz'; did you mean 'epochs'"),
-        ({"epochs": "three"}, "epochs='three' is a str"),
+        ({"epochs": "three"}, "epochs='three' must be a whole number"),
         ({"median_size": 2}, "must be odd"),
         ({"profile": "../up"}, "names folders"),
         ({"profile": "fits"}, "names folders"),
