@@ -42,9 +42,13 @@ class Drawing:
         figure.set_dpi(DOTS_PER_INCH)
         for artist in self.moving:
             artist.set_animated(True)  # left out of the ground
-        self.canvas.draw()
+        self.draw_ground()
         figure.set_layout_engine("none")
-        self.ground = self.canvas.copy_from_bbox(figure.bbox)
+
+    def draw_ground(self) -> None:
+        """Paint what does not move, anew."""
+        self.canvas.draw()
+        self.ground = self.canvas.copy_from_bbox(self.canvas.figure.bbox)
 
     def png(self) -> bytes:
         """The figure as it stands now."""
@@ -57,34 +61,40 @@ class Drawing:
 class CourseDrawing(Drawing):
     """Fig. 6 of one subject: slice results above before, below after the median filter."""
 
-    def __init__(self, course: pd.DataFrame, title: str) -> None:
-        """course: the subject's rows in slice order, with slice_index, label, score."""
+    def __init__(self) -> None:
         figure = Figure(figsize=SIZE, layout="constrained")
-        above, below = figure.subplots(2, 1, sharex=True)
-        self.index, self.label = course["slice_index"].to_numpy(), course["label"].to_numpy()
-        above.plot(self.index, course["score"], color=GREY, linewidth=0.9, label="score")
-        above.set_title(f"{title}, before the filter", fontsize=SMALL)
-        self.threshold = above.axhline(0.5, color=GREY, linestyle=":", linewidth=1.2)
-        self.steps = [_steps(axis, self.index) for axis in (above, below)]
-        self.wrong = [_crosses(axis) for axis in (above, below)]
-        self.caption = below.set_title("after the filter, median of 3 slices", fontsize=SMALL)
-        for axis in (above, below):
+        self.above, self.below = figure.subplots(2, 1, sharex=True)
+        (self.score,) = self.above.plot([], [], color=GREY, linewidth=0.9, label="score")
+        self.title = self.above.set_title("subject, before the filter", fontsize=SMALL)
+        self.threshold = self.above.axhline(0.5, color=GREY, linestyle=":", linewidth=1.2)
+        self.steps = [_steps(axis) for axis in (self.above, self.below)]
+        self.wrong = [_crosses(axis) for axis in (self.above, self.below)]
+        self.caption = self.below.set_title("after the filter, median of 3 slices", fontsize=SMALL)
+        for axis in (self.above, self.below):
             axis.set(ylim=(-0.08, 1.08), yticks=[0, 1], yticklabels=["negative", "positive"])
-        below.xaxis.set_major_locator(MaxNLocator(nbins=7, integer=True))
-        below.set_xlabel("slice, lower to upper pelvis", fontsize=SMALL)
-        handles, labels = above.get_legend_handles_labels()
+        self.below.xaxis.set_major_locator(MaxNLocator(nbins=7, integer=True))
+        self.below.set_xlabel("slice, lower to upper pelvis", fontsize=SMALL)
+        handles, labels = self.above.get_legend_handles_labels()
         figure.legend(handles, labels, **LEGEND, ncols=3)
         super().__init__(figure, [self.threshold, *self.steps, *self.wrong, self.caption])
 
+    def take(self, course: pd.DataFrame, title: str) -> None:
+        """Turn to another subject: its rows in slice order, with slice_index and score."""
+        index = course["slice_index"].to_numpy()
+        self.score.set_data(index, course["score"].to_numpy())
+        self.title.set_text(f"{title}, before the filter")
+        self.below.set_xlim(index.min() - 0.7, index.max() + 0.7)
+        self.draw_ground()
+
     def show(self, course: pd.DataFrame, threshold: float, size: int) -> bytes:
-        """course: the same subject's rows with decision and filtered_decision (0/1)."""
+        """course: the taken subject's rows with slice_index, label, decision and filtered_decision (0/1)."""
+        index, label = course["slice_index"].to_numpy(), course["label"].to_numpy()
         self.threshold.set_ydata([threshold, threshold])
         self.caption.set_text(f"after the filter, median of {size} slices" if size > 1 else "filter off: as above")
         for steps, wrong, column in zip(self.steps, self.wrong, ("decision", "filtered_decision"), strict=True):
             decided = course[column].to_numpy()
-            steps.set_ydata(decided)
-            amiss = decided != self.label
-            wrong.set_data(self.index[amiss], decided[amiss])
+            steps.set_data(index, decided)
+            wrong.set_data(index[decided != label], decided[decided != label])
         return self.png()
 
 
@@ -147,11 +157,8 @@ class SubjectDrawing(Drawing):
         return self.png()
 
 
-def _steps(axis: Axes, index: Array) -> Line2D:
-    (line,) = axis.plot(
-        index, np.zeros(len(index)), drawstyle="steps-mid", color=BLUE, linewidth=1.6, label="slice result"
-    )
-    axis.set_xlim(index.min() - 0.7, index.max() + 0.7)
+def _steps(axis: Axes) -> Line2D:
+    (line,) = axis.plot([], [], drawstyle="steps-mid", color=BLUE, linewidth=1.6, label="slice result")
     return line
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from typing import Any
 
 import pandas as pd
@@ -63,7 +62,8 @@ class ThresholdPanel:
         self._make_controls()
         folds = sorted(self.study.rocs)
         self.roc, self.people = drawings.RocDrawing(folds), drawings.SubjectDrawing(folds)
-        self.course = lru_cache(64)(self._course)
+        self.courses = {control: drawings.CourseDrawing() for control in self.chosen}
+        self.drawn: dict[Dropdown, tuple[int, str]] = {}
         self.verdict, self.tables, self.time = HTML(), HTML(), HTML()
         self.pictures = [
             HTML(layout=Layout(flex="1 1 15.5rem", max_width="28rem", min_width="0"))
@@ -102,8 +102,13 @@ class ThresholdPanel:
         options = [(f"{subject}, fold {fold}", (fold, subject)) for fold, subject in keys]
         return _control(Dropdown, f"Drawn {group}", shown, options=options)
 
-    def _course(self, fold: int, subject: str) -> drawings.CourseDrawing:
-        return drawings.CourseDrawing(_rows(self.study.courses, fold, subject), f"{subject}, fold {fold}")
+    def _drawing(self, control: Dropdown) -> drawings.CourseDrawing:
+        """The control's drawing, turned to the subject it says."""
+        fold, subject = control.value
+        if self.drawn.get(control) != control.value:
+            self.courses[control].take(_rows(self.study.courses, fold, subject), f"{subject}, fold {fold}")
+            self.drawn[control] = control.value
+        return self.courses[control]
 
     def settings(self) -> Settings:
         """What the sliders say."""
@@ -123,8 +128,8 @@ class ThresholdPanel:
         self.verdict.value = markup.verdict(now, self.study)
         for place, control in zip(self.pictures, self.chosen, strict=False):
             fold, subject = control.value
-            drawing = self.course(fold, subject)
-            shown = drawing.show(_rows(now.courses, fold, subject), settings.slice_threshold, settings.median_size)
+            course = _rows(now.courses, fold, subject)
+            shown = self._drawing(control).show(course, settings.slice_threshold, settings.median_size)
             place.value = markup.picture(
                 shown, f"Slice results of subject {subject} before and after the median filter."
             )

@@ -21,9 +21,15 @@ def course(now):
     return now.courses[(now.courses["fold"] == 1) & (now.courses["subject_id"] == "S1")]
 
 
+def taken(now):
+    drawing = CourseDrawing()
+    drawing.take(course(now), "S1, fold 1")
+    return drawing
+
+
 DRAWINGS = {
     "course": (
-        lambda: CourseDrawing(course(OUTCOMES[0]), "S1, fold 1"),
+        lambda: taken(OUTCOMES[0]),
         lambda drawing, k: drawing.show(course(OUTCOMES[k]), SETTINGS[k].slice_threshold, SETTINGS[k].median_size),
     ),
     "roc": (lambda: RocDrawing([1, 2, 3]), lambda drawing, k: drawing.show(OUTCOMES[k].rocs, OUTCOMES[k].points)),
@@ -44,8 +50,18 @@ def test_a_moved_drawing_is_as_if_drawn_anew(name):
     assert second == show(make(), 1)
 
 
+def test_another_subject_may_be_taken():
+    drawing, now = taken(OUTCOMES[0]), OUTCOMES[0].courses
+    first = drawing.show(course(OUTCOMES[0]), 0.5, 3)
+    other = now[(now["fold"] == 1) & (now["subject_id"] == "S5")]
+    drawing.take(other, "S5, fold 1")
+    assert drawing.show(other, 0.5, 3) != first
+    drawing.take(course(OUTCOMES[0]), "S1, fold 1")
+    assert drawing.show(course(OUTCOMES[0]), 0.5, 3) == first
+
+
 def test_crosses_mark_the_misclassified_slices():
-    drawing = CourseDrawing(course(OUTCOMES[0]), "S1, fold 1")
+    drawing = taken(OUTCOMES[0])
     drawing.show(course(OUTCOMES[0]), 0.5, 3)
     rows = course(OUTCOMES[0])
     wrong = rows[rows["filtered_decision"] != rows["label"]]
