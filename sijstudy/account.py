@@ -71,9 +71,13 @@ def summary(account: pd.DataFrame, slices: int, subjects: int) -> str:
     """Five lines for the command line."""
     counts, why = flow(account), reasons(account)
     top = "; ".join(f"{number} {reason}" for reason, number in list(why.items())[:3])
+    volumes = int((account["kind"] == "NIfTI volume").sum())
+    kinds = [f"{counts['DICOM files']} DICOM"] * bool(counts["DICOM files"]) + [f"{volumes} NIfTI volumes"] * bool(
+        volumes
+    )
     return "\n".join(
         (
-            f"files        {counts['files']}, of them {counts['DICOM files']} DICOM",
+            f"files        {counts['files']}, of them {' and '.join(kinds) or 'no image'}",
             f"MR images    {counts['MR files']} files",
             f"series       {counts['series']}, of them {counts['chosen series']} chosen",
             f"slices used  {slices} of {subjects} subjects",

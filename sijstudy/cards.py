@@ -47,6 +47,11 @@ class Facts:
         """Whether the notebook with this number was part of the run."""
         return any(name.startswith(f"{number}_") for name in self.results)
 
+    @property
+    def external(self) -> bool:
+        """Whether the networks were tested on another cohort in this run."""
+        return bool(self.config.external_manifest and self.of("07").get("headline"))
+
     def of(self, number: str) -> Mapping[str, Any]:
         """The answer of the notebook with this number; empty without one."""
         return next((result for name, result in self.results.items() if name.startswith(f"{number}_")), {})
@@ -73,7 +78,8 @@ def render_model_card(facts: Facts, reports: Path) -> str:
         tested=_test_data(facts),
         calibration=_calibration(facts),
         subgroups=_subgroups(facts),
-        answers={number: str(facts.of(number).get("answer", "")) for number in ("03", "04", "05", "06")},
+        answers={number: str(facts.of(number).get("answer", "")) for number in ("03", "04", "05", "06", "07")},
+        external=facts.external,
         version=__version__,
     )
 
@@ -83,7 +89,7 @@ def render_checklist(facts: Facts, reports: Path) -> str:
     pages = _pages(facts, reports)
     guidelines = []
     for guideline in read_checklist():
-        items = [_item(entry, facts.synthetic, pages) for entry in guideline["items"]]
+        items = [_item(entry, facts, pages) for entry in guideline["items"]]
         counts = Counter(item["status"] for item in items)
         guidelines.append({**guideline, "items": items, "counts": {name: counts[name] for name in STATUSES}})
     return render(
@@ -101,9 +107,10 @@ def read_checklist() -> list[dict[str, Any]]:
     return list(yaml.safe_load(text)["guidelines"])
 
 
-def _item(entry: Mapping[str, Any], synthetic: bool, pages: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
-    """An item for this kind of cohort; one whose reports are all missing from this run is not reported in it."""
-    item = dict(entry) if synthetic else {**entry, **entry.get("hospital", {})}
+def _item(entry: Mapping[str, Any], facts: Facts, pages: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+    """An item for this kind of run; one whose reports are all missing from this run is not reported in it."""
+    item = dict(entry) if facts.synthetic else {**entry, **entry.get("hospital", {})}
+    item |= entry.get("external", {}) if facts.external else {}
     links = [{"target": link, "text": _link_text(link, pages)} for link in item["links"]]
     known = [link for link in links if link["text"]]
     if links and not known:

@@ -216,6 +216,9 @@ def manifest_build(
     series: Annotated[
         str, typer.Option(metavar="REGEX", help="Use the series whose 'number description' this finds; no other rule.")
     ] = "",
+    require_boxes: Annotated[
+        bool, typer.Option("--require-boxes", help="Leave out slices without an ilium box: they give no ROI patch.")
+    ] = False,
     skip_broken: Annotated[
         bool, typer.Option("--skip-broken", help="Leave out files that cannot be read, instead of stopping.")
     ] = False,
@@ -240,6 +243,7 @@ def manifest_build(
         segments_csv=segments,
         wanted=Wanted(contrast, series, skip_broken, volumes),
         rule=EdemaRule(agreement, min_edema_pixels, negatives),
+        require_boxes=require_boxes,
         workers=os.cpu_count() or 1,
     )
     account = read_account(manifest.folder)

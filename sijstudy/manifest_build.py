@@ -62,6 +62,7 @@ def build_manifest(
     segments_csv: Path | None = None,
     wanted: Wanted = Wanted(),  # noqa: B008  (frozen)
     rule: EdemaRule = EdemaRule(),  # noqa: B008
+    require_boxes: bool = False,
     provenance: Mapping[str, Any] | None = None,
     workers: int = 1,
     progress: bool = True,
@@ -72,9 +73,10 @@ def build_manifest(
     else to the one its PatientID names. Of each subject one series is used: ``wanted`` and ``series_choice`` say
     which. Outlines are DICOM SEG files in ``dicom_root`` or in ``annotations``; segments_csv says what their labels
     mean. A slice's label is its readers' majority (votes_csv), else labels_csv; without both tables, whether the SEG
-    outlines edema on it. Ilium boxes come from boxes_csv, else from the SEG. ``account.csv`` and ``account.md`` tell
-    what became of every file. Raises StudyError naming the file, row or subject; an earlier manifest in the folder
-    then stays as it was.
+    outlines edema on it. Ilium boxes come from boxes_csv, else from the SEG (else they are proposed from outlined
+    bone); with require_boxes, slices that then have none are left out. ``account.csv`` and ``account.md`` tell what
+    became of every file. Raises StudyError naming the file, row or subject; an earlier manifest in the folder then
+    stays as it was.
     """
     check_source(source, manifest_folder)
     subjects = validated(read_table(subjects_csv), SUBJECTS, subjects_csv)
@@ -85,7 +87,7 @@ def build_manifest(
         annotations=annotations, without=manifest_folder, workers=workers, progress=progress,
     )  # fmt: skip
     combine = must_be_combined([path for own in files.outlines.files.values() for path in own], segments)
-    settings = Settings(tables, segments, rule, combine, wanted.skip_broken)
+    settings = Settings(tables, segments, rule, combine, wanted.skip_broken, require_boxes)
     built = _read_subjects(files, settings, workers=workers, progress=progress)
     given = [path for path in (subjects_csv, votes_csv, labels_csv, boxes_csv, segments_csv) if path]
     fates = fates_of(files, built, given)

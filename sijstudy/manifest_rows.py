@@ -39,7 +39,8 @@ class Layout:
 class Settings:
     """How slices are read and labelled. combine: the manifest keeps outlines in files of its own.
 
-    skip_broken: leave out slices that cannot be read, instead of stopping.
+    skip_broken: leave out slices that cannot be read, instead of stopping. require_boxes: leave out slices without
+    an ilium box, which give no ROI patch.
     """
 
     tables: Tables
@@ -47,6 +48,7 @@ class Settings:
     rule: EdemaRule = EdemaRule()  # noqa: RUF009  (frozen)
     combine: bool = False
     skip_broken: bool = False
+    require_boxes: bool = False
 
 
 @dataclass(frozen=True)
@@ -94,10 +96,15 @@ def subject_rows(layout: Layout, files: SubjectFiles, settings: Settings) -> Sub
         row = _row(index, header, places[header.uid], drawn, settings.tables)
         if row["label"] is None:
             left_out[header.file, header.frame] = _disagreement(row, header, drawn, settings.tables)
+        elif settings.require_boxes and boxes.boxes[header.uid] is None:
+            left_out[header.file, header.frame] = "no ilium is outlined or boxed on it"
         else:
             rows.append({**row, **edges(boxes.boxes[header.uid]), **shared, "sha256": hashes[header.file]})
     if not rows:
-        raise StudyError(f"subject {files.subject_id}: no slice has a label its readers agree on; settle some of them")
+        raise StudyError(
+            f"subject {files.subject_id}: no slice has a label its readers agree on, and a box where one is required; "
+            "settle some of them"
+        )
     proposed = tuple(
         {"subject_id": files.subject_id, "file": places[uid].file, **edges(boxes.boxes[uid])}
         for uid in (row["sop_instance_uid"] for row in rows)

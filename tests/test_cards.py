@@ -42,7 +42,7 @@ def test_every_item_of_both_guidelines_is_there_once():
 
 @pytest.mark.parametrize(("name", "item"), ITEMS, ids=[f"{name} {item['n']}" for name, item in ITEMS])
 def test_an_item_is_answered_with_a_link_or_says_why_not(name, item):
-    for entry in (item, {**item, **item.get("hospital", {})}):
+    for entry in (item, {**item, **item.get("hospital", {})}, {**item, **item.get("external", {})}):
         assert entry["status"] in STATUSES
         assert entry["item"].endswith(".")
         assert entry["answer"].endswith(".")
@@ -143,6 +143,21 @@ def test_a_hospital_cohort_gets_its_own_answers(facts, tmp_path):
     assert "No person is involved." in ours
     assert "No person is involved." not in theirs
     assert "To be given by the hospital" in theirs
+
+
+def test_a_test_on_another_cohort_is_claimed_only_when_there_was_one(facts, tmp_path):
+    (tmp_path / "07_external_validation.html").write_text('<h2 id="result">Result</h2>')
+    answer = {"answer": "An AUC of 0.71 elsewhere.", "headline": []}
+    asked = StudyConfig(profile="toy", external_manifest="data_manifest/other")
+    untested = Facts(facts.config, facts.folder, {**facts.results, "07_external_validation": answer}, True)
+    tested = Facts(asked, facts.folder, {**facts.results, "07_external_validation": {**answer, "headline": [{}]}}, True)
+    item = "Test on external data."
+    assert f"{item} not reported" in text_of(cards.render_checklist(untested, tmp_path))
+    assert f"{item} answered" in text_of(cards.render_checklist(tested, tmp_path))
+    assert "One cohort: there was no test on other hospitals" in text_of(cards.render_model_card(untested, tmp_path))
+    assert "One other cohort was tested. An AUC of 0.71 elsewhere." in text_of(
+        cards.render_model_card(tested, tmp_path)
+    )
 
 
 @pytest.mark.notebooks

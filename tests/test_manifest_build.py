@@ -189,7 +189,7 @@ def test_damaged_and_wrong_slices_are_named(cohort):
     path, whole = cohort / "S01/extra.dcm", saved_bytes(mr_dataset(1, 9))
     damaged = {
         "the file is empty": b"",
-        r"extra\.dcm: pixels cannot be decoded": whole[:-100],
+        r"extra\.dcm: is cut off": whole[:-100],
         r"extra\.dcm: its header is cut off": whole[:700],
         r"extra\.dcm: .* cut off before it says|extra\.dcm: cannot be read": whole[:150],
         r"extra\.dcm: an MR image without the DICM mark": whole[whole.index(b"\x08\x00\x08\x00CS") :],
@@ -214,7 +214,7 @@ def test_broken_files_are_left_out_on_demand(cohort):
     manifest = build(cohort, wanted=Wanted(skip_broken=True))
     assert manifest.slices["subject_id"].value_counts()["S01"] == 2
     reasons = account_of(manifest).set_index("file")["reason"]
-    assert reasons["S01/001.dcm"].startswith("cannot be read: pixels cannot be decoded")
+    assert reasons["S01/001.dcm"].startswith("cannot be read: is cut off, pixels are missing")
     assert reasons["S01/empty.dcm"].startswith("cannot be read: the file is empty")
     assert reasons["S01/cut.dcm"].startswith("cannot be read: its header is cut off")
     for path in (cohort / "S01").glob("0*.dcm"):
@@ -317,6 +317,18 @@ def test_the_label_is_a_strict_majority_and_a_tie_leaves_the_slice_out(cohort, v
         )  # fmt: skip
     else:
         assert (own["label"].iloc[0], account["outcome"], account["reason"]) == (label, "used", "")
+
+
+def test_slices_without_a_box_are_left_out_where_one_is_required(cohort):
+    series = [mr_dataset(0, step) for step in range(3)]
+    masks = np.stack([bone_masks(2)] * 3)
+    masks[1, :, :, :2] = False  # neither ilium
+    write(seg_dataset(series, masks), cohort / "S00/SEG.dcm")
+    assert len(voted(cohort).slices.query("subject_id == 'S00'")) == 3
+    manifest = voted(cohort, require_boxes=True)
+    assert manifest.slices.query("subject_id == 'S00'")["slice_index"].tolist() == [0, 2]
+    row = account_of(manifest).set_index("file").loc["S00/002.dcm"]
+    assert (row["outcome"], row["reason"]) == ("left out", "no ilium is outlined or boxed on it")
 
 
 def test_a_subject_whose_slices_all_lack_a_label(cohort):
