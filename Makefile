@@ -34,7 +34,7 @@ format: env ## format the code, mend what ruff can mend
 	@$(BIN)/ruff check --quiet --fix .
 
 lab: env ## open the notebooks in JupyterLab
-	@$(BIN)/jupyter lab notebooks
+	@$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks
 
 lock: env ## resolve the dependencies anew into requirements.lock
 	@$(BIN)/python -c "import uv" 2>/dev/null || $(PIP) install uv

@@ -205,15 +205,18 @@ def _two_sided(item: Slice) -> bool:
 def open_workspace(namespace: Mapping[str, Any], root: Path | None = None) -> Workspace:
     """The workspace of a notebook, from its ``globals()`` after the parameters cell.
 
-    root: the project's folder; by default the nearest one upwards that holds ``notebooks``.
+    root: the project's folder; by default the nearest one upwards that holds ``notebooks/profiles``.
     """
     config = StudyConfig.from_namespace(namespace)
     return Workspace(config, root or find_root(Path.cwd()))
 
 
 def find_root(start: Path) -> Path:
-    """The nearest folder from ``start`` upwards that holds ``notebooks`` (StudyError when there is none)."""
+    """The nearest folder from ``start`` upwards that holds ``notebooks/profiles`` (StudyError when there is none).
+
+    An executed notebook lies in ``runs/PROFILE/notebooks``; opened there, it finds the project all the same.
+    """
     for folder in (start, *start.parents):
-        if (folder / "notebooks").is_dir():
+        if (folder / "notebooks" / "profiles").is_dir():
             return folder
-    raise StudyError(f"no folder 'notebooks' in {start} or above it; start from the project's folder")
+    raise StudyError(f"no folder 'notebooks/profiles' in {start} or above it; start from the project's folder")

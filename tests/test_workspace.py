@@ -18,8 +18,10 @@ def runs(sample_work):
 
 
 def test_open_workspace_takes_the_parameters_and_finds_the_root(tmp_path, monkeypatch):
-    (tmp_path / "notebooks").mkdir()
-    monkeypatch.chdir(tmp_path / "notebooks")
+    executed = tmp_path / "runs/quick/notebooks"
+    executed.mkdir(parents=True)
+    (tmp_path / "notebooks/profiles").mkdir(parents=True)
+    monkeypatch.chdir(executed)
     work = open_workspace({"seed": 5, "epochs": 2, "In": [], "_private": 1})
     assert (work.root, work.config.seed, work.config.epochs) == (tmp_path, 5, 2)
     with pytest.raises(StudyError, match="unknown parameter 'epoch'; did you mean 'epochs'"):
