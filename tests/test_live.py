@@ -74,7 +74,7 @@ def test_the_settings_of_a_study_are_its_configurations():
 
 @pytest.fixture(scope="module")
 def work(sample_work):
-    sample_work.save_fits(sample_work.train_folds(("roi",), sample_work.folds))
+    sample_work.save_fits(sample_work.train_folds(("roi", "original"), sample_work.folds))
     return sample_work
 
 
