@@ -48,7 +48,7 @@ def account_table(rows: Sequence[AccountRow]) -> pd.DataFrame:
 
 def flow(account: pd.DataFrame) -> dict[str, int]:
     """Counts from files to slices: step -> how many are left."""
-    files = account[~account["file"].str.contains(r" #\d+$")].drop_duplicates("file")
+    files = _files(account)
     images = files[files["kind"].isin(IMAGES)]
     used = images[images["outcome"] == USED]
     return {
@@ -61,6 +61,11 @@ def flow(account: pd.DataFrame) -> dict[str, int]:
     }
 
 
+def _files(account: pd.DataFrame) -> pd.DataFrame:
+    """A row per file; single slices of a file have rows of their own."""
+    return account[~account["file"].str.contains(r" #\d+$")].drop_duplicates("file")
+
+
 def reasons(account: pd.DataFrame) -> dict[str, int]:
     """Why files and slices are left out -> how many, the most frequent first."""
     left_out = account.loc[account["outcome"] == LEFT_OUT, "reason"]
@@ -71,13 +76,11 @@ def summary(account: pd.DataFrame, slices: int, subjects: int) -> str:
     """Five lines for the command line."""
     counts, why = flow(account), reasons(account)
     top = "; ".join(f"{number} {reason}" for reason, number in list(why.items())[:3])
-    volumes = int((account["kind"] == "NIfTI volume").sum())
-    kinds = [f"{counts['DICOM files']} DICOM"] * bool(counts["DICOM files"]) + [f"{volumes} NIfTI volumes"] * bool(
-        volumes
-    )
+    numbers = {"DICOM": counts["DICOM files"], "NIfTI volumes": int((_files(account)["kind"] == "NIfTI volume").sum())}
+    kinds = " and ".join(f"{number} {kind}" for kind, number in numbers.items() if number) or "no image"
     return "\n".join(
         (
-            f"files        {counts['files']}, of them {' and '.join(kinds) or 'no image'}",
+            f"files        {counts['files']}, of them {kinds}",
             f"MR images    {counts['MR files']} files",
             f"series       {counts['series']}, of them {counts['chosen series']} chosen",
             f"slices used  {slices} of {subjects} subjects",

@@ -55,6 +55,11 @@ def test_summary_has_five_lines():
     assert summary(account_table(ROWS[:1]), 1, 1).splitlines()[-1] == "left out     0"
 
 
+def test_summary_of_volumes_counts_volumes_once():
+    rows = [AccountRow("a.nii", "NIfTI volume"), AccountRow("a.nii #3", "NIfTI volume", outcome="left out", reason="x")]
+    assert summary(account_table(rows), 9, 1).splitlines()[0] == "files        1, of them 1 NIfTI volumes"
+
+
 def test_the_page_tells_flow_reasons_series_and_slices():
     page = account_page(account_table(ROWS), CHOSEN, "My|cohort")
     assert "# What became of every file of My&#124;cohort" in page
