@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Any
@@ -137,7 +138,6 @@ class Viewer:
         self.work = work
         self.sight = lru_cache(256)(self._sight)
         self.image = lru_cache(64)(self._image)
-        self.model = lru_cache(2)(self._model)
 
     @cached_property
     def items(self) -> dict[str, list[Slice]]:
@@ -156,13 +156,15 @@ class Viewer:
         """Every patch with the very noise it was tested with."""
         return noisy_patches(self.work.patches("roi"), self.work.config, "test")
 
+    @cached_property
+    def models(self) -> dict[int, EdemaNet]:
+        """The ROI network of every fold, all loaded at once, so that no later move waits for one."""
+        return {fold: load_model(run) for fold, run in open_networks(self.work.folder.root).runs["roi"].items()}
+
     def _image(self, subject_id: str, position: int) -> tuple[Array, Array | None]:
         item = self.items[subject_id][position]
         outline = self.work.masks(item).get("edema")
         return to_8bit(read_slice(item.file).pixels), outline if outline is not None and outline.any() else None
-
-    def _model(self, fold: int) -> EdemaNet:
-        return load_model(open_networks(self.work.folder.root).runs["roi"][fold])
 
     def _sight(self, choice: Choice) -> Sight:
         """What ``choice`` shows. StudyError when the ROI factor leaves no patch or the study's networks are gone."""
@@ -173,9 +175,10 @@ class Viewer:
         patch = self._patch(item, roi_patch(image, rois, config.patch_size), choice)
         fold, score, cam = self.fold_of(choice.subject_id), None, None
         if fold is not None:
-            model, batch = self.model(fold), torch.from_numpy(patch)[None, None]
-            score = float(predict(model, batch, config, torch.device("cpu"))[0])
-            cam = cam_maps(model, batch)[0]
+            model, batch = self.models[fold], torch.from_numpy(patch)[None, None]
+            with _one_thread():
+                score = float(predict(model, batch, config, torch.device("cpu"))[0])
+                cam = cam_maps(model, batch)[0]
         edema_patch = None if edema is None else mask_patch(item, edema, config)
         return Sight(item, image, rois, patch, edema, edema_patch, fold, score, cam)
 
@@ -195,6 +198,17 @@ class Viewer:
         )
         result: Array = noisy[0, 0].numpy()
         return result
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """One patch is quick work for one thread; several wait for each other, for seconds where others use the cores."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def strange(choice: Choice, config: StudyConfig) -> list[str]:
