@@ -30,6 +30,7 @@ from sijstudy.errors import StudyError
 ENGINE = "sijstudy"
 KERNEL = "python3"
 START_TIMEOUT = 180  # seconds; a kernel on a busy small machine takes its time
+LONGEST_SOCKET = 90  # characters; Linux allows 107 with the number that is appended
 MESSAGE_TIMEOUT = 120  # seconds; a cell that prints a lot delivers late
 
 
@@ -139,7 +140,7 @@ def execute(
     papermill_engines.register(ENGINE, _Engine)
     log = output.resolve().with_suffix(".log")
     try:
-        with own_kernel(), _quiet_papermill():
+        with own_kernel() as folder, _quiet_papermill():
             papermill.execute_notebook(
                 notebook.resolve(),
                 output.resolve(),
@@ -151,6 +152,7 @@ def execute(
                 cwd=root.resolve(),
                 progress=progress,
                 kernel_log=log,
+                sockets=folder,
                 cell_timeout=cell_timeout,
             )
     except PapermillExecutionError as error:
@@ -203,6 +205,7 @@ class _Engine(Engine):
         *,
         progress: Progress,
         kernel_log: Path,
+        sockets: Path,
         cell_timeout: int | None,
         log_output: bool = False,
         **_: Any,
@@ -222,20 +225,28 @@ class _Engine(Engine):
             iopub_timeout=MESSAGE_TIMEOUT,
             log_output=log_output,
             stderr_file=progress,
-            config=_transport(),
+            config=_transport(sockets),
         )
         with kernel_log.open("wb") as log:
             client.execute(stdout=log, stderr=log)
 
 
-def _transport() -> Config:
-    """Sockets in the file system where there are any: kernels that start at once can take each other's TCP port."""
-    return Config({"KernelManager": {"transport": "ipc"}} if sys.platform == "linux" else {})
+def _transport(folder: Path) -> Config:
+    """Sockets as files in ``folder``, this kernel's own: kernels that start at once can take each other's TCP port.
+
+    Linux only, and where the path is short enough for a socket's name; elsewhere TCP as usual.
+    """
+    place = folder / "kernel"
+    usable = sys.platform == "linux" and len(str(place)) < LONGEST_SOCKET
+    return Config({"KernelManager": {"transport": "ipc", "ip": str(place)}} if usable else {})
 
 
 @contextlib.contextmanager
-def own_kernel() -> Iterator[None]:
-    """Let "python3" mean this interpreter: a private kernel specification goes before all others."""
+def own_kernel() -> Iterator[Path]:
+    """Let "python3" mean this interpreter: a private kernel specification goes before all others.
+
+    Yields the folder that holds it, which is gone afterwards.
+    """
     before = os.environ.get("JUPYTER_PATH")
     with tempfile.TemporaryDirectory(prefix="sijstudy-kernel-") as folder:
         spec = Path(folder) / "kernels" / KERNEL / "kernel.json"
@@ -245,7 +256,7 @@ def own_kernel() -> Iterator[None]:
         spec.write_text(json.dumps(kernel))
         os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [folder, before]))
         try:
-            yield
+            yield Path(folder)
         finally:
             if before is None:
                 del os.environ["JUPYTER_PATH"]

@@ -44,6 +44,15 @@ def test_parameters_folder_and_interpreter_reach_the_kernel(tmp_path, monkeypatc
     assert shown.splitlines()[-1].startswith("[1/1] 01_toy  cell 3/3  00:0")
     assert os.environ["JUPYTER_PATH"] == str(tmp_path / "other")  # put back
     assert not list((tmp_path / "out").glob("*.log"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["notebooks", "other", "out"]  # no socket stays behind
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="TCP elsewhere")
+def test_each_kernel_has_sockets_of_its_own(tmp_path):
+    code = "import ipykernel, json; print(json.load(open(ipykernel.get_connection_file()))['ip'])"
+    places = [printed(run(tmp_path, code)[1]).strip() for _ in range(2)]
+    assert places[0] != places[1]
+    assert all("sijstudy-kernel-" in place for place in places)
 
 
 def test_the_exception_and_its_cell_are_told(tmp_path):
