@@ -35,7 +35,7 @@ folders' paths shortened. A command that cannot go on ends with a non-zero exit 
 later run would trust. What is merely not wanted in a cohort is left out and listed in the manifest's `account.csv`.
 
 A disk that is full while something is written ends in `cannot write FILE (REASON); free space or choose another folder`
-and exit status 2 as well; no manifest, report or run is left half-written (tested in a process whose files cannot grow).
+and exit status 2 as well; no manifest, report or run is half-written (tested in a process whose files cannot grow).
 
 | what is wrong | what is said | exit |
 |---|---|---|
