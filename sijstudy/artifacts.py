@@ -7,6 +7,7 @@ import json
 import os
 import pickle
 import tempfile
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ import torch
 from sijstudy.errors import StudyError
 
 HASH_LENGTH = 20
+LOCKED_FILES = ("checkpoint.pt", "epoch.txt", "history.csv", "predictions.csv", "weights.pt", "done.json")
 
 
 def digest(content: Any) -> str:
@@ -36,7 +38,8 @@ def write_atomic(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """Let ``write`` fill a temporary neighbour of ``path``, then move it into place in one step.
 
     A reader, or a run after a crash, sees the old file or the whole new one. Raises StudyError when the
-    folder cannot be written (no permission, disk full); no temporary file stays behind.
+    folder cannot be written (no permission, disk full); no temporary file stays behind, except after a
+    ``kill -9``: that one is never read, and ``remove_temporaries`` takes it away.
     """
     temporary: str | None = None
     try:
@@ -53,6 +56,12 @@ def write_atomic(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     finally:
         if temporary:
             Path(temporary).unlink(missing_ok=True)
+
+
+def remove_temporaries(path: Path) -> None:
+    """Remove what killed processes left of writing ``path``. Only for the holder of a lock on all its writers."""
+    for temporary in path.parent.glob(f".{path.name}.*"):
+        temporary.unlink(missing_ok=True)
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -84,13 +93,24 @@ def read_csv(path: Path) -> pd.DataFrame:
     return pd.read_csv(path, dtype={"subject_id": str})
 
 
+def _sync_folder(folder: Path) -> None:
+    """Wait until the names of the files in ``folder`` are on the disk, where the system can do that."""
+    if hasattr(os, "O_DIRECTORY"):
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
 @dataclass(frozen=True)
 class FitRun:
     """The folder of one trained network.
 
     ``config.json`` what was asked for, ``history.csv`` a row per epoch, ``predictions.csv`` a row per
     held-out slice, ``weights.pt`` the state_dict; ``done.json`` comes last and marks the run as whole.
-    ``checkpoint.pt`` exists only while the run is unfinished.
+    ``checkpoint.pt`` and ``epoch.txt`` are kept while the run is unfinished. All but ``config.json`` are written
+    by the holder of ``lock_file`` alone.
     """
 
     folder: Path
@@ -139,20 +159,37 @@ class FitRun:
 
     def epochs_done(self) -> int:
         """Epochs finished so far, 0 before the first."""
-        path = self.folder / "epoch.txt"
-        return int(path.read_text()) if path.exists() else 0
+        try:
+            return int((self.folder / "epoch.txt").read_text())
+        except (OSError, ValueError):  # not written yet; over a network, replaced while it was read
+            return 0
 
     def save_checkpoint(self, state: Mapping[str, Any]) -> None:
         """Replace the checkpoint of the unfinished run."""
         write_atomic(self.folder / "checkpoint.pt", lambda stream: torch.save(dict(state), stream))
 
     def load_checkpoint(self) -> dict[str, Any] | None:
-        """The last whole checkpoint, or None."""
+        """The last checkpoint; None when there is none, or, with a warning, when the disk has damaged it.
+
+        Without it the run starts from its beginning and ends with the same numbers.
+        """
         path = self.folder / "checkpoint.pt"
-        if not path.exists():
+        try:
+            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        except FileNotFoundError:
             return None
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError) as error:
+            reason = str(error).split("\n", 1)[0][:120]
+            warnings.warn(f"{path} is damaged ({reason}): this network is trained from its beginning", stacklevel=2)
+            return None
         return state
+
+    def remove_leftovers(self) -> None:
+        """Remove what a killed process left, which nothing reads: for the holder of the lock, or of a finished run."""
+        for name in LOCKED_FILES:
+            remove_temporaries(self.folder / name)
+        if self.is_done:
+            (self.folder / "checkpoint.pt").unlink(missing_ok=True)
 
     def finish(
         self, history: pd.DataFrame, predictions: pd.DataFrame, weights: Mapping[str, Any], seconds: float
@@ -161,6 +198,7 @@ class FitRun:
         write_csv(self.folder / "history.csv", history)
         write_csv(self.folder / "predictions.csv", predictions)
         write_atomic(self.folder / "weights.pt", lambda stream: torch.save(dict(weights), stream))
+        _sync_folder(self.folder)  # after a power cut, too, done.json must not be there without them
         write_json(self.folder / "done.json", {"seconds": seconds})
         (self.folder / "checkpoint.pt").unlink(missing_ok=True)
 

@@ -26,6 +26,8 @@ def fit_all(fits: Sequence[Fit], config: StudyConfig, store: RunStore, *, progre
     runs = [store.fit_run(fit.identity(config, device)) for fit in fits]
     for run in runs:
         save_settings(run, config)
+        if run.is_done:
+            run.remove_leftovers()
     missing = [(fit, run) for fit, run in zip(fits, runs, strict=True) if not run.is_done]
     if missing:
         with _progress([run for _, run in missing], sum(fit.epochs for fit, _ in missing), progress):

@@ -172,6 +172,7 @@ def train(fit: Fit, config: StudyConfig, store: RunStore) -> FitRun:
     if run.is_done:
         return run
     with FileLock(run.lock_file), _numerics(config, device):
+        run.remove_leftovers()
         if not run.is_done:
             _Trainer(fit, config, run, device).train()
     return run
