@@ -2,27 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pandas as pd
 from filelock import FileLock
 from joblib import Parallel, delayed
+from numpy.lib.format import dtype_to_descr, write_array_header_1_0
 from tqdm.auto import tqdm
 
 from sijstudy.artifacts import code_digest, digest, write_atomic
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
-from sijstudy.images import read_image
+from sijstudy.images import read_image_pixels
 from sijstudy.manifest import Manifest, cohort_hash, verify_files
 from sijstudy.noise import to_8bit
 from sijstudy.records import Arm, Slice
 from sijstudy.roi import RoiBoxes, roi_boxes, roi_patch, whole_image
 
-PATCH_CODE = ("roi", "noise", "dicom", "dicom_attributes", "dicom_pixels", "volumes", "images", "dataset")
+PATCH_CODE = (
+    "roi",
+    "noise",
+    "percentiles",
+    "dicom",
+    "dicom_attributes",
+    "dicom_pixels",
+    "volumes",
+    "images",
+    "dataset",
+)
+TRIED = 32  # slices read at first, to see how long the others will take
+WORTH_PROCESSES = 10.0  # seconds; four times what a process takes to start
 
 
 @dataclass(frozen=True)
@@ -62,7 +77,7 @@ def roi_of(item: Slice, image_shape: tuple[int, int], config: StudyConfig) -> Ro
 
 def patch_of(item: Slice, arm: Arm, config: StudyConfig) -> np.ndarray[Any, np.dtype[np.float32]]:
     """One slice as ``(S, S)`` float32 in [0, 255]: read, brought to the 8-bit scale, cropped, resized [2.2, 2.3]."""
-    image = to_8bit(read_image(item).pixels)
+    image = to_8bit(read_image_pixels(item))
     if arm == "original":
         return whole_image(image, config.patch_size)
     return roi_patch(image, roi_of(item, image.shape, config), config.patch_size)
@@ -95,17 +110,52 @@ def load_patches(
     file.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(file.with_suffix(".lock")):
         if not file.exists():
-            verify_files(manifest, progress=progress)  # the key is made of the hashes that the manifest gives
-            stack = _make_patches(manifest.slice_records(), arm, config, workers, progress)
-            write_atomic(file, lambda stream: np.save(stream, stack))
+            _make_patches(manifest, arm, config, file, workers, progress)
     slices = manifest.slices[["subject_id", "slice_index", "label"]].reset_index(drop=True)
     return PatchSet(np.load(file, mmap_mode="r"), slices, arm, key)
 
 
-def _make_patches(
-    items: list[Slice], arm: Arm, config: StudyConfig, workers: int, progress: bool
-) -> np.ndarray[Any, np.dtype[np.float32]]:
-    jobs: list[Callable[[], Any]] = [delayed(patch_of)(item, arm, config) for item in items]
-    patches = Parallel(n_jobs=workers, return_as="generator", batch_size=16)(jobs)
-    shown = tqdm(patches, total=len(items), desc=f"patches ({arm})", unit="slice", disable=not progress)
-    return np.stack(list(shown))[:, None].astype(np.float32)
+def _make_patches(manifest: Manifest, arm: Arm, config: StudyConfig, file: Path, workers: int, progress: bool) -> None:
+    """Write all patches to ``file``, one after the other, so that memory holds a few of them whatever their number.
+
+    The key is made of the hashes that the manifest gives, so the files are hashed again meanwhile, in a thread; what
+    it finds goes before any other error, and before the file appears.
+    """
+    items = manifest.slice_records()
+    shape = (len(items), 1, config.patch_size, config.patch_size)
+    with ThreadPoolExecutor(1) as pool:
+        verified = pool.submit(verify_files, manifest, progress=False)
+
+        def write(stream: IO[bytes]) -> None:
+            header = {"descr": dtype_to_descr(np.dtype(np.float32)), "fortran_order": False, "shape": shape}
+            write_array_header_1_0(stream, header)
+            patches = _patches(items, arm, config, workers)
+            try:
+                for patch in tqdm(
+                    patches, total=len(items), desc=f"patches ({arm})", unit="slice", disable=not progress
+                ):
+                    stream.write(patch.data)
+                    if verified.done():
+                        verified.result()
+            finally:
+                verified.result()
+
+        write_atomic(file, write)
+
+
+def _patches(
+    items: list[Slice], arm: Arm, config: StudyConfig, workers: int
+) -> Iterator[np.ndarray[Any, np.dtype[np.float32]]]:
+    """The patches in order. Other processes take seconds to start, so they are asked only when that is won back."""
+    began = time.perf_counter()
+    for item in items[:TRIED]:
+        yield patch_of(item, arm, config)
+    rest = items[TRIED:]
+    expected = (time.perf_counter() - began) / TRIED * len(rest)
+    jobs = (delayed(patch_of)(item, arm, config) for item in rest)
+    yield from Parallel(
+        n_jobs=workers if expected > WORTH_PROCESSES else 1,
+        return_as="generator",
+        batch_size=16,
+        pre_dispatch="2*n_jobs",
+    )(jobs)

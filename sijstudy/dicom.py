@@ -13,7 +13,7 @@ import numpy as np
 
 from sijstudy.dicom_attributes import Attributes, attributes_of, plain
 from sijstudy.dicom_file import open_file, reading
-from sijstudy.dicom_pixels import pixels_of
+from sijstudy.dicom_pixels import Pixels, pixels_of
 from sijstudy.errors import StudyError
 
 # Name in tables -> DICOM keyword; units in the name.
@@ -86,17 +86,26 @@ def read_slice(path: Path, frame: int | None = None) -> DicomSlice:
         return DicomSlice(_header(values), pixels_of(values))
 
 
+def read_pixels(path: Path, frame: int | None = None) -> Pixels:
+    """The pixels of ``read_slice`` alone, for a file whose header was looked at before: that takes half the time.
+
+    Raises StudyError as ``read_slice``, but says nothing on position, spacing or orientation.
+    """
+    with reading(path):
+        values = attributes_of(open_file(path, pixels=True), path, frame)
+        _require_mr(values)
+        return pixels_of(values)
+
+
 def slice_uid(uid: str, frame: int | None) -> str:
     """The key of a slice: the SOP Instance UID of its file, with the frame's number appended where there is one."""
     return uid if frame is None else f"{uid}.{frame}"
 
 
 def _header(values: Attributes) -> DicomHeader:
-    path, modality = values.path, values.get("Modality") or "none"
-    if modality != "MR":
-        raise StudyError(f"{path}: modality is {modality}, not MR; take it out of the folder")
+    _require_mr(values)
     return DicomHeader(
-        file=path,
+        file=values.path,
         uid=slice_uid(str(values.required("SOPInstanceUID")), values.frame),
         patient_id=str(values.get("PatientID") or ""),
         series_uid=str(values.get("SeriesInstanceUID") or ""),
@@ -108,6 +117,12 @@ def _header(values: Attributes) -> DicomHeader:
         acquisition={name: plain(values.get(keyword)) for name, keyword in ACQUISITION.items()},
         frame=values.frame,
     )
+
+
+def _require_mr(values: Attributes) -> None:
+    modality = values.get("Modality") or "none"
+    if modality != "MR":
+        raise StudyError(f"{values.path}: modality is {modality}, not MR; take it out of the folder")
 
 
 def _orientation(values: Attributes) -> tuple[float, ...]:

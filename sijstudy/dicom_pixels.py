@@ -40,7 +40,9 @@ def pixels_of(values: Attributes) -> Pixels:
     if stored.ndim != 2:
         raise StudyError(f"{path}: pixels have shape {stored.shape}, not one grey plane; export single slices")
     slope, intercept = _rescale(values)
-    pixels = _bright_high(stored, values, colour).astype(np.float32) * np.float32(slope) + np.float32(intercept)
+    pixels = _bright_high(stored, values, colour).astype(np.float32)
+    pixels *= np.float32(slope)
+    pixels += np.float32(intercept)
     if not np.isfinite(pixels).all():
         raise StudyError(f"{path}: pixels are not all finite numbers; export it again")
     if pixels.min() == pixels.max():

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from sijstudy.dicom import DicomHeader, DicomSlice, read_header, read_slice
+import numpy as np
+
+from sijstudy.dicom import DicomHeader, DicomSlice, read_header, read_pixels, read_slice
 from sijstudy.records import Slice
-from sijstudy.volumes import is_volume, read_volume_header, read_volume_slice
+from sijstudy.volumes import is_volume, read_volume_header, read_volume_pixels, read_volume_slice
 
 
 def read_image(item: Slice) -> DicomSlice:
@@ -19,6 +22,13 @@ def read_plane(file: Path, frame: int | None) -> DicomSlice:
     if is_volume(file):
         return read_volume_slice(file, frame or 1)
     return read_slice(file, frame)
+
+
+def read_image_pixels(item: Slice) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """The pixels ``(H, W)`` of ``read_image`` alone, for a slice whose header was looked at before."""
+    if is_volume(item.file):
+        return read_volume_pixels(item.file, item.frame or 1)
+    return read_pixels(item.file, item.frame)
 
 
 def read_image_header(item: Slice) -> DicomHeader:

@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sijstudy.percentiles import percentiles
+
 PERCENTILES = (0.5, 99.5)  # ASSUMED: robust to single bright pixels
 
 
@@ -21,11 +23,13 @@ def to_8bit(image: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.float32]
     ASSUMED: its 0.5th and 99.5th percentiles become 0 and 255, what lies beyond is clipped. A slice whose
     percentiles coincide becomes 0.
     """
-    low, high = np.percentile(image, PERCENTILES)
+    low, high = percentiles(image, PERCENTILES)
     if high <= low:
         return np.zeros(image.shape, dtype=np.float32)
-    scaled = (image.astype(np.float32) - np.float32(low)) * np.float32(255.0 / (high - low))
-    return np.clip(scaled, 0.0, 255.0).astype(np.float32)
+    scaled = image.astype(np.float32)
+    scaled -= np.float32(low)
+    scaled *= np.float32(255.0 / (high - low))
+    return np.clip(scaled, 0.0, 255.0, out=scaled)
 
 
 def poisson_rate(pixels: Tensor, reading: str) -> Tensor:

@@ -81,10 +81,17 @@ def read_volume_slice(path: Path, frame: int) -> DicomSlice:
     Raises StudyError, naming the file, when it is missing, no NIfTI, cut off, not one grey volume of at least one
     plane, without orientation, when its slice axis is ambiguous, or when the plane is not finite or all the same.
     """
-    header = read_volume_header(path, frame)
+    return DicomSlice(read_volume_header(path, frame), read_volume_pixels(path, frame))
+
+
+def read_volume_pixels(path: Path, frame: int) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """The pixels of ``read_volume_slice`` alone. Raises StudyError as it does."""
     with reading_volume(path):
         image = _opened(path)
         axes = plane_axes(lps_affine(image, path), image.shape[:3], path)
+        planes = image.shape[axes.slices]
+        if not 1 <= frame <= planes:
+            raise StudyError(f"{path}: has {planes} planes, not a plane {frame}; build the manifest again")
         place: list[Any] = [slice(None)] * 3 + [0] * (image.ndim - 3)
         place[axes.slices] = slice(frame - 1, frame)
         pixels = np.asarray(image.dataobj[tuple(place)], dtype=np.float32)
@@ -93,7 +100,7 @@ def read_volume_slice(path: Path, frame: int) -> DicomSlice:
         raise StudyError(f"{path}: plane {frame} is not all finite numbers; mend it or leave the volume out")
     if pixels.min() == pixels.max():
         raise StudyError(f"{path}: all pixels of plane {frame} have the value {pixels.min():g}; cut the plane off")
-    return DicomSlice(header, pixels)
+    return pixels
 
 
 @contextmanager

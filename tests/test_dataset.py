@@ -1,5 +1,7 @@
 """Manifest -> patches: right pixels, right rows, made once."""
 
+import errno
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -63,3 +65,47 @@ def test_outline_is_cut_like_the_patch(sample_work):
     assert sacrum.any()
     assert ilium[:, 0].mean() > sacrum[:, 0].mean()  # the patch's outer columns are ilium, its middle is sacrum
     assert sacrum[:, 15].mean() > ilium[:, 15].mean()
+
+
+def test_other_processes_make_the_same_file(sample_work, tmp_path, monkeypatch):
+    manifest, config = sample_work.manifest, sample_work.config
+    own = load_patches(manifest, "roi", config, tmp_path / "own", progress=False)
+    monkeypatch.setattr(dataset, "TRIED", 3)
+    monkeypatch.setattr(dataset, "WORTH_PROCESSES", 0.0)
+    others = load_patches(manifest, "roi", config, tmp_path / "others", workers=2, progress=False)
+    name = f"{own.digest}.npy"
+    assert (tmp_path / "others" / name).read_bytes() == (tmp_path / "own" / name).read_bytes()
+    np.testing.assert_array_equal(others.patches, own.patches)
+
+
+def test_a_changed_file_is_told_as_such_whatever_it_did_to_the_reading(sample_work, tmp_path):
+    manifest = sample_work.manifest
+    changed = manifest.slices.assign(sha256=manifest.slices["sha256"].where(manifest.slices.index != 35, "0" * 64))
+    with pytest.raises(StudyError, match="SHA-256 is not the manifest's"):
+        load_patches(replace(manifest, slices=changed), "roi", sample_work.config, tmp_path, progress=False)
+    without_boxes = changed.assign(**{name: np.nan for name in changed.columns if name.startswith(("left_", "right_"))})
+    with pytest.raises(StudyError, match="SHA-256 is not the manifest's"):
+        load_patches(replace(manifest, slices=without_boxes), "roi", sample_work.config, tmp_path, progress=False)
+    assert [path.suffix for path in tmp_path.iterdir() if path.suffix != ".lock"] == []
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing(sample_work, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(dataset, "write_array_header_1_0", full)
+    with pytest.raises(StudyError, match=r"cannot write .*No space left on device"):
+        load_patches(sample_work.manifest, "roi", sample_work.config, tmp_path, progress=False)
+    assert [path.suffix for path in tmp_path.iterdir() if path.suffix != ".lock"] == []
+
+
+def test_memory_does_not_hold_the_cohort(sample_work, tmp_path, monkeypatch):
+    monkeypatch.setattr(dataset, "patch_of", lambda item, arm, config: np.full((512, 512), item.index, np.float32))
+    tracemalloc.start()
+    config = replace(sample_work.config, patch_size=512)
+    patches = load_patches(sample_work.manifest, "roi", config, tmp_path, progress=False)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert patches.patches.nbytes == 36 * 2**20
+    assert peak < 12 * 2**20
+    assert patches.patches[:, 0, 5, 7].tolist() == sample_work.manifest.slices["slice_index"].tolist()

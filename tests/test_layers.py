@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parent.parent / "sijstudy"
 
 FLOORS = [
     {"errors", "templating", "markdown"},
-    {"config", "records", "paper_values", "artifacts"},
+    {"config", "records", "paper_values", "artifacts", "percentiles"},
     {"roi", "noise", "folds", "losses", "model", "aggregation", "metrics"},
     {"calibration", "consistency", "networks", "decision_curve", "sensitivity", "subgroups"},
     {"consensus", "ilium_boxes"},

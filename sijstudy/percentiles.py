@@ -1,0 +1,48 @@
+"""Percentiles of an image without ordering all of its pixels; the numbers are NumPy's to the last bit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+STEP = 61  # every 61st pixel is looked at first; a prime, so that it is no fraction of a row
+MARGIN = 16  # ranks of that sample by which the guess errs on the safe side
+
+
+def percentiles(image: Array, percents: Sequence[float]) -> list[float]:
+    """``np.percentile(image, percents)`` (linear interpolation) for a finite image ``(H, W)``; percents in [0, 100].
+
+    A sample says beyond which value the wanted pixels surely lie, and only those beyond it are ordered: for the
+    outer percentiles of a slice that takes a fifth of the time. A guess that was wrong is noticed, and all are ordered.
+    """
+    pixels = image.ravel()
+    sample = np.sort(pixels[::STEP])
+    return [_percentile(pixels, sample, percent) for percent in percents]
+
+
+def _percentile(pixels: Array, sample: Array, percent: float) -> float:
+    place = percent / 100 * (pixels.size - 1)
+    rank = min(math.floor(place), max(pixels.size - 2, 0))
+    lower, upper = _neighbours(pixels, sample, rank)
+    share = np.float64(place - rank)  # no Python float: the product would stay in the image's dtype
+    gap = upper - lower  # in the image's dtype, and reached from the nearer end, as NumPy does
+    return float(upper - gap * (1 - share) if share >= 0.5 else lower + gap * share)
+
+
+def _neighbours(pixels: Array, sample: Array, rank: int) -> tuple[Any, Any]:
+    """The pixels at places ``rank`` and ``rank + 1`` in ascending order."""
+    below = rank < pixels.size / 2
+    guess = rank // STEP + (MARGIN if below else -MARGIN)
+    if 0 <= guess < sample.size:
+        beyond = pixels <= sample[guess] if below else pixels >= sample[guess]
+        part = pixels[beyond]
+        inside = rank if below else rank - (pixels.size - part.size)
+        if inside >= 0 and inside + 1 < part.size:
+            pixels, rank = part, inside
+    upper = min(rank + 1, pixels.size - 1)
+    ordered = np.partition(pixels, sorted({rank, upper}))
+    return ordered[rank], ordered[upper]
