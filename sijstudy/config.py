@@ -43,7 +43,14 @@ class StudyConfig:
     profile: str = _param("custom", "name shown in reports; smoke, quick and paper are shipped")
     seed: int = _param(2021, "every random number of the study derives from it", low=0)
     device: str = _param("auto", "auto takes a GPU when there is one", choices=("auto", "cpu", "cuda"))
-    precision: str = _param("float32", "arithmetic of the network", choices=("float32", "bfloat16"))
+    mode: str = _param(
+        "strict", "strict: the same numbers twice on one machine; fast: quicker on a GPU", choices=("strict", "fast")
+    )
+    precision: str = _param(
+        "float32",
+        "arithmetic of the network; native: bfloat16 where the device computes it",
+        choices=("float32", "bfloat16", "native"),
+    )
     parallel_fits: int = _param(1, "networks trained side by side, in processes of their own", low=1, high=64)
     threads_per_fit: int = _param(0, "CPU threads of one fit; 0 shares the cores out evenly", low=0, high=256)
 

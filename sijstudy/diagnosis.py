@@ -20,9 +20,10 @@ from sijstudy.evaluation import add_courses
 from sijstudy.gradcam import cam_maps
 from sijstudy.model import EdemaNet
 from sijstudy.networks import Networks
+from sijstudy.numerics import resolve_device
 from sijstudy.records import Arm, Slice
 from sijstudy.subject_folder import SubjectFolder
-from sijstudy.training import load_model, noisy_patches, predict, resolve_device
+from sijstudy.training import load_model, noisy_patches, predict
 
 Array = np.ndarray[Any, Any]
 EXPLAINED = 6  # slices with the highest scores

@@ -18,7 +18,7 @@ from sijstudy.cells import png_figure
 from sijstudy.diagnosis import Diagnosis
 from sijstudy.display import DOTS_PER_INCH
 from sijstudy.figures_diagnosis import cam_overlays, subject_course
-from sijstudy.provenance import commit, device_name
+from sijstudy.provenance import commit, device_name, precision_line
 from sijstudy.templating import render
 
 FORMAT = 1  # of the JSON; raised when a field changes its meaning or goes
@@ -154,7 +154,7 @@ def _provenance(result: Diagnosis, run: Path, now: datetime.datetime) -> dict[st
         "backbone": result.config.backbone,
         "seed": str(result.config.seed),
         "device": device_name(result.config),
-        "precision": result.config.precision,
+        "precision": precision_line(result.config),
     }
 
 

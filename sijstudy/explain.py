@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from tqdm.auto import tqdm
 
 from sijstudy.annotations import read_outlines
@@ -20,7 +19,8 @@ from sijstudy.errors import StudyError
 from sijstudy.folds import Fold
 from sijstudy.gradcam import cam_maps, energy_in, grow, peak_in
 from sijstudy.manifest import Manifest
-from sijstudy.training import load_model, noisy_patches, resolve_device
+from sijstudy.numerics import resolve_device
+from sijstudy.training import load_model, noisy_patches
 
 Array = np.ndarray[Any, Any]
 
@@ -77,7 +77,6 @@ def explain_folds(
     an outlined edema cannot be measured and are left out; StudyError when none has one.
     """
     chosen = _chosen_rows(patches, folds, config.cam_slices)
-    noisy = noisy_patches(patches, config, "test")
     masks = _edema_masks(manifest, sorted({row for _, row in chosen}), config)
     chosen = [(fold, row) for fold, row in chosen if row in masks]
     if not chosen:
@@ -88,7 +87,7 @@ def explain_folds(
     for fold in tqdm(folds, desc="Grad-CAM", unit="fold", disable=not progress):
         rows = [row for number, row in chosen if number == fold.number]
         if rows:
-            parts.append(_explain(runs[fold.number], fold.number, rows, noisy, masks, patches, config))
+            parts.append(_explain(runs[fold.number], fold.number, rows, masks, patches, config))
     measures, inputs, outlines, maps = zip(*parts, strict=True)
     return Explained(
         pd.concat(measures, ignore_index=True), *(np.concatenate(stack) for stack in (inputs, outlines, maps))
@@ -107,16 +106,16 @@ def explain_rows(
     chosen: (fold, row of the patches) of n >= 1 slices. Returns, in their order, patches, masks and maps as in
     ``Explained``; the mask of a slice without an edema outline is empty.
     """
-    noisy = noisy_patches(patches, config, "test")
+    rows = np.array([row for _, row in chosen])
+    noisy = noisy_patches(patches, config, "test", rows)
     outlines = _edema_masks(manifest, sorted({row for _, row in chosen}), config)
     device = resolve_device(config.device)
-    rows = np.array([row for _, row in chosen])
     maps = np.zeros((len(rows), *noisy.shape[2:]), np.float32)
     for fold in {fold for fold, _ in chosen}:
         places = [place for place, (number, _) in enumerate(chosen) if number == fold]
-        maps[places] = cam_maps(load_model(runs[fold]).to(device), noisy[rows[places]].to(device))
+        maps[places] = cam_maps(load_model(runs[fold]).to(device), noisy[places].to(device))
     empty = np.zeros(maps.shape[1:], bool)
-    return noisy[rows, 0].numpy(), np.stack([outlines.get(int(row), empty) for row in rows]), maps
+    return noisy[:, 0].numpy(), np.stack([outlines.get(int(row), empty) for row in rows]), maps
 
 
 def _chosen_rows(patches: PatchSet, folds: Sequence[Fold], limit: int) -> list[tuple[int, int]]:
@@ -148,14 +147,13 @@ def _explain(
     run: FitRun,
     fold: int,
     rows: Sequence[int],
-    noisy: torch.Tensor,
     masks: Mapping[int, Array],
     patches: PatchSet,
     config: StudyConfig,
 ) -> tuple[pd.DataFrame, Array, Array, Array]:
     device = resolve_device(config.device)
     model = load_model(run).to(device)
-    inputs = noisy[list(rows)]
+    inputs = noisy_patches(patches, config, "test", rows)
     maps = cam_maps(model, inputs.to(device))
     outlines = np.stack([masks[row] for row in rows])
     widened = np.stack([grow(mask, HALF_CELL) for mask in outlines])

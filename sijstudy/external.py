@@ -27,8 +27,9 @@ from sijstudy.manifest import Manifest, cohort_hash
 from sijstudy.metrics import METRIC_NAMES, Roc, bootstrap_ci, confusion, roc, six_metrics
 from sijstudy.model import EdemaNet
 from sijstudy.networks import Networks
+from sijstudy.numerics import resolve_device
 from sijstudy.records import Slice
-from sijstudy.training import load_model, noisy_patches, predict, resolve_device
+from sijstudy.training import load_model, noisy_patches, predict
 
 Array = np.ndarray[Any, Any]
 FEW = 10  # subjects; below it percentile intervals from resampling them are rough

@@ -12,7 +12,8 @@ from tqdm.auto import tqdm
 from sijstudy.artifacts import FitRun, RunStore
 from sijstudy.config import StudyConfig
 from sijstudy.networks import save_settings
-from sijstudy.training import Fit, resolve_device, train
+from sijstudy.numerics import resolve_device
+from sijstudy.training import Fit, train
 
 POLL_SECONDS = 1.0
 

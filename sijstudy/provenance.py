@@ -12,7 +12,7 @@ import torch
 from sijstudy import __version__
 from sijstudy.config import StudyConfig
 from sijstudy.manifest import Manifest, cohort_hash
-from sijstudy.training import resolve_device, threads_of
+from sijstudy.numerics import arithmetic, resolve_device, threads_of
 
 PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "pandas", "pydicom", "highdicom", "grad-cam")
 
@@ -25,7 +25,7 @@ def provenance(config: StudyConfig, manifest: Manifest) -> dict[str, str]:
         "profile": config.profile,
         "seed": str(config.seed),
         "device": device_name(config),
-        "precision": config.precision,
+        "precision": precision_line(config),
         "weights": config.weights,
         "cohort": f"{manifest.name} ({manifest.source})",
         "cohort_hash": cohort_hash(manifest),
@@ -62,6 +62,11 @@ def device_name(config: StudyConfig) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"CPU {platform.machine()}, {config.parallel_fits} fits at a time, {threads_of(config)} thread(s) each"
+
+
+def precision_line(config: StudyConfig) -> str:
+    """Arithmetic that the configured precision means here, and the mode."""
+    return f"{arithmetic(config, resolve_device(config.device))}, {config.mode}"
 
 
 def _git(*arguments: str, cwd: Path) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,11 +23,12 @@ from sijstudy.folds import Fold
 from sijstudy.losses import focal_loss
 from sijstudy.model import EdemaNet, build_model, weights_digest
 from sijstudy.noise import add_noise
+from sijstudy.numerics import arithmetic, autocast, numerics, resolve_device, threads_of
 
-FIT_CODE = ("training", "model", "losses", "noise")
+FIT_CODE = ("training", "numerics", "model", "losses", "noise")
 FIT_PARAMETERS = (
     "seed",
-    "precision",
+    "mode",
     "noise_gaussian_variance",
     "noise_poisson",
     "noise_redraw",
@@ -43,6 +44,9 @@ FIT_PARAMETERS = (
     "flip_probability",
     "rotation_degrees",
 )
+
+SCORED_AT_ONCE = 64  # patches of one forward pass
+DRAWN_AT_ONCE = 8  # patches augmented and made noisy by one thread
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,7 @@ class Fit:
             "epochs": self.epochs,
             "follow": self.follow,
             "device": device.type,
+            "arithmetic": arithmetic(config, device),
             "threads": threads_of(config) if device.type == "cpu" else None,
             "code": code_digest(*FIT_CODE),
             "torch": torch.__version__,
@@ -84,21 +89,9 @@ class Fit:
         }
 
 
-def resolve_device(name: str) -> torch.device:
-    """``auto`` is a GPU when there is one."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return torch.device(name)
-
-
-def threads_of(config: StudyConfig) -> int:
-    """CPU threads of one fit. Sums of floats depend on it, so it is part of a run's identity."""
-    return config.threads_per_fit or max(1, (os.cpu_count() or 1) // config.parallel_fits)
-
-
-def seeded(*parts: Any) -> torch.Generator:
-    """A CPU generator whose stream is determined by ``parts``, e.g. (seed, "augment", epoch)."""
-    return torch.Generator().manual_seed(int(digest(parts)[:15], 16))
+def seeded(*parts: Any, device: torch.device | str = "cpu") -> torch.Generator:
+    """A generator whose stream is determined by ``parts``, e.g. (seed, "augment", epoch), and the device's kind."""
+    return torch.Generator(device).manual_seed(int(digest(parts)[:15], 16))
 
 
 def cosine_rate(step: int, total: int, start: float) -> float:
@@ -110,13 +103,19 @@ def cosine_rate(step: int, total: int, start: float) -> float:
 
 
 def augment(patches: Tensor, flip_probability: float, degrees: float, generator: torch.Generator) -> Tensor:
-    """Horizontal flip and rotation of ``(N, 1, H, W)``, bilinear, 0 outside; nothing is cropped away [2.5]."""
-    n = len(patches)
-    angle = (torch.rand(n, generator=generator) * 2 - 1) * math.radians(degrees)
-    flip = torch.where(torch.rand(n, generator=generator) < flip_probability, -1.0, 1.0)
-    cos, sin, zero = angle.cos(), angle.sin(), torch.zeros(n)
-    theta = torch.stack([torch.stack([cos * flip, -sin, zero], 1), torch.stack([sin * flip, cos, zero], 1)], 1)
-    grid = torch.nn.functional.affine_grid(theta.to(patches.device), list(patches.shape), align_corners=False)
+    """Horizontal flip and rotation of ``(N, 1, H, W)``, bilinear, 0 outside; nothing is cropped away [2.5].
+
+    ``generator`` lives on the patches' device.
+    """
+    n, _, height, width = patches.shape
+    draws = torch.rand(2, n, 1, 1, generator=generator, device=patches.device)
+    angle = (draws[0] * 2 - 1) * math.radians(degrees)
+    flip = torch.where(draws[1] < flip_probability, -1.0, 1.0)
+    # Where each pixel comes from, in units of half the patch, pixel centres as in affine_grid(align_corners=False).
+    x = ((torch.arange(width, device=patches.device) * 2 + 1) / width - 1)[None, None, :]
+    y = ((torch.arange(height, device=patches.device) * 2 + 1) / height - 1)[None, :, None]
+    cos, sin = angle.cos(), angle.sin()
+    grid = torch.stack([(cos * flip) * x - sin * y, (sin * flip) * x + cos * y], dim=-1)
     return torch.nn.functional.grid_sample(patches, grid, align_corners=False)
 
 
@@ -128,29 +127,46 @@ def batches(order: Tensor, size: int) -> list[Tensor]:
     return parts
 
 
-def noisy_patches(patches: PatchSet, config: StudyConfig, purpose: str) -> Tensor:
-    """All patches with one fixed draw of the noise [2.2]: ``(N, 1, S, S)`` float32.
+def noisy_patches(patches: PatchSet, config: StudyConfig, purpose: str, rows: Iterable[int] | None = None) -> Tensor:
+    """Patches with one fixed draw of the noise [2.2]: ``(n, 1, S, S)`` float32, all or those of ``rows``.
 
-    A slice gets the same noise whichever fold it is tested in. purpose: "test" or "train".
+    A slice gets the same noise whichever fold it is tested in, and whatever else is asked for: its draw depends
+    on the seed, the arm, subject and slice index only. purpose: "test" or "train".
     """
+    chosen = np.arange(len(patches.slices)) if rows is None else np.asarray(list(rows), dtype=np.int64)
+    noisy = torch.from_numpy(patches.patches[chosen])
+    table = patches.slices.iloc[chosen]
+    for place, (subject, index) in enumerate(zip(table["subject_id"], table["slice_index"], strict=True)):
+        generator = seeded(config.seed, "noise", purpose, patches.arm, str(subject), int(index))
+        noisy[place] = _add_noise(noisy[place : place + 1], config, generator)[0]
+    return noisy
+
+
+def _add_noise(patches: Tensor, config: StudyConfig, generator: torch.Generator) -> Tensor:
     return add_noise(
-        torch.from_numpy(np.array(patches.patches)),
+        patches,
         gaussian_variance=config.noise_gaussian_variance,
         poisson=config.noise_poisson,
-        generator=seeded(config.seed, "noise", purpose, patches.arm),
+        generator=generator,
     )
 
 
-@torch.inference_mode()
 def predict(model: EdemaNet, patches: Tensor, config: StudyConfig, device: torch.device) -> np.ndarray[Any, Any]:
     """Slice scores ``(N,)`` float64 in [0, 1] of noisy patches; the model is left in the mode it came in."""
+    return _scores(model, patches.split(SCORED_AT_ONCE), config, device)
+
+
+@torch.inference_mode()
+def _scores(
+    model: EdemaNet, parts: Iterable[Tensor], config: StudyConfig, device: torch.device
+) -> np.ndarray[Any, Any]:
     training = model.training
     model.eval()
-    with _autocast(config, device):
-        parts = [model(part.to(device)).float().sigmoid().cpu() for part in patches.split(64)]
+    with autocast(config, device):
+        scores = [model(part.to(device)).float().sigmoid().cpu() for part in parts]
     model.train(training)
-    scores: np.ndarray[Any, Any] = torch.cat(parts).double().numpy()
-    return scores
+    result: np.ndarray[Any, Any] = torch.cat(scores).double().numpy()
+    return result
 
 
 def load_model(run: FitRun) -> EdemaNet:
@@ -171,36 +187,20 @@ def train(fit: Fit, config: StudyConfig, store: RunStore) -> FitRun:
     run = store.fit_run(fit.identity(config, device))
     if run.is_done:
         return run
-    with FileLock(run.lock_file), _numerics(config, device):
+    with FileLock(run.lock_file), numerics(config, device):
         run.remove_leftovers()
         if not run.is_done:
-            _Trainer(fit, config, run, device).train()
+            with _Trainer(fit, config, run, device) as trainer:
+                trainer.train()
     return run
 
 
-def _autocast(config: StudyConfig, device: torch.device) -> Any:
-    return torch.autocast(device.type, torch.bfloat16) if config.precision == "bfloat16" else nullcontext()
-
-
-@contextmanager
-def _numerics(config: StudyConfig, device: torch.device) -> Iterator[None]:
-    """Deterministic algorithms and the configured number of threads, put back afterwards."""
-    threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    if device.type == "cpu":
-        torch.set_num_threads(threads_of(config))
-    else:
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS needs it to be deterministic
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    try:
-        yield
-    finally:
-        torch.use_deterministic_algorithms(deterministic)
-        torch.set_num_threads(threads)
-
-
 class _Trainer:
-    """The loop. Every random draw of an epoch comes from a generator seeded by that epoch's number, so a
+    """The loop. Every random draw of an epoch comes from generators seeded by that epoch's number, so a
     resumed run needs only the weights, the optimizer and the epoch to end with the same numbers.
+
+    Patches stay on disk, memory-mapped, and are read batch by batch; a GPU holds them itself. Checkpoints are
+    written behind the next epoch's back. Used as a context manager, which ends its helper threads.
     """
 
     def __init__(self, fit: Fit, config: StudyConfig, run: FitRun, device: torch.device) -> None:
@@ -210,23 +210,25 @@ class _Trainer:
         self.model = build_model(fit.backbone, config.hidden_units, config.weights, first_weights).to(device)
         self.model.to(memory_format=torch.channels_last)
         self.optimizer = torch.optim.SGD(
-            self.model.parameters(), config.learning_rate, config.momentum, weight_decay=config.weight_decay
+            self.model.parameters(), config.learning_rate, config.momentum, weight_decay=config.weight_decay, fused=True
         )
-        self._load_data()
+        patches = fit.patches
+        labels = torch.from_numpy(patches.slices["label"].to_numpy(np.float32))
+        self.train_rows, self.test_rows = patches.rows_of(fit.fold.train), patches.rows_of(fit.fold.test)
+        self.train_labels, self.test_labels = labels[self.train_rows].to(device), labels[self.test_rows]
+        self.resident = torch.from_numpy(patches.patches[self.train_rows]).to(device) if device.type != "cpu" else None
         self.history: list[dict[str, float]] = []
         self.seconds = 0.0
+        self.helpers = ExitStack()
+        self.drawers = self.helpers.enter_context(ThreadPoolExecutor(threads_of(config)))
+        self.writer = self.helpers.enter_context(ThreadPoolExecutor(1))
+        self.written: Future[None] | None = None
 
-    def _load_data(self) -> None:
-        patches = self.fit.patches
-        train_rows = patches.rows_of(self.fit.fold.train)
-        self.test_rows = patches.rows_of(self.fit.fold.test)
-        labels = torch.from_numpy(patches.slices["label"].to_numpy(np.float32))
-        clean = torch.from_numpy(np.array(patches.patches[train_rows]))
-        self.train_patches = (
-            clean if self.config.noise_redraw else noisy_patches(patches, self.config, "train")[train_rows]
-        )
-        self.train_labels, self.test_labels = labels[train_rows], labels[self.test_rows]
-        self.test_patches = noisy_patches(patches, self.config, "test")[self.test_rows]
+    def __enter__(self) -> _Trainer:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.helpers.close()
 
     def train(self) -> None:
         start = self._resume()
@@ -236,10 +238,11 @@ class _Trainer:
             self.seconds += time.perf_counter() - began
             if epoch + 1 < self.fit.epochs:
                 self._checkpoint(epoch + 1)
-            self.run.note_epoch(epoch + 1)
-        scores = predict(self.model, self.test_patches, self.config, self.device)
+        scores = self._test_scores()
         predictions = self.fit.patches.slices.iloc[self.test_rows].assign(score=scores)
         state = {name: value.detach().cpu().contiguous() for name, value in self.model.state_dict().items()}
+        self._await_checkpoint()
+        self.run.note_epoch(self.fit.epochs)
         self.run.finish(pd.DataFrame(self.history), predictions, state, self.seconds)
 
     def _resume(self) -> int:
@@ -252,59 +255,92 @@ class _Trainer:
         return int(state["epoch"])
 
     def _checkpoint(self, epoch: int) -> None:
-        self.run.save_checkpoint(
-            {
-                "epoch": epoch,
-                "model": self.model.state_dict(),
-                "optimizer": self.optimizer.state_dict(),
-                "history": self.history,
-                "seconds": self.seconds,
-            }
-        )
+        """Copy the state and let a thread write it; what went wrong with the last one is raised here."""
+        self._await_checkpoint()
+        state = {
+            "epoch": epoch,
+            "model": _copied(self.model.state_dict()),
+            "optimizer": _copied(self.optimizer.state_dict()),
+            "history": list(self.history),
+            "seconds": self.seconds,
+        }
+
+        def write() -> None:
+            self.run.save_checkpoint(state)
+            self.run.note_epoch(epoch)
+
+        self.written = self.writer.submit(write)
+
+    def _await_checkpoint(self) -> None:
+        if self.written:
+            self.written.result()
 
     def _epoch(self, epoch: int) -> dict[str, float]:
         generator = seeded(*self.stream, epoch)
-        parts = batches(torch.randperm(len(self.train_labels), generator=generator), self.config.batch_size)
-        losses, hits = 0.0, 0
+        parts = batches(torch.randperm(len(self.train_rows), generator=generator), self.config.batch_size)
+        # Summed on the device and read once: a GPU is not made to wait after every batch.
+        sums = torch.zeros(2, dtype=torch.float64, device=self.device)
         for number, rows in enumerate(parts):
             rate = cosine_rate(epoch * len(parts) + number, self.fit.epochs * len(parts), self.config.learning_rate)
-            loss, hit = self._step(rows, rate, generator)
-            losses, hits = losses + loss * len(rows), hits + hit
-        n = len(self.train_labels)
-        row = {"epoch": epoch + 1, "learning_rate": rate, "train_loss": losses / n, "train_accuracy": hits / n}
+            sums += self._step(self._batch(rows, (*self.stream, epoch, number)), self.train_labels[rows], rate)
+        loss, hits = (sums / len(self.train_rows)).tolist()
+        row = {"epoch": epoch + 1, "learning_rate": rate, "train_loss": loss, "train_accuracy": hits}
         return {**row, "held_out_accuracy": self._held_out_accuracy() if self.fit.follow else math.nan}
 
-    def _step(self, rows: Tensor, rate: float, generator: torch.Generator) -> tuple[float, int]:
+    def _step(self, patches: Tensor, labels: Tensor, rate: float) -> Tensor:
+        """One step of the optimizer; returns the sum of losses and the number of hits, ``(2,)`` float64."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        patches = self._batch(rows, generator).to(self.device, memory_format=torch.channels_last)
-        labels = self.train_labels[rows].to(self.device)
-        with _autocast(self.config, self.device):
+        with autocast(self.config, self.device):
             logits = self.model(patches).float()
         loss = self._loss(logits, labels)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.optimizer.step()
         hits = ((logits >= 0) == (labels > 0.5)).sum()
-        return float(loss.detach()), int(hits)
+        return torch.stack([loss.detach().double() * len(labels), hits.double()])
 
-    def _batch(self, rows: Tensor, generator: torch.Generator) -> Tensor:
-        config = self.config
-        patches = augment(self.train_patches[rows], config.flip_probability, config.rotation_degrees, generator)
-        if not config.noise_redraw:
-            return patches
-        return add_noise(
-            patches,
-            gaussian_variance=config.noise_gaussian_variance,
-            poisson=config.noise_poisson,
-            generator=generator,
-        )
+    def _batch(self, rows: Tensor, stream: tuple[Any, ...]) -> Tensor:
+        """The augmented, noisy patches of ``rows``. Drawn in parts of fixed size, each from a generator of its own,
+        so that threads can share the work and their number changes nothing."""
+        if self.resident is not None:
+            return self._draw(rows, seeded(*stream, device=self.device)).to(memory_format=torch.channels_last)
+        shares = enumerate(rows.split(DRAWN_AT_ONCE))
+        drawn = self.drawers.map(lambda share: self._draw(share[1], seeded(*stream, share[0])), shares)
+        return torch.cat(list(drawn)).to(memory_format=torch.channels_last)
+
+    def _draw(self, rows: Tensor, generator: torch.Generator) -> Tensor:
+        config, chosen = self.config, self.train_rows[rows.numpy()]
+        if self.resident is not None and config.noise_redraw:
+            patches = self.resident[rows]
+        elif config.noise_redraw:
+            patches = torch.from_numpy(self.fit.patches.patches[chosen])
+        else:
+            patches = noisy_patches(self.fit.patches, config, "train", chosen).to(self.device)
+        patches = augment(patches, config.flip_probability, config.rotation_degrees, generator)
+        return _add_noise(patches, config, generator) if config.noise_redraw else patches
 
     def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         if self.config.loss == "cross_entropy":
             return torch.nn.functional.binary_cross_entropy_with_logits(logits, labels)
         return focal_loss(logits, labels, self.config.focal_gamma, self.config.focal_alpha)
 
+    def _test_scores(self) -> np.ndarray[Any, Any]:
+        def parts() -> Iterator[Tensor]:
+            for start in range(0, len(self.test_rows), SCORED_AT_ONCE):
+                rows = self.test_rows[start : start + SCORED_AT_ONCE]
+                yield noisy_patches(self.fit.patches, self.config, "test", rows)
+
+        return _scores(self.model, parts(), self.config, self.device)
+
     def _held_out_accuracy(self) -> float:
-        scores = predict(self.model, self.test_patches, self.config, self.device)
-        return float(np.mean((scores >= 0.5) == (self.test_labels.numpy() > 0.5)))
+        return float(np.mean((self._test_scores() >= 0.5) == (self.test_labels.numpy() > 0.5)))
+
+
+def _copied(state: Any) -> Any:
+    """A state dictionary with every tensor copied to the CPU."""
+    if isinstance(state, Tensor):
+        return state.detach().to("cpu", copy=True)
+    if isinstance(state, dict):
+        return {key: _copied(value) for key, value in state.items()}
+    return [_copied(value) for value in state] if isinstance(state, list) else state

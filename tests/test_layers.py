@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parent.parent / "sijstudy"
 FLOORS = [
     {"errors", "templating", "markdown"},
     {"config", "records", "paper_values", "artifacts", "percentiles"},
-    {"roi", "noise", "folds", "losses", "model", "aggregation", "metrics"},
+    {"roi", "noise", "folds", "losses", "model", "numerics", "aggregation", "metrics"},
     {"calibration", "consistency", "networks", "decision_curve", "sensitivity", "subgroups"},
     {"consensus", "ilium_boxes"},
     {"dicom_file", "phantom", "manifest_schema"},

@@ -8,9 +8,10 @@ import pytest
 import torch
 
 import sijstudy.training as training
-from sijstudy.artifacts import RunStore
+from sijstudy.artifacts import FitRun, RunStore
 from sijstudy.config import StudyConfig
 from sijstudy.dataset import PatchSet
+from sijstudy.errors import StudyError
 from sijstudy.fitting import fit_all
 from sijstudy.folds import Fold
 from sijstudy.training import Fit, augment, batches, cosine_rate, load_model, noisy_patches, predict, seeded, train
@@ -175,3 +176,59 @@ def test_fixed_noise_is_drawn_once(patches, tmp_path):
     assert math.isfinite(run.history()["train_loss"].iloc[-1])
     assert torch.equal(noisy_patches(patches, CONFIG, "train"), noisy_patches(patches, CONFIG, "train"))
     assert not torch.equal(noisy_patches(patches, CONFIG, "train"), noisy_patches(patches, CONFIG, "test"))
+
+
+def test_a_slice_keeps_its_noise_whatever_else_is_asked_for(patches):
+    every = noisy_patches(patches, CONFIG, "test")
+    assert torch.equal(noisy_patches(patches, CONFIG, "test", [7, 3]), every[[7, 3]])
+    fewer = PatchSet(patches.patches[6:], patches.slices.iloc[6:].reset_index(drop=True), "roi", "without the first")
+    assert torch.equal(noisy_patches(fewer, CONFIG, "test"), every[6:])
+    noise = every[:, 0] - torch.from_numpy(patches.patches[:, 0])
+    assert not torch.equal(noise[0], noise[1])
+
+
+@pytest.mark.parametrize("redraw", [True, False])
+def test_threads_that_share_a_batch_change_no_pixel_of_it(patches, tmp_path, redraw):
+    drawn = []
+    for threads in (1, 3):
+        config = StudyConfig(**{**vars(CONFIG), "threads_per_fit": threads, "noise_redraw": redraw})
+        run = RunStore(tmp_path).fit_run({"threads": threads})
+        with training._Trainer(Fit(FOLD, patches, "resnet18", 1), config, run, torch.device("cpu")) as trainer:
+            drawn.append(trainer._batch(torch.arange(20), ("stream", 1)))
+    assert torch.equal(*drawn)
+    assert drawn[0].shape == (20, 1, 32, 32)
+
+
+def test_augmentation_is_torchs_affine_transformation():
+    patch = torch.rand(5, 1, 24, 32)
+    draws = torch.rand(2, 5, 1, 1, generator=torch.Generator().manual_seed(4))
+    angle, flip = (draws[0].flatten() * 2 - 1) * math.radians(15), torch.where(draws[1].flatten() < 0.5, -1.0, 1.0)
+    zero = torch.zeros(5)
+    theta = torch.stack(
+        [
+            torch.stack([angle.cos() * flip, -angle.sin(), zero], 1),
+            torch.stack([angle.sin() * flip, angle.cos(), zero], 1),
+        ],
+        1,
+    )
+    grid = torch.nn.functional.affine_grid(theta, list(patch.shape), align_corners=False)
+    expected = torch.nn.functional.grid_sample(patch, grid, align_corners=False)
+    assert torch.allclose(augment(patch, 0.5, 15.0, torch.Generator().manual_seed(4)), expected, atol=1e-5)
+
+
+def test_a_checkpoint_that_cannot_be_written_stops_the_fit_with_its_reason(patches, tmp_path, monkeypatch):
+    def full(self, state):
+        raise StudyError("cannot write checkpoint.pt (No space left on device)")
+
+    monkeypatch.setattr(FitRun, "save_checkpoint", full)
+    with pytest.raises(StudyError, match="No space left"):
+        train(Fit(FOLD, patches, "resnet18", 2), CONFIG, RunStore(tmp_path))
+
+
+def test_fast_mode_and_bfloat16_are_runs_of_their_own(patches):
+    cpu, fit = torch.device("cpu"), Fit(FOLD, patches, "resnet18", 3)
+    asked = [{}, {"mode": "fast"}, {"precision": "bfloat16"}]
+    assert len({str(fit.identity(StudyConfig(**{**vars(CONFIG), **change}), cpu)) for change in asked}) == 3
+    native = StudyConfig(**{**vars(CONFIG), "precision": "native"})
+    known = [StudyConfig(**{**vars(CONFIG), "precision": name}) for name in ("float32", "bfloat16")]
+    assert fit.identity(native, cpu) in [fit.identity(config, cpu) for config in known]

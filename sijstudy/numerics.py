@@ -1,0 +1,74 @@
+"""On what a network computes, and how exactly: device, threads, arithmetic, deterministic or not."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+import torch
+
+from sijstudy.config import StudyConfig
+
+
+def resolve_device(name: str) -> torch.device:
+    """``auto`` is a GPU when there is one."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device(name)
+
+
+def threads_of(config: StudyConfig) -> int:
+    """CPU threads of one fit. Sums of floats depend on it, so it is part of a run's identity."""
+    return config.threads_per_fit or max(1, (os.cpu_count() or 1) // config.parallel_fits)
+
+
+def arithmetic(config: StudyConfig, device: torch.device) -> str:
+    """``float32`` or ``bfloat16``: what ``config.precision`` means on ``device``.
+
+    ``native`` is bfloat16 where the device has instructions for it (elsewhere it would be slower than float32).
+    """
+    if config.precision != "native":
+        return config.precision
+    return "bfloat16" if _computes_bfloat16(device) else "float32"
+
+
+def _computes_bfloat16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    able = torch.cpu.get_capabilities()
+    return any(able.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+
+
+def autocast(config: StudyConfig, device: torch.device) -> Any:
+    """A context in which layers compute in the configured arithmetic; weights and sums stay float32."""
+    if arithmetic(config, device) == "float32":
+        return nullcontext()
+    return torch.autocast(device.type, torch.bfloat16)
+
+
+@contextmanager
+def numerics(config: StudyConfig, device: torch.device) -> Iterator[None]:
+    """The configured mode and number of threads, put back afterwards.
+
+    ``strict``: deterministic algorithms only, so one machine gives the same numbers twice. ``fast``: on a GPU
+    the quickest algorithm is searched for each layer, TF32 is allowed, and the order of sums is free.
+    """
+    threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    searched, precision = torch.backends.cudnn.benchmark, torch.get_float32_matmul_precision()
+    fast = config.mode == "fast"
+    if device.type == "cpu":
+        torch.set_num_threads(threads_of(config))
+    elif not fast:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS needs it to be deterministic
+    torch.use_deterministic_algorithms(not fast, warn_only=True)
+    torch.backends.cudnn.benchmark = fast
+    torch.set_float32_matmul_precision("high" if fast else "highest")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(precision)
+        torch.backends.cudnn.benchmark = searched
+        torch.use_deterministic_algorithms(deterministic)
+        torch.set_num_threads(threads)
