@@ -31,6 +31,7 @@ DOCUMENTS = {CHECKLIST: "Reporting checklist", MODEL_CARD: "Model card"}  # page
 READ_BY_ONE = {"external_manifest": "07_external_validation"}  # parameter -> the one notebook that reads it
 RESERVED = ("fits", "patches")  # folders beside runs/<profile>
 FIRST_ORIGINS = ("commit", "sijstudy", "profile", "seed", "device", "precision", "weights", "cohort", "cohort_hash")
+NETWORKS_NOT_NEEDED = ("01_data_audit", "05_subject_diagnosis", "07_external_validation")  # they train nothing
 SELECTION, CANDIDATES = "03_resnet_selection", ("resnet18", "resnet50")  # Fig. 5
 DONE, FAILED, INTERRUPTED = "done", "failed", "interrupted"
 
@@ -152,7 +153,7 @@ def _check_given(config: StudyConfig, root: Path, chosen: Sequence[Path]) -> Non
     """The cohort and the weights that the study is given, before minutes are spent on what comes before them."""
     for manifest in filter(None, (config.manifest, config.external_manifest)):
         load_manifest(root / manifest)
-    if config.weights == "none":
+    if config.weights == "none" or all(notebook.stem in NETWORKS_NOT_NEEDED for notebook in chosen):
         return
     selecting = any(notebook.stem == SELECTION for notebook in chosen)
     for backbone in {config.backbone, *(CANDIDATES if selecting else ())}:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from browsing import chromium
 from dicom_samples import write_cohort
 from hypothesis import HealthCheck, settings
 
@@ -53,6 +54,13 @@ def finished_work(sample_work):
     runs = sample_work.train_folds(("roi", "original"), sample_work.folds)
     sample_work.save_fits(runs)
     return sample_work, runs
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium for one module's tests."""
+    with chromium() as opened:
+        yield opened
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browsing import chromium, offline_page
+from browsing import offline_page
 from pypdf import PdfReader
 
 from sijstudy.artifacts import read_json
@@ -23,12 +23,6 @@ REPORTS = PAGES[1:]
 EVERY_PAGE = [*PAGES, "checklist", "model_card"]
 WIDTHS = (400, 1280)
 PRINTED_WIDTH = 680  # CSS pixels of A4 without its margins of 15 mm
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as opened:
-        yield opened
 
 
 @pytest.fixture

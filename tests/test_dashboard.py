@@ -10,7 +10,6 @@ import time
 from pathlib import Path
 
 import pytest
-from browsing import chromium
 
 from sijstudy import cli, dashboard
 from sijstudy.errors import StudyError
@@ -103,12 +102,6 @@ def _wait_for(port, server):
                 return
         time.sleep(0.2)
     pytest.fail(f"the dashboard did not start: {server.stdout.read() if server.poll() is not None else 'no answer'}")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

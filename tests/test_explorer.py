@@ -9,7 +9,7 @@ import nbformat
 import numpy as np
 import pandas as pd
 import pytest
-from browsing import chromium, offline_page
+from browsing import offline_page
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from sijstudy.config import StudyConfig
@@ -116,12 +116,6 @@ def assert_same(page, frames, config):
     shown, wanted = numbers_of(page), expected(frames, config)
     assert shown.keys() == wanted.keys()
     assert {key: shown[key] for key in wanted} == pytest.approx(wanted, abs=1e-9, nan_ok=True)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -300,3 +300,14 @@ def test_a_parameter_that_one_notebook_reads_leaves_the_others_answers_standing(
 def test_another_cohort_is_checked_before_anything_runs(project):
     with pytest.raises(StudyError, match=r"nowhere is no manifest"):
         run_study("toy", root=project, overrides={"external_manifest": "nowhere"}, stream=io.StringIO())
+
+
+def test_weights_are_asked_for_only_by_notebooks_that_train(tmp_path):
+    root = write_project(
+        tmp_path, n01_data_audit=notebook("Audit"), n04_five_fold_training=notebook("Training", "1 + 1")
+    )
+    missing = {"weights": "nowhere.pth"}
+    plan = make_plan("toy", root=root, overrides=missing, only=["01"])
+    assert [path.stem for path in plan.chosen] == ["01_data_audit"]
+    with pytest.raises(StudyError, match=r"nowhere\.pth does not exist"):
+        make_plan("toy", root=root, overrides=missing)
