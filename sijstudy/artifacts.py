@@ -216,7 +216,7 @@ class RunStore:
 
     def fit_run(self, config: Mapping[str, Any]) -> FitRun:
         """The run that ``config`` (all that determines it, data and code hashes included) is addressed by."""
-        run = FitRun(self.root / "fits" / digest(config))
+        run = self.named(digest(config))
         if not (run.folder / "config.json").exists():
             write_json(run.folder / "config.json", dict(config))
         return run

@@ -55,6 +55,10 @@ def run(
         Optional[int],  # noqa: UP045
         typer.Option(min=1, metavar="SECONDS", help="Stop when a cell takes longer.", show_default="no limit"),
     ] = None,
+    scheduler: Annotated[
+        str,
+        typer.Option(metavar="TCP://HOST:PORT", help="Train on the workers of this Dask scheduler (docs/SCALING.md)."),
+    ] = "",
 ) -> None:
     """Run the notebooks in order, write reports/PROFILE/*.html, say where they are."""
     from sijstudy.study import parse_overrides, run_study
@@ -62,7 +66,7 @@ def run(
     result = run_study(
         profile,
         root=root,
-        overrides=parse_overrides(parameter or []),
+        overrides={**parse_overrides(parameter or []), **({"scheduler": scheduler} if scheduler else {})},
         only=tuple(filter(None, only.split(","))),
         reports_root=reports,
         cell_timeout=cell_timeout,

@@ -53,6 +53,9 @@ class StudyConfig:
     )
     parallel_fits: int = _param(1, "networks trained side by side, in processes of their own", low=1, high=64)
     threads_per_fit: int = _param(0, "CPU threads of one fit; 0 shares the cores out evenly", low=0, high=256)
+    scheduler: str = _param(
+        "", "tcp://HOST:PORT of a Dask scheduler whose workers train the networks; empty trains here"
+    )
 
     # --- cohort [2.1] ---------------------------------------------------------------------------
     manifest: str = _param("", "folder with slices.csv and subjects.csv; empty makes the synthetic cohort below")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import subprocess
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -57,7 +58,9 @@ def commit() -> str:
 
 
 def device_name(config: StudyConfig) -> str:
-    """GPU model, or CPU with the threads of one fit."""
+    """GPU model, or CPU with the threads of one fit; whether a cluster trained the networks."""
+    if config.scheduler:
+        return f"{device_name(replace(config, scheduler=''))}; networks trained by the workers of a Dask cluster"
     device = resolve_device(config.device)
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)

@@ -19,6 +19,7 @@ from filelock import FileLock, Timeout
 from sijstudy.artifacts import StudyFolder, digest, read_json, write_atomic, write_json
 from sijstudy.cards import CHECKLIST, MODEL_CARD, Facts, write_cards
 from sijstudy.cells import notebook_title
+from sijstudy.cluster import require_cluster
 from sijstudy.config import StudyConfig, parameters_cell, read_profile
 from sijstudy.errors import StudyError
 from sijstudy.execution import Failure, Progress, execute, read_notebook, tags
@@ -29,6 +30,7 @@ from sijstudy.report import Page, duration, render_report
 
 DOCUMENTS = {CHECKLIST: "Reporting checklist", MODEL_CARD: "Model card"}  # pages beside the reports
 READ_BY_ONE = {"external_manifest": "07_external_validation"}  # parameter -> the one notebook that reads it
+UNMARKED = ("scheduler",)  # says where networks are trained; no number depends on it
 RESERVED = ("fits", "patches")  # folders beside runs/<profile>
 FIRST_ORIGINS = ("commit", "sijstudy", "profile", "seed", "device", "precision", "weights", "cohort", "cohort_hash")
 NETWORKS_NOT_NEEDED = ("01_data_audit", "05_subject_diagnosis", "07_external_validation")  # they train nothing
@@ -150,7 +152,9 @@ def make_plan(
 
 
 def _check_given(config: StudyConfig, root: Path, chosen: Sequence[Path]) -> None:
-    """The cohort and the weights that the study is given, before minutes are spent on what comes before them."""
+    """The cohort, weights and cluster that the study is given, before minutes are spent on what comes before them."""
+    if config.scheduler:
+        require_cluster(config.scheduler)
     for manifest in filter(None, (config.manifest, config.external_manifest)):
         load_manifest(root / manifest)
     if config.weights == "none" or all(notebook.stem in NETWORKS_NOT_NEEDED for notebook in chosen):
@@ -306,7 +310,9 @@ def write_index(plan: StudyPlan) -> Path:
         headline=[headline_row(entry) for result in results for entry in result.get("headline", [])],
         documents={name: title for name, title in DOCUMENTS.items() if (plan.reports / name).exists()},
         provenance=_provenance(results, {notebook.stem: timings[notebook.stem]["seconds"] for notebook in done}),
-        changed={name: value for name, value in plan.parameters.items() if base[name] != value},
+        changed={
+            name: value for name, value in plan.parameters.items() if base[name] != value and name not in UNMARKED
+        },
         failed=stopped[-1] if stopped else "",
         failure=timings[stopped[-1]]["failure"] if stopped else "",
     )
@@ -386,7 +392,7 @@ def _timings(plan: StudyPlan) -> dict[str, dict[str, Any]]:
 def _mark(plan: StudyPlan, notebook: str) -> str:
     """What stands for the parameters a notebook was run with; those that it does not read are left out."""
     foreign = {name for name, reader in READ_BY_ONE.items() if reader != notebook}
-    return digest({name: value for name, value in plan.parameters.items() if name not in foreign})
+    return digest({name: value for name, value in plan.parameters.items() if name not in {*foreign, *UNMARKED}})
 
 
 def _chosen(notebooks: tuple[Path, ...], only: Sequence[str]) -> tuple[Path, ...]:

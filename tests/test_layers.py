@@ -30,6 +30,7 @@ FLOORS = [
     {"manifest_account"},
     {"manifest_build", "dataset", "subject_folder"},
     {"cohort", "training", "gradcam", "audit"},
+    {"cluster"},
     {"fitting", "evaluation", "external", "explain", "readings", "provenance"},
     {"failures", "figures", "workspace", "execution", "explorer", "diagnosis"},
     {
