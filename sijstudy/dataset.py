@@ -16,7 +16,7 @@ from joblib import Parallel, delayed
 from numpy.lib.format import dtype_to_descr, write_array_header_1_0
 from tqdm.auto import tqdm
 
-from sijstudy.artifacts import code_digest, digest, write_atomic
+from sijstudy.artifacts import code_digest, digest, remove_temporaries, write_atomic
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
 from sijstudy.images import read_image_pixels
@@ -110,6 +110,7 @@ def load_patches(
     file.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(file.with_suffix(".lock")):
         if not file.exists():
+            remove_temporaries(file)
             _make_patches(manifest, arm, config, file, workers, progress)
     slices = manifest.slices[["subject_id", "slice_index", "label"]].reset_index(drop=True)
     return PatchSet(np.load(file, mmap_mode="r"), slices, arm, key)

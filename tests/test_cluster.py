@@ -26,7 +26,7 @@ from sijstudy.errors import StudyError
 from sijstudy.fitting import fit_all
 
 PATIENCE = 90  # seconds that a loaded machine may take for anything
-WORKER = ("worker", "--nthreads", "1", "--memory-limit", "0", "--no-dashboard")
+WORKER = ("worker", "--memory-limit", "0", "--no-dashboard", "--no-nanny")  # no nanny: it saves processes
 EPOCHS = 5
 
 
@@ -66,8 +66,9 @@ def running(tmp_path_factory):
         log = stack.enter_context((root / "log.txt").open("wb"))
         scheduler = dask("scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard", log=log)
         stack.enter_context(stopped_afterwards(scheduler))
-        workers = dask(*WORKER, "--nworkers", "2", "--local-directory", str(root / "dask"), address, log=log)
-        stack.enter_context(stopped_afterwards(workers))
+        for name in ("one", "two"):
+            worker = dask(*WORKER, "--nthreads", "1", "--local-directory", str(root / name), address, log=log)
+            stack.enter_context(stopped_afterwards(worker))
         with Client(address, timeout=PATIENCE, set_as_default=False) as client:
             client.wait_for_workers(2, timeout=PATIENCE)
         yield RunningCluster(address, root)
@@ -140,8 +141,8 @@ def test_worker_with_many_threads_is_refused(running, tmp_path):
         connect(running.address) as client,
     ):
         single = set(client.nthreads())
-        many = ("worker", "--nthreads", "2", "--no-nanny", "--no-dashboard", running.address)
-        with stopped_afterwards(dask(*many, log=log)):
+        many = dask(*WORKER, "--nthreads", "2", "--local-directory", str(tmp_path), running.address, log=log)
+        with stopped_afterwards(many):
             client.wait_for_workers(len(single) + 1, timeout=PATIENCE)
             wide = next(iter(set(client.nthreads()) - single))
             job = cluster._Job.of(fits[0], settled(on(running.address), client), RunStore(tmp_path))
