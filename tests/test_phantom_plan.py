@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.metrics import roc_auc_score
 
 from sijstudy.config import StudyConfig
 from sijstudy.phantom.plan import ACQUIRED, plan_cohort
@@ -54,6 +55,16 @@ def test_position_tells_nothing_about_the_class() -> None:
             positions[subject.group] += subject.slices
     shares = [np.bincount(positions[g], minlength=ACQUIRED) / len(positions[g]) for g in ("axSpA", "control")]
     assert abs(shares[0] - shares[1]).sum() / 2 < 0.06  # total variation between the classes
+
+
+def test_a_subjects_mean_position_tells_nothing_about_its_group() -> None:
+    areas = []
+    for seed in range(12):
+        subjects = plan_cohort(StudyConfig(seed=seed))
+        means = [float(np.mean(subject.slices)) for subject in subjects]
+        areas.append(roc_auc_score([subject.group == "axSpA" for subject in subjects], means))
+    assert 0.45 < np.mean(areas) < 0.55
+    assert min(areas) > 0.25 and max(areas) < 0.75  # no single cohort carries the leak by chance: SD of each is 0.08
 
 
 def test_order_does_not_tell_the_group() -> None:

@@ -12,7 +12,7 @@ from sijstudy.annotations import box_of_mask
 from sijstudy.phantom.bones import bones_of
 from sijstudy.phantom.fields import Grid
 from sijstudy.phantom.knobs import EDEMA_GAIN, EDEMA_MAX_BRIGHTENING, EDEMA_MIN_AREA_MM2, EDEMA_MIN_CONTRAST
-from sijstudy.phantom.lesions import Edema, clearly_observed
+from sijstudy.phantom.lesions import Edema, clearly_observed, draw_foci
 from sijstudy.phantom.plane import Plane
 from sijstudy.phantom.render import Body, Rendered, draw_body, render_slice
 from sijstudy.records import IliumBoxes
@@ -65,7 +65,7 @@ def test_edema_lies_in_bone_near_the_joint_and_is_clearly_visible(ill: list[list
         assert rendered.contrast > 0.6 * EDEMA_GAIN[0]
         assert (edema & (ilia | sacrum)).sum() > 0.95 * edema.sum()
         to_joint = np.where(ilia, distance_transform_edt(~sacrum), distance_transform_edt(~ilia)) * GRID.pixel
-        assert np.median(to_joint[edema]) < 22 and to_joint[edema].min() < 12
+        assert np.median(to_joint[edema]) < 25 and to_joint[edema].min() < 12  # the ligament's space included
 
 
 def test_edema_lies_in_the_roi_of_the_paper(ill: list[list[Rendered]]) -> None:
@@ -101,6 +101,15 @@ def test_the_matrix_size_changes_the_sampling_not_the_body() -> None:
     again = fine.reshape(160, 2, 160, 2, 4).mean(axis=(1, 3)) > 0.5
     for k, kept in enumerate((0.9, 0.9, 0.9, 0.8)):  # the smallest edema may reach its least area a step sooner
         assert (again[..., k] & coarse[..., k]).sum() > kept * coarse[..., k].sum()
+
+
+def test_every_subject_has_faint_and_gross_foci() -> None:
+    runs = [(-26.4, -24.2), (24.2, 26.4)]  # four slices in two stretches, the least that a subject carries
+    low, high = EDEMA_GAIN
+    for seed in range(40):
+        gains = [(focus.gain - low) / (high - low) for focus in draw_foci(np.random.default_rng(seed), runs)]
+        assert len(gains) >= 2 and min(gains) >= 0 and max(gains) < 1
+        assert max(gains) > 0.35 and np.ptp(gains) > 0.25
 
 
 def test_an_edema_is_brightened_just_enough_to_stand_out() -> None:

@@ -27,14 +27,16 @@ POSE_LIMIT = 1.5  # SDs of turn and shift at most: a scan that lies further aske
 
 # --- the lesion ---------------------------------------------------------------------------------
 # signal a focus adds to marrow, faint to gross; below about 0.12 it drowns in the mottle of the marrow
-EDEMA_GAIN = (0.34, 0.60)
+EDEMA_GAIN = (0.26, 0.60)
 EDEMA_GAIN_POWER = 1.15  # > 1 makes faint foci more frequent than gross ones
-EDEMA_MIN_AREA_MM2 = 210.0  # "only slices in which lesions were clearly observed" [2.1]: about 14 x 15 mm at least
-EDEMA_MIN_CONTRAST = 3.4  # mean of the lesion over that of the joints' region without it, in SDs of the latter
+EDEMA_MIN_AREA_MM2 = 180.0  # "only slices in which lesions were clearly observed" [2.1]: about 13 x 14 mm at least
+EDEMA_MIN_CONTRAST = 3.1  # mean of the lesion over that of the joints' region without it, in SDs of the latter
 EDEMA_MAX_BRIGHTENING = 2.5  # a lesion that would need more stays as hard to see as that leaves it
 EDEMA_DEPTH_MM = (6.0, 24.0)  # how far a focus reaches from the joint into the bone
+EDEMA_HALF_WIDTH_MM = (4.0, 12.0)  # half extent through the planes
+EXTRA_FOCI_PER_MM = 0.06  # beyond those that cover every slice of a stretch
 EDEMA_HALF_LENGTH = (0.12, 0.42)  # half extent along the joint, in units of its length of about 90 mm
-EDEMA_SOFTNESS = 0.60  # width of the fading rim in units of the lesion field: ill-defined edges
+EDEMA_SOFTNESS = 0.80  # width of the fading rim in units of the lesion field: ill-defined edges
 EDEMA_RAGGEDNESS = 0.32  # weight of the noise that makes the outline atypical
 UNILATERAL_RATE = 0.35  # ASSUMED: one joint only, in about a third of the subjects
 

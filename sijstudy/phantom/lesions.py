@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,8 +13,10 @@ from sijstudy.phantom.bones import Bones
 from sijstudy.phantom.fields import Array, cover, smoothstep
 from sijstudy.phantom.plane import Plane
 
+GOLDEN = (5**0.5 - 1) / 2
 _SHARPNESS = 0.9  # exponent of the bell that a focus is before it is made ragged
 _LEVEL = 0.30  # value of the lesion field at which the rim begins
+_GROWTH = (1.2 ** np.arange(14)).astype(np.float32)  # of the lesion field, tried in turn until a lesion is large enough
 _ROI_FADE_MM = 4.0  # foci fade before the middle of the ilium box, where the ROI ends [2.2]
 
 
@@ -45,24 +48,35 @@ class Edema:
 
 
 def draw_foci(rng: np.random.Generator, runs: list[tuple[float, float]]) -> tuple[Focus, ...]:
-    """Foci so that every plane of the runs (first, last: body mm) is crossed by at least one of them."""
+    """Foci so that every plane of the runs (first, last: body mm) is crossed by at least one of them.
+
+    From faint to gross they spread evenly within each subject: a subject is hard on some slices, never on all.
+    """
     only = int(rng.integers(2)) if rng.random() < knobs.UNILATERAL_RATE else None
-    severity = float(rng.random() ** knobs.EDEMA_GAIN_POWER)
+    levels = _spread(rng)
     foci: list[Focus] = []
     for first, last in runs:
         reached = first - 1.0
         while reached < last:
-            focus = _focus(rng, only, severity, reached, last)
+            focus = _focus(rng, only, next(levels), reached, last)
             foci.append(focus)
             reached = max(reached + 2.0, focus.w + 0.6 * focus.half_w)
-        foci += [_focus(rng, only, severity, rng.uniform(first, last), last) for _ in range(int(rng.poisson(1.5)))]
+        extra = int(rng.poisson(knobs.EXTRA_FOCI_PER_MM * (last - first)))
+        foci += [_focus(rng, only, next(levels), rng.uniform(first, last), last) for _ in range(extra)]
     return tuple(foci)
 
 
-def _focus(rng: np.random.Generator, only: int | None, severity: float, start: float, last: float) -> Focus:
-    half_w = float(rng.uniform(5, 16))
+def _spread(rng: np.random.Generator) -> Iterator[float]:
+    """Levels in [0, 1) that fill it evenly, however many are taken: steps of the golden section from a random start."""
+    level = float(rng.random())
+    while True:
+        yield level**knobs.EDEMA_GAIN_POWER
+        level = (level + GOLDEN) % 1.0
+
+
+def _focus(rng: np.random.Generator, only: int | None, level: float, start: float, last: float) -> Focus:
+    half_w = float(rng.uniform(*knobs.EDEMA_HALF_WIDTH_MM))
     low, high = knobs.EDEMA_GAIN
-    level = float(np.clip(0.7 * severity + 0.3 * rng.random(), 0, 1))
     shallow, deep = knobs.EDEMA_DEPTH_MM
     return Focus(
         side=int(rng.integers(2)) if only is None else only,
@@ -79,17 +93,17 @@ def _focus(rng: np.random.Generator, only: int | None, severity: float, start: f
 def edema_of(plane: Plane, bones: Bones, foci: tuple[Focus, ...]) -> Edema:
     """The edema of one slice; none when ``foci`` is empty.
 
-    The level at which the rim begins is lowered on a slice that shows less than EDEMA_MIN_AREA_MM2, because
-    only slices with a clearly visible lesion enter the cohort [2.1].
+    Foci grow on a slice that shows less than EDEMA_MIN_AREA_MM2, because only slices with a clearly visible
+    lesion enter the cohort [2.1].
     """
     size = plane.grid.size
     fields = [(focus.gain, *_lesion_field(plane, bones, focus)) for focus in foci]
     needed = knobs.EDEMA_MIN_AREA_MM2 / plane.grid.pixel**2
     gain, shape = np.zeros((size, size), np.float32), np.zeros((size, size), np.float32)
-    for level in np.arange(_LEVEL, -0.3, -0.06):
+    for growth in _GROWTH:
         gain[...], shape[...] = 0, 0
         for peak, field, bone, rows, columns in fields:
-            part = smoothstep((field - np.float32(level)) / knobs.EDEMA_SOFTNESS) * bone
+            part = smoothstep((growth * field - np.float32(_LEVEL)) / knobs.EDEMA_SOFTNESS) * bone
             np.maximum(gain[rows, columns], np.float32(peak) * part, out=gain[rows, columns])
             np.maximum(shape[rows, columns], part, out=shape[rows, columns])
         mask = shape > 0.5

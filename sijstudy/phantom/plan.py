@@ -14,6 +14,7 @@ ACQUIRED = 37  # slices of the acquisition [2.1]
 SLICE_STEP_MM = 2.2  # 2 mm thick, 0.2 mm gap [2.1]
 AXSPA_SLICES = (4, 23)  # used slices per axSpA subject [2.1]
 CONTROL_SLICES = (18, 25)  # used slices per control [2.1]
+PLACEMENT_SD = 1.0  # slices by which the middle of the used slices misses the acquisition's middle
 AGES = {"axSpA": (32.3, 9.8, 18, 59), "control": (27.1, 11.4, 18, 55)}  # mean, SD, youngest, oldest [2.1]
 MALES = {"axSpA": 43 / 60, "control": 13 / 19}  # [2.1]
 
@@ -74,24 +75,38 @@ def split_total(rng: np.random.Generator, total: int, people: int, limits: tuple
 
 def _window(rng: np.random.Generator, count: int) -> list[int]:
     """``count`` neighbouring slices round the middle of the acquisition, where the joints are."""
-    start = round((ACQUIRED - count) / 2 + float(rng.normal(0, 1)))
-    start = min(max(start, 0), ACQUIRED - count)
-    return list(range(start, start + count))
+    return _placed(rng, list(range(count)))
+
+
+def _placed(rng: np.random.Generator, pattern: list[int]) -> list[int]:
+    """The pattern moved along the acquisition so that its mean lies near the middle.
+
+    Both groups are placed by this rule: the mean position of a subject's slices tells nothing about the class.
+    """
+    middle = (ACQUIRED - 1) / 2 + float(rng.normal(0, PLACEMENT_SD))
+    start = min(max(round(middle - float(np.mean(pattern))), -pattern[0]), ACQUIRED - 1 - pattern[-1])
+    return [start + k for k in pattern]
 
 
 def _lesion_slices(rng: np.random.Generator, count: int) -> list[int]:
-    """``count`` slices with edema inside a window such as a control's.
+    """``count`` slices with edema, a pattern in a window such as a control's.
 
-    A stretch that would run over the end of the window goes on at its other end (two stretches): every
-    position of the window is then equally likely, and position tells nothing about the class.
+    A stretch in the window's lower half and its mirror image in the upper half, so that their mean is the window's
+    middle. A stretch that would run over the end of its half goes on at the half's other end: every position is
+    then equally likely, and position tells nothing about the class. An odd slice joins the end of a stretch.
     """
     low, high = CONTROL_SLICES
-    window = _window(rng, max(count, int(rng.integers(low, high + 1))))
-    start = int(rng.integers(len(window)))
-    before_end = len(window) - start
-    if count > 1 and (before_end == 1 or before_end == count - 1):  # a single slice is no stretch
-        start = (start + 1) % len(window) if before_end == 1 else start - 1
-    return sorted(window[(start + k) % len(window)] for k in range(count))
+    half = max((count + 1) // 2, int(rng.integers(low // 2, high // 2 + 1)))
+    width = 2 * half
+    start, length = int(rng.integers(half)), count // 2
+    if length > 1 and start == half - length + 1:  # its last slice would stand alone at the outer end
+        start += int(rng.choice([-1, 1]))
+    lower = {(start + k) % half for k in range(length)}
+    used = lower | {width - 1 - k for k in lower}
+    if count % 2:
+        beside = [k for k in range(width) if k not in used and (k - 1 in used or k + 1 in used)]
+        used.add(int(rng.choice(beside)))
+    return _placed(rng, sorted(used))
 
 
 def _ages(rng: np.random.Generator, group: Group, count: int) -> list[int]:
