@@ -17,7 +17,8 @@ import numpy as np
 from sijstudy.artifacts import FitRun, RunStore, digest
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
-from sijstudy.training import Fit, resolve_device, threads_of, train
+from sijstudy.numerics import resolve_device, threads_of
+from sijstudy.training import Fit, train
 
 if TYPE_CHECKING:
     from distributed import Client
