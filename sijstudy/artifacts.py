@@ -8,13 +8,15 @@ import os
 import pickle
 import tempfile
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 import pandas as pd
 import torch
+from filelock import FileLock
 
 from sijstudy.errors import StudyError
 
@@ -124,6 +126,22 @@ class FitRun:
     def lock_file(self) -> Path:
         """Held while the run is trained, so that two studies on one store do not train it twice."""
         return self.folder.with_suffix(".lock")
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold ``lock_file``, waiting for whoever holds it. StudyError when the file system cannot lock it."""
+        lock = FileLock(self.lock_file)
+        try:
+            lock.acquire()
+        except OSError as error:
+            raise StudyError(
+                f"cannot lock {self.lock_file} ({error.strerror}); the run store needs a folder that you may write to, "
+                "on a file system with locks (docs/SCALING.md)"
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
 
     def config(self) -> dict[str, Any]:
         """What the run was asked for, as hashed."""

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from filelock import FileLock
 from torch import Tensor
 
 from sijstudy.artifacts import FitRun, RunStore, code_digest, digest
@@ -187,7 +186,7 @@ def train(fit: Fit, config: StudyConfig, store: RunStore) -> FitRun:
     run = store.fit_run(fit.identity(config, device))
     if run.is_done:
         return run
-    with FileLock(run.lock_file), numerics(config, device):
+    with run.locked(), numerics(config, device):
         run.remove_leftovers()
         if not run.is_done:
             with _Trainer(fit, config, run, device) as trainer:

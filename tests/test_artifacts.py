@@ -68,6 +68,13 @@ def test_run_is_done_only_after_all_its_parts(tmp_path):
     assert not RunStore(tmp_path).fit_run({"seed": 2}).is_done
 
 
+def test_lock_that_cannot_be_had_is_named(tmp_path):
+    run = RunStore(tmp_path).fit_run({"seed": 1})
+    run.lock_file.mkdir()
+    with pytest.raises(StudyError, match=rf"cannot lock {run.lock_file} .*SCALING"), run.locked():
+        pass
+
+
 def test_results_of_a_notebook(tmp_path):
     folder = StudyFolder(tmp_path / "quick")
     folder.save_result("01_data_audit", {"title": "x"})
