@@ -1,7 +1,7 @@
 # `make` or `make help` lists the targets.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help env study dashboard test lint format lock lab clean clean-runs
+.PHONY: help env study dashboard bench test lint format lock lab clean clean-runs
 
 PROFILE ?= quick
 VENV := .venv
@@ -20,6 +20,9 @@ study: env ## run the study (PROFILE=quick) and tell where its report is
 
 dashboard: env ## move the finished study's sliders in a browser, on this machine only (PROFILE=quick)
 	@$(BIN)/sijstudy dashboard --profile $(PROFILE)
+
+bench: env ## measure the study beside MONAI and the usual script, on an idle machine (ONLY=a,b chooses sections)
+	@PYTHONPATH=. $(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY))
 
 test: env lint ## check style and types, then run all tests, notebooks and browser included
 	@$(BIN)/python -m pytest

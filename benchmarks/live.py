@@ -1,11 +1,10 @@
 """How soon the live panels answer a move: median and slowest of some moves of each control, on a finished run.
 
-``python benchmarks/bench_live.py [PROFILE]`` (quick); wall time, and CPU time for a machine that others use too.
+``python -m benchmarks --only live``; wall time, and CPU time for a machine that others use too.
 """
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -38,9 +37,9 @@ def setter(control: Any) -> Callable[[Any], None]:
     return lambda value: setattr(control, "value", value)
 
 
-def main(profile: str) -> None:
-    """Measure both panels on the finished run of a profile."""
-    work = open_run(profile, Path.cwd())
+def main(profile: str, root: Path) -> None:
+    """Measure both panels on the finished run of a profile in the project's folder ``root``."""
+    work = open_run(profile, root)
     predictions = {arm: work.folder.load_table(f"predictions_{arm}") for arm in ARMS}
     began = time.perf_counter()
     panel = ThresholdPanel(predictions, work.config)
@@ -63,7 +62,3 @@ def main(profile: str) -> None:
     measure("another slice, seen before", setter(slices.position), places[:-1])
     subjects = [value for _, value in slices.subject.options if value != slices.subject.value][:MOVES]
     measure("another subject", setter(slices.subject), subjects)
-
-
-if __name__ == "__main__":
-    main(*(sys.argv[1:] or ["quick"]))

@@ -1,0 +1,153 @@
+"""(b, c) One epoch of training: against the bare step of the model, and against the usual script's epoch."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+import torchvision
+from torch import nn
+
+from benchmarks.measure import Line, in_turn, threads, timed
+from benchmarks.pipelines import Sample, UsualDataset, usual_loader
+from sijstudy.artifacts import FitRun, RunStore
+from sijstudy.config import StudyConfig
+from sijstudy.dataset import PatchSet
+from sijstudy.folds import Fold
+from sijstudy.losses import focal_loss
+from sijstudy.model import build_model
+from sijstudy.numerics import autocast, numerics, threads_of
+from sijstudy.training import Fit, batches, train
+
+CPU = torch.device("cpu")
+EPOCHS = 4  # of each measured fit: the first warms up, the last ends with the test scores; those between are timed
+
+
+@dataclass(frozen=True)
+class ClockedRun(FitRun):
+    """A run that notes when each of its epochs was finished, its checkpoint written."""
+
+    ends: list[float] = field(default_factory=list, compare=False)
+
+    def note_epoch(self, epoch: int) -> None:
+        """As always, and note the time."""
+        super().note_epoch(epoch)
+        self.ends.append(time.perf_counter())
+
+
+class ClockedStore(RunStore):
+    """A store whose runs are clocked."""
+
+    def fit_run(self, config: Mapping[str, Any]) -> FitRun:
+        """The run of ``config``, clocked."""
+        return ClockedRun(super().fit_run(config).folder)
+
+
+def our_epoch(patches: PatchSet, fold: Fold, config: StudyConfig, epochs: int = EPOCHS) -> float:
+    """Seconds of an epoch as ``train`` does it, checkpoint included; median of the inner ones of a new fit."""
+    with tempfile.TemporaryDirectory(prefix="sijstudy-fit-") as folder:
+        run = train(Fit(fold, patches, config.backbone, epochs), config, ClockedStore(Path(folder)))
+        assert isinstance(run, ClockedRun)
+        return median(after - before for before, after in pairwise(run.ends[:-1]))
+
+
+class BareSteps:
+    """Forward, backward and optimizer step on a batch in memory, in the best layout, nothing else."""
+
+    def __init__(self, config: StudyConfig, slices: int) -> None:
+        self.config = config
+        self.model = build_model(config.backbone, config.hidden_units, "none", seed=0)
+        self.model.to(memory_format=torch.channels_last)
+        self.optimizer = torch.optim.SGD(
+            self.model.parameters(), config.learning_rate, config.momentum, weight_decay=config.weight_decay, fused=True
+        )
+        pixels = torch.rand(slices, 1, config.patch_size, config.patch_size) * 255
+        self.parts = [
+            (pixels[rows].to(memory_format=torch.channels_last), (rows % 2).float())
+            for rows in batches(torch.arange(slices), config.batch_size)
+        ]
+
+    def epoch(self) -> float:
+        """Seconds of one epoch."""
+        with numerics(self.config, CPU):
+            return timed(self._steps)
+
+    def median_epoch(self) -> float:
+        """The median of some epochs after one that warms up, as ours are timed."""
+        return median([self.epoch() for _ in range(EPOCHS - 1)][1:])
+
+    def _steps(self) -> None:
+        for patches, labels in self.parts:
+            with autocast(self.config, CPU):
+                logits = self.model(patches).float()
+            loss = focal_loss(logits, labels, self.config.focal_gamma, self.config.focal_alpha)
+            self.optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            self.optimizer.step()
+
+
+class UsualScript:
+    """Torchvision's ResNet18 in float32 and its default layout, three channels, fed by a DataLoader from DICOM."""
+
+    def __init__(self, chosen: list[Sample], config: StudyConfig) -> None:
+        self.config = config
+        self.loader = usual_loader(UsualDataset(chosen, config, augmented=True), shuffle=True)
+        self.model = torchvision.models.resnet18(weights=None)
+        self.model.fc = nn.Linear(self.model.fc.in_features, 1)
+        self.optimizer = torch.optim.SGD(
+            self.model.parameters(), config.learning_rate, config.momentum, weight_decay=config.weight_decay
+        )
+        self.criterion = nn.BCEWithLogitsLoss()
+
+    def epoch(self) -> float:
+        """Seconds of one epoch, on the same number of threads as ours."""
+        with threads(threads_of(self.config)):
+            return timed(self._epoch)
+
+    def _epoch(self) -> None:
+        self.model.train()
+        total = 0.0
+        for patches, labels in self.loader:
+            logits = self.model(patches.expand(-1, 3, -1, -1) / 255).squeeze(1)
+            loss = self.criterion(logits, labels)
+            self.optimizer.zero_grad()
+            loss.backward()
+            self.optimizer.step()
+            total += loss.item()
+
+
+def measure_bare(patches: PatchSet, fold: Fold, config: StudyConfig, repeats: int) -> list[Line]:
+    """(b) Our epoch against the bare steps, in float32 and bfloat16."""
+    lines, slices = [], len(patches.rows_of(fold.train))
+    for precision in ("float32", "bfloat16"):
+        chosen = replace(config, precision=precision)
+        own, bare = partial(our_epoch, patches, fold, chosen), BareSteps(chosen, slices)
+        ours, theirs = in_turn(repeats, own, bare.median_epoch, shown=f"epoch {precision}")
+        what = f"epoch of {slices} slices {config.patch_size}x{config.patch_size}, {precision}, vs bare step"
+        lines.append(Line("b", what, "s", ours, theirs, high=1.05))
+    return lines
+
+
+def measure_script(
+    patches: PatchSet, fold: Fold, chosen: list[Sample], config: StudyConfig, repeats: int
+) -> list[Line]:
+    """(c) Our epoch against the usual script's, on the same slices, as slices a second."""
+    rows = patches.rows_of(fold.train)
+    script = UsualScript([chosen[row] for row in rows], config)
+    lines = []
+    for precision in ("float32", "bfloat16"):
+        own = partial(our_epoch, patches, fold, replace(config, precision=precision))
+        ours, theirs = in_turn(repeats, own, script.epoch, shown=f"usual script, ours {precision}")
+        what = f"epoch of {len(rows)} slices, ours {precision}, vs usual script float32"
+        low = 1.5 if precision == "float32" else None
+        rate, other = (tuple(len(rows) / seconds for seconds in values) for values in (ours, theirs))
+        lines.append(Line("c", what, "slices/s", rate, other, low=low))
+    return lines

@@ -1,0 +1,52 @@
+"""(f) Running a finished study again: seconds, and how many networks it trains, which must be none."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+from tqdm.auto import tqdm
+
+from benchmarks.measure import Line, timed
+from sijstudy.study import run_study
+
+PROFILE = "smoke"
+PROJECT = Path(__file__).resolve().parents[1]
+
+
+def finished_study(work: Path) -> Path:
+    """A folder under ``work`` with the smoke study, run to its end with the notebooks and code as they are now."""
+    root = work / PROFILE
+    shutil.rmtree(root / "notebooks", ignore_errors=True)
+    shutil.copytree(PROJECT / "notebooks", root / "notebooks", ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
+    _run(root)
+    return root
+
+
+def measure(work: Path, repeats: int) -> list[Line]:
+    """Run the study, which trains what is not there yet, then run it again ``repeats`` times unchanged."""
+    root = finished_study(work)
+    before = _trained(root)
+    seconds, trained = [], []
+    for _ in tqdm(range(repeats), desc="study again", unit="run", leave=False):
+        seconds.append(timed(lambda: _run(root)))
+        trained.append(float(len(_trained(root) ^ before)))
+    notebooks = len(list((root / "notebooks").glob("[0-9]*.ipynb")))
+    return [
+        Line(
+            "f", f"the finished {PROFILE} study again, {notebooks} notebooks and reports", "s", tuple(seconds), high=60
+        ),
+        Line("f", "networks that it trained", "", tuple(trained), high=0),
+    ]
+
+
+def _run(root: Path) -> None:
+    result = run_study(PROFILE, root=root, stream=sys.stderr)
+    if result.failure:
+        raise SystemExit(f"{result.failed}: {result.failure.message}")
+
+
+def _trained(root: Path) -> set[tuple[str, int]]:
+    """The finished networks, with the moment at which each was finished."""
+    return {(path.parent.name, path.stat().st_mtime_ns) for path in (root / "runs" / "fits").glob("*/done.json")}
