@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from pytorch_grad_cam import GradCAM
 from torch import Tensor
 
 from sijstudy.model import EdemaNet
@@ -30,6 +29,8 @@ def cam_maps(model: EdemaNet, patches: Tensor, *, batch_size: int = 16) -> Array
     scaled to a maximum of 1 (a map without any positive evidence stays 0). Hooks are released on return;
     the model is left as it came.
     """
+    from pytorch_grad_cam import GradCAM  # here, as it brings OpenCV: most of the study explains nothing
+
     training = model.training
     model.eval()
     with GradCAM(model=model, target_layers=[model.last_convolution]) as cam:

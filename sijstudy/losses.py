@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from torch import Tensor
-from torchvision.ops import sigmoid_focal_loss
 
 
 def focal_loss(logits: Tensor, targets: Tensor, gamma: float, alpha: float) -> Tensor:
@@ -13,5 +12,7 @@ def focal_loss(logits: Tensor, targets: Tensor, gamma: float, alpha: float) -> T
     [0, 1] weighs the positive class, 1 - alpha the negative. The factor 2 makes alpha = 0.5 neutral, so that
     gamma = 0 and alpha = 0.5 give cross-entropy exactly.
     """
+    from torchvision.ops import sigmoid_focal_loss  # here, for the reason given in model.build_model
+
     loss: Tensor = sigmoid_focal_loss(logits, targets, alpha=alpha, gamma=gamma, reduction="mean")
     return 2 * loss

@@ -9,7 +9,6 @@ from typing import cast
 from urllib.error import URLError
 
 import torch
-import torchvision
 from torch import Tensor, nn
 
 from sijstudy.errors import StudyError
@@ -59,6 +58,8 @@ def build_model(backbone: str, hidden_units: int, weights: str, seed: int) -> Ed
     seed: of the random initial weights; the global random state is left as it was.
     Raises StudyError when the weights cannot be had or do not fit.
     """
+    import torchvision  # here, as it brings torch's compiler, seconds that most notebooks need not wait
+
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         resnet = torchvision.models.get_model(backbone, weights=None)
@@ -75,6 +76,8 @@ def build_model(backbone: str, hidden_units: int, weights: str, seed: int) -> Ed
 
 
 def _imagenet_state(backbone: str) -> dict[str, Tensor]:
+    import torchvision  # as in build_model
+
     entry = torchvision.models.get_model_weights(backbone).IMAGENET1K_V1
     target = Path(torch.hub.get_dir()) / "checkpoints" / entry.url.rsplit("/", 1)[-1]
     try:
