@@ -17,7 +17,7 @@ from nbconvert.filters.ansi import ansi2html, strip_ansi
 from nbconvert.filters.highlight import Highlight2HTML
 
 from sijstudy import explorer, markdown
-from sijstudy.config import StudyConfig
+from sijstudy.config import WHERE_ONLY, StudyConfig
 from sijstudy.execution import tags
 from sijstudy.templating import fragment
 
@@ -143,8 +143,8 @@ def _read_code(content: Content, notebook: nbformat.NotebookNode, cell: nbformat
 
 def _parameter_rows(values: Mapping[str, Any]) -> list[dict[str, str]]:
     known = {spec.name: spec for spec in fields(StudyConfig)}
-    rows = []
-    for name in sorted(values, key=lambda name: list(known).index(name) if name in known else len(known)):
+    rows, shown = [], values.keys() - set(WHERE_ONLY)
+    for name in sorted(shown, key=lambda name: list(known).index(name) if name in known else len(known)):
         value, spec = values[name], known.get(name)
         default = repr(spec.default) if spec else repr(value)
         note = str(spec.metadata["note"]) if spec else ""

@@ -17,6 +17,7 @@ import yaml
 
 from sijstudy.errors import StudyError
 
+WHERE_ONLY = ("scheduler",)  # says where networks are trained: no number depends on it, reports do not show it
 KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}  # as a message calls them
 
 

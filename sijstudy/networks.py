@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from sijstudy.artifacts import FitRun, RunStore, StudyFolder, read_json, write_json
-from sijstudy.config import StudyConfig
+from sijstudy.config import WHERE_ONLY, StudyConfig
 from sijstudy.errors import StudyError
 from sijstudy.records import ARMS, Arm
 
@@ -44,13 +45,13 @@ class Networks:
 def save_settings(run: FitRun, config: StudyConfig) -> None:
     """Note beside a fit with which parameters it was trained, those that only its patches' hash holds included."""
     if not (run.folder / SETTINGS).exists():
-        write_json(run.folder / SETTINGS, asdict(config))
+        write_json(run.folder / SETTINGS, _parameters(config))
 
 
 def save_fits(folder: StudyFolder, config: StudyConfig, runs: Mapping[Arm, Mapping[int, FitRun]]) -> None:
     """Note in a profile's folder which fit belongs to which arm and fold, and the profile's parameters."""
     fits = {arm: {str(fold): run.folder.name for fold, run in by_fold.items()} for arm, by_fold in runs.items()}
-    write_json(folder.root / FITS, {"config": asdict(config), "fits": fits})
+    write_json(folder.root / FITS, {"config": _parameters(config), "fits": fits})
 
 
 def open_networks(run: Path) -> Networks:
@@ -68,6 +69,11 @@ def open_networks(run: Path) -> Networks:
             "--only 04`"
         )
     raise StudyError(f"{run}: no trained networks; give runs/PROFILE or runs/fits/HASH of a finished study")
+
+
+def _parameters(config: StudyConfig) -> dict[str, Any]:
+    """Name -> value, without those that a later use of the networks has nothing to do with."""
+    return {name: value for name, value in asdict(config).items() if name not in WHERE_ONLY}
 
 
 def _of_fit(folder: Path) -> Networks:

@@ -20,7 +20,7 @@ from sijstudy.artifacts import StudyFolder, digest, read_json, write_atomic, wri
 from sijstudy.cards import CHECKLIST, MODEL_CARD, Facts, write_cards
 from sijstudy.cells import notebook_title
 from sijstudy.cluster import require_cluster
-from sijstudy.config import StudyConfig, parameters_cell, read_profile
+from sijstudy.config import WHERE_ONLY, StudyConfig, parameters_cell, read_profile
 from sijstudy.errors import StudyError
 from sijstudy.execution import Failure, Progress, execute, read_notebook, tags
 from sijstudy.index import Card, Index, headline_row, render_index, thumbnail
@@ -30,7 +30,6 @@ from sijstudy.report import Page, duration, render_report
 
 DOCUMENTS = {CHECKLIST: "Reporting checklist", MODEL_CARD: "Model card"}  # pages beside the reports
 READ_BY_ONE = {"external_manifest": "07_external_validation"}  # parameter -> the one notebook that reads it
-UNMARKED = ("scheduler",)  # says where networks are trained; no number depends on it
 RESERVED = ("fits", "patches")  # folders beside runs/<profile>
 FIRST_ORIGINS = ("commit", "sijstudy", "profile", "seed", "device", "precision", "weights", "cohort", "cohort_hash")
 NETWORKS_NOT_NEEDED = ("01_data_audit", "05_subject_diagnosis", "07_external_validation")  # they train nothing
@@ -311,7 +310,7 @@ def write_index(plan: StudyPlan) -> Path:
         documents={name: title for name, title in DOCUMENTS.items() if (plan.reports / name).exists()},
         provenance=_provenance(results, {notebook.stem: timings[notebook.stem]["seconds"] for notebook in done}),
         changed={
-            name: value for name, value in plan.parameters.items() if base[name] != value and name not in UNMARKED
+            name: value for name, value in plan.parameters.items() if base[name] != value and name not in WHERE_ONLY
         },
         failed=stopped[-1] if stopped else "",
         failure=timings[stopped[-1]]["failure"] if stopped else "",
@@ -392,7 +391,7 @@ def _timings(plan: StudyPlan) -> dict[str, dict[str, Any]]:
 def _mark(plan: StudyPlan, notebook: str) -> str:
     """What stands for the parameters a notebook was run with; those that it does not read are left out."""
     foreign = {name for name, reader in READ_BY_ONE.items() if reader != notebook}
-    return digest({name: value for name, value in plan.parameters.items() if name not in {*foreign, *UNMARKED}})
+    return digest({name: value for name, value in plan.parameters.items() if name not in {*foreign, *WHERE_ONLY}})
 
 
 def _chosen(notebooks: tuple[Path, ...], only: Sequence[str]) -> tuple[Path, ...]:

@@ -133,8 +133,13 @@ def test_a_failure_is_set_apart_on_top_and_marked_where_it_happened():
 def test_parameters_are_a_folded_table_in_the_studys_order():
     cell = new_code_cell("epochs = 50", metadata={"tags": ["parameters"]})
     injected = new_code_cell("epochs = 3", metadata={"tags": ["injected-parameters"]})
-    text = render(cell, injected, papermill={"parameters": {"weights": EVIL, "epochs": 3, "seed": 2021}})
+    text = render(
+        cell,
+        injected,
+        papermill={"parameters": {"weights": EVIL, "epochs": 3, "seed": 2021, "scheduler": "tcp://in.house:1"}},
+    )
     assert "Parameters of this run" in text
+    assert "in.house" not in text  # no number depends on it
     assert re.findall(r"<tr><th>(\w+)</th><td>", text) == ["seed", "weights", "epochs"]
     assert "<td><code>3</code></td><td><code>50</code></td>" in text
     assert EVIL not in text

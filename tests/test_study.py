@@ -15,7 +15,7 @@ from toy_study import FIGURE, notebook, result_code, write_project
 from sijstudy import study
 from sijstudy.config import StudyConfig, parameters_cell
 from sijstudy.errors import StudyError
-from sijstudy.study import find_notebooks, make_plan, parse_overrides, run_study, sync_parameters
+from sijstudy.study import find_notebooks, make_plan, parse_overrides, run_study, sync_parameters, write_index
 
 
 @pytest.fixture
@@ -295,6 +295,18 @@ def test_a_parameter_that_one_notebook_reads_leaves_the_others_answers_standing(
     assert text.count("from an earlier run with other parameters") == 1
     assert "Answer of 01_first." in text
     assert "Answer of 07_external_validation." not in text
+
+
+def test_where_networks_are_trained_leaves_all_answers_standing(tmp_path, monkeypatch):
+    root = write_project(tmp_path, n01_first=notebook("01_first", result_code("01_first")))
+    assert run_study("toy", root=root, stream=io.StringIO()).ok
+    asked = []
+    monkeypatch.setattr("sijstudy.study.require_cluster", asked.append)
+    plan = make_plan("toy", root=root, overrides={"scheduler": "tcp://in.house:8786"})
+    text = write_index(plan).read_text()
+    assert asked == ["tcp://in.house:8786"]
+    assert "Answer of 01_first." in text
+    assert "in.house" not in text
 
 
 def test_another_cohort_is_checked_before_anything_runs(project):
