@@ -1,14 +1,18 @@
 """The run store under fire: processes killed at any moment, two studies at once, damaged files."""
 
 import signal
+import threading
 import time
+from dataclasses import replace
 
 import numpy as np
+import psutil
 import pytest
 import torch
 from toy_fits import CONFIG, PROCESSES, assert_same_run, fit_all_counting, toy_fits, train_until
 
 from sijstudy.artifacts import RunStore
+from sijstudy.errors import StudyError
 from sijstudy.fitting import fit_all
 from sijstudy.training import train
 
@@ -97,6 +101,24 @@ def test_two_studies_at_once_train_each_network_once(tmp_path):
     assert len({process for process, _ in trained}) == 2
     for run, alone in zip(runs, fit_all(fits, CONFIG, RunStore(tmp_path / "alone"), progress=False), strict=True):
         assert_same_run(run, alone)
+
+
+def test_a_killed_process_of_many_is_one_line_and_its_fit_can_go_on(tmp_path):
+    fits, config = toy_fits(tmp_path / "patches", 20), replace(CONFIG, parallel_fits=2)
+    runs = [RunStore(tmp_path).fit_run(fit.identity(config, torch.device("cpu"))) for fit in fits]
+
+    def kill_one():
+        while not any(run.epochs_done() for run in runs):
+            time.sleep(0.01)
+        workers = [
+            child for child in psutil.Process().children() if any("popen_loky" in word for word in child.cmdline())
+        ]
+        workers[0].kill()  # as the kernel does when memory runs out
+
+    threading.Thread(target=kill_one, daemon=True).start()
+    with pytest.raises(StudyError, match="memory ran out; lower parallel_fits"):
+        fit_all(fits, config, RunStore(tmp_path), progress=False)
+    assert any(run.load_checkpoint() for run in runs if not run.is_done)  # to go on from
 
 
 @pytest.mark.parametrize("damage", ["cut", "empty", "other"])
