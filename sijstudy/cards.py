@@ -52,6 +52,11 @@ class Facts:
         """Whether the networks were tested on another cohort in this run."""
         return bool(self.config.external_manifest and self.of("07").get("headline"))
 
+    @property
+    def ablated(self) -> bool:
+        """Whether variants of the study were tried in this run."""
+        return self.config.ablations != "none" and self.has("08")
+
     def of(self, number: str) -> Mapping[str, Any]:
         """The answer of the notebook with this number; empty without one."""
         return next((result for name, result in self.results.items() if name.startswith(f"{number}_")), {})
@@ -111,6 +116,7 @@ def _item(entry: Mapping[str, Any], facts: Facts, pages: Mapping[str, Mapping[st
     """An item for this kind of run; one whose reports are all missing from this run is not reported in it."""
     item = dict(entry) if facts.synthetic else {**entry, **entry.get("hospital", {})}
     item |= entry.get("external", {}) if facts.external else {}
+    item |= entry.get("ablated", {}) if facts.ablated else {}
     links = [{"target": link, "text": _link_text(link, pages)} for link in item["links"]]
     known = [link for link in links if link["text"]]
     if links and not known:

@@ -76,8 +76,8 @@ def settled(config: StudyConfig, client: Client) -> StudyConfig:
     return replace(config, device=device, threads_per_fit=threads_of(config))
 
 
-def train_on(client: Client, fits: Sequence[Fit], config: StudyConfig, store: RunStore) -> None:
-    """Train all ``fits`` on the workers, the first of them first; ``config`` is a settled one.
+def train_on(client: Client, pairs: Sequence[tuple[Fit, StudyConfig]], store: RunStore) -> None:
+    """Train every fit, with its settled configuration, on the workers, the first of them first.
 
     A fit whose worker is lost is taken up by another one, from its last checkpoint. Raises StudyError as
     ``train`` does, and when a worker has other code or another store, or the scheduler is lost.
@@ -85,8 +85,8 @@ def train_on(client: Client, fits: Sequence[Fit], config: StudyConfig, store: Ru
     from distributed import as_completed
 
     store = RunStore(store.root.resolve())
-    jobs = [_Job.of(fit, config, store) for fit in fits]
-    with _translated(config.scheduler):
+    jobs = [_Job.of(fit, config, store) for fit, config in pairs]
+    with _translated(pairs[0][1].scheduler):
         futures = [client.submit(_Job.train, job, pure=False) for job in jobs]
         for future in as_completed(futures, loop=client.loop):
             future.result()

@@ -122,6 +122,7 @@ class StudyConfig:
     # --- evaluation [2.4] -----------------------------------------------------------------------
     bootstrap_samples: int = _param(2000, "resamples of subjects behind each 95% CI", low=50, high=100_000)
     cam_slices: int = _param(0, "Grad-CAM on at most this many positive test slices; 0 takes all", low=0)
+    ablations: str = _param("none", "what notebook 08 varies: none, all, or groups such as loss,roi")
 
     def __post_init__(self) -> None:
         for spec in fields(self):

@@ -12,7 +12,18 @@ import pandas as pd
 from sijstudy.aggregation import asas_positive, filtered_course, slice_decisions, subject_score
 from sijstudy.artifacts import FitRun
 from sijstudy.config import StudyConfig
-from sijstudy.metrics import METRIC_NAMES, METRICS, Roc, bootstrap_ci, confusion, mean_sd, roc, six_metrics
+from sijstudy.metrics import (
+    METRIC_NAMES,
+    METRICS,
+    Roc,
+    bootstrap,
+    bootstrap_ci,
+    confusion,
+    difference,
+    mean_sd,
+    roc,
+    six_metrics,
+)
 
 Published = Mapping[str, tuple[float, float]]
 
@@ -147,25 +158,10 @@ def paired_difference(better: pd.DataFrame, other: pd.DataFrame, config: StudyCo
     Both frames as from ``add_courses`` with the same folds and subjects; each resample draws the same
     subjects in both, so that the CI is of the difference itself.
     """
-    correct = [frame.assign(hit=frame["decision"] == frame["label"]) for frame in (better, other)]
-    subjects = sorted(set(better["subject_id"]))
-    rng = np.random.default_rng(config.seed)
-    weights = rng.multinomial(len(subjects), np.full(len(subjects), 1 / len(subjects)), size=config.bootstrap_samples)
-
-    def accuracies(frame: pd.DataFrame, drawn: Any) -> Any:
-        by_fold = []
-        for _, part in frame.groupby("fold"):
-            sums = (
-                part.groupby("subject_id")["hit"].agg(["sum", "size"]).reindex(subjects, fill_value=0).to_numpy(float)
-            )
-            hits, total = (drawn @ sums).T
-            by_fold.append(np.divide(hits, total, out=np.full(len(hits), np.nan), where=total > 0))
-        return np.nanmean(by_fold, axis=0)
-
-    once = np.ones((1, len(subjects)))
-    mean = accuracies(correct[0], once) - accuracies(correct[1], once)
-    low, high = np.nanpercentile(accuracies(correct[0], weights) - accuracies(correct[1], weights), [2.5, 97.5])
-    return {"mean": 100 * float(mean[0]), "low": 100 * float(low), "high": 100 * float(high)}
+    one, two = (bootstrap(frame, samples=config.bootstrap_samples, seed=config.seed) for frame in (better, other))
+    return {
+        name: 100 * value for name, value in zip(("mean", "low", "high"), difference(one, two, "accuracy"), strict=True)
+    }
 
 
 def filter_effect(courses: pd.DataFrame) -> dict[str, int]:

@@ -28,32 +28,42 @@ def fit_all(fits: Sequence[Fit], config: StudyConfig, store: RunStore, *, progre
     ``config.parallel_fits`` of them are trained at a time, or as many as the workers of ``config.scheduler``
     take. Raises StudyError as ``train`` does, and when a process or the cluster is lost.
     """
+    return fit_each([(fit, config) for fit in fits], store, progress=progress)
+
+
+def fit_each(asked: Sequence[tuple[Fit, StudyConfig]], store: RunStore, *, progress: bool = True) -> list[FitRun]:
+    """``fit_all`` with parameters for each fit: variants of a study, all side by side.
+
+    A network that is asked for twice is trained once. ``scheduler`` and ``parallel_fits`` are the same for all.
+    """
     with ExitStack() as stack:
-        trainer, asked = _train_here, config
-        if config.scheduler:
-            client = stack.enter_context(connect(config.scheduler))
-            trainer, asked = partial(train_on, client), settled(config, client)
-        runs = [store.fit_run(fit.identity(asked, resolve_device(asked.device))) for fit in fits]
-        for run in runs:
+        trainer, settings = _train_here, [config for _, config in asked]
+        if asked and settings[0].scheduler:
+            client = stack.enter_context(connect(settings[0].scheduler))
+            trainer, settings = partial(train_on, client), [settled(config, client) for config in settings]
+        pairs = [(fit, config) for (fit, _), config in zip(asked, settings, strict=True)]
+        runs = [store.fit_run(fit.identity(config, resolve_device(config.device))) for fit, config in pairs]
+        for run, (_, config) in zip(runs, asked, strict=True):
             save_settings(run, config)
             if run.is_done:
                 run.remove_leftovers()
-        missing = [(fit, run) for fit, run in zip(fits, runs, strict=True) if not run.is_done]
+        missing = {run: pair for run, pair in zip(runs, pairs, strict=True) if not run.is_done}
         # Longest first, so that no process is left alone with a long fit at the end.
-        missing.sort(key=lambda pair: (pair[0].backbone, pair[0].epochs), reverse=True)
+        ordered = sorted(missing.values(), key=lambda pair: (pair[0].backbone, pair[0].epochs), reverse=True)
         if missing:
-            with _progress([run for _, run in missing], sum(fit.epochs for fit, _ in missing), progress):
-                trainer([fit for fit, _ in missing], asked, store)
+            with _progress(list(missing), sum(fit.epochs for fit, _ in ordered), progress):
+                trainer(ordered, store)
     return runs
 
 
-def _train_here(fits: Sequence[Fit], config: StudyConfig, store: RunStore) -> None:
-    if config.parallel_fits == 1 or len(fits) == 1:
-        for fit in fits:
+def _train_here(pairs: Sequence[tuple[Fit, StudyConfig]], store: RunStore) -> None:
+    side_by_side = pairs[0][1].parallel_fits
+    if side_by_side == 1 or len(pairs) == 1:
+        for fit, config in pairs:
             train(fit, config, store)
         return
     try:
-        Parallel(n_jobs=config.parallel_fits)(delayed(train)(fit, config, store) for fit in fits)
+        Parallel(n_jobs=side_by_side)(delayed(train)(fit, config, store) for fit, config in pairs)
     except TerminatedWorkerError:
         raise StudyError(
             "a training process was killed, most often because memory ran out; lower parallel_fits, and start the "

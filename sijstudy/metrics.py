@@ -7,7 +7,7 @@ specificity is TN / (TN + FP), as the paper's formula says, and NPV is TN / (TN 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,22 +87,64 @@ def mean_sd(values: Array | Sequence[float], ddof: int = 1) -> tuple[float, floa
     return float(kept.mean()), float(kept.std(ddof=ddof)) if len(kept) > ddof else float("nan")
 
 
-def bootstrap_ci(frame: pd.DataFrame, *, samples: int, seed: int, level: float = 0.95) -> pd.DataFrame:
-    """Percentile confidence intervals of the mean over folds, by resampling subjects.
+@dataclass(frozen=True)
+class Bootstrap:
+    """The mean over folds of the six metrics and AUC, fractions, NaN where no fold defines it.
 
-    frame: fold, subject_id, label (0/1), decision (0/1), score. Each resample draws as many subjects as the
-    frame has, with replacement; a drawn subject brings its slices of all folds, as slices of one subject
-    are not independent. The metric is computed in each fold and averaged over folds in which it is defined.
+    observed: name -> value of the data as they are. samples: name -> ``(samples,)``, one for each resample of
+    subjects. source: what fixes the resamples; two with the same source drew the same subjects.
+    """
+
+    observed: Mapping[str, float]
+    samples: Mapping[str, Array]
+    source: tuple[tuple[str, ...], int, int]
+
+
+def bootstrap(frame: pd.DataFrame, *, samples: int, seed: int) -> Bootstrap:
+    """Resample subjects: fold, subject_id, label (0/1), decision (0/1), score -> the metrics in each resample.
+
+    Each resample draws as many subjects as the frame has, with replacement; a drawn subject brings its slices of
+    all folds, as slices of one subject are not independent. The metric is computed in each fold and averaged over
+    folds in which it is defined.
+    """
+    subjects = sorted(set(frame["subject_id"]))
+    weights = np.vstack([np.ones(len(subjects)), subject_weights(len(subjects), samples, seed)])
+    per_fold = [_fold_samples(part, weights) for part in _by_fold(frame)]
+    means = {name: _mean_over_folds(np.stack([fold[name] for fold in per_fold])) for name in (*METRICS, "auc")}
+    observed = {name: float(values[0]) for name, values in means.items()}
+    return Bootstrap(observed, {name: values[1:] for name, values in means.items()}, (tuple(subjects), samples, seed))
+
+
+def interval(values: Array, level: float = 0.95) -> tuple[float, float]:
+    """Percentile interval of resampled values ``(samples,)``, NaN left out; NaN when nothing is left."""
+    kept = values[~np.isnan(values)]
+    if len(kept) == 0:
+        return float("nan"), float("nan")
+    tail = 100 * (1 - level) / 2
+    low, high = np.percentile(kept, [tail, 100 - tail])
+    return float(low), float(high)
+
+
+def bootstrap_ci(frame: pd.DataFrame, *, samples: int, seed: int, level: float = 0.95) -> pd.DataFrame:
+    """Percentile confidence intervals of the mean over folds, by resampling subjects as ``bootstrap`` does.
+
     Returns fractions, index the six metrics and auc, columns low, high.
     """
-    weights = subject_weights(frame["subject_id"].nunique(), samples, seed)
-    per_fold = [_fold_samples(part, weights) for part in _by_fold(frame)]
-    tail = 100 * (1 - level) / 2
-    rows = {}
-    for name in (*METRICS, "auc"):
-        means = _mean_over_folds(np.stack([fold[name] for fold in per_fold]))
-        rows[name] = np.percentile(means, [tail, 100 - tail]) if len(means) else (np.nan, np.nan)
+    drawn = bootstrap(frame, samples=samples, seed=seed).samples
+    rows = {name: interval(values, level) for name, values in drawn.items()}
     return pd.DataFrame.from_dict(rows, orient="index", columns=["low", "high"])
+
+
+def difference(one: Bootstrap, other: Bootstrap, name: str) -> tuple[float, float, float]:
+    """A metric of ``one`` minus that of ``other``: mean, and the 95% CI of this paired difference, fractions.
+
+    Both were measured on the same subjects, and each resample drew the same of them in both, so what they share
+    cancels. Raises ValueError when they were not.
+    """
+    if one.source != other.source:
+        raise ValueError("a paired difference needs the same subjects, samples and seed on both sides")
+    low, high = interval(one.samples[name] - other.samples[name])
+    return one.observed[name] - other.observed[name], low, high
 
 
 def subject_weights(subjects: int, samples: int, seed: int) -> Array:
@@ -143,9 +185,6 @@ def _weighted_auc(label: Array, score: Array, drawn: Array) -> Array:
 
 
 def _mean_over_folds(values: Array) -> Array:
-    """Mean over folds ``(folds, samples)`` of what is defined; resamples defined in no fold are dropped."""
+    """Mean over folds ``(folds, samples)`` of what is defined; NaN for a resample defined in no fold."""
     defined = ~np.isnan(values)
-    kept = defined.any(axis=0)
-    sums = np.where(defined, values, 0.0).sum(axis=0)
-    means: Array = sums[kept] / defined.sum(axis=0)[kept]
-    return means
+    return _ratio(np.where(defined, values, 0.0).sum(axis=0), defined.sum(axis=0))

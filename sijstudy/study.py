@@ -16,6 +16,7 @@ import nbformat
 import yaml
 from filelock import FileLock, Timeout
 
+from sijstudy.ablations import chosen_groups
 from sijstudy.artifacts import StudyFolder, digest, read_json, write_atomic, write_json
 from sijstudy.cards import CHECKLIST, MODEL_CARD, Facts, write_cards
 from sijstudy.cells import notebook_title
@@ -29,7 +30,11 @@ from sijstudy.model import build_model
 from sijstudy.report import Page, duration, render_report
 
 DOCUMENTS = {CHECKLIST: "Reporting checklist", MODEL_CARD: "Model card"}  # pages beside the reports
-READ_BY_ONE = {"external_manifest": "07_external_validation"}  # parameter -> the one notebook that reads it
+ABLATIONS = "08_ablations"
+READ_BY_ONE = {  # parameter -> the one notebook that reads it
+    "external_manifest": "07_external_validation",
+    "ablations": ABLATIONS,
+}
 RESERVED = ("fits", "patches")  # folders beside runs/<profile>
 FIRST_ORIGINS = ("commit", "sijstudy", "profile", "seed", "device", "precision", "weights", "cohort", "cohort_hash")
 NETWORKS_NOT_NEEDED = ("01_data_audit", "05_subject_diagnosis", "07_external_validation")  # they train nothing
@@ -156,7 +161,8 @@ def _check_given(config: StudyConfig, root: Path, chosen: Sequence[Path]) -> Non
         require_cluster(config.scheduler)
     for manifest in filter(None, (config.manifest, config.external_manifest)):
         load_manifest(root / manifest)
-    if config.weights == "none" or all(notebook.stem in NETWORKS_NOT_NEEDED for notebook in chosen):
+    idle = NETWORKS_NOT_NEEDED if chosen_groups(config.ablations) else (*NETWORKS_NOT_NEEDED, ABLATIONS)
+    if config.weights == "none" or all(notebook.stem in idle for notebook in chosen):
         return
     selecting = any(notebook.stem == SELECTION for notebook in chosen)
     for backbone in {config.backbone, *(CANDIDATES if selecting else ())}:

@@ -21,7 +21,7 @@ from sijstudy.config import StudyConfig
 from sijstudy.dataset import PatchSet, load_patches
 from sijstudy.errors import StudyError
 from sijstudy.external import ExternalCohort, apply_networks
-from sijstudy.fitting import fit_all
+from sijstudy.fitting import fit_all, fit_each
 from sijstudy.folds import Fold, load_folds
 from sijstudy.manifest import Manifest, load_manifest
 from sijstudy.networks import open_networks, save_fits
@@ -97,11 +97,12 @@ class Workspace:
                 workers=os.cpu_count() or 1,
             )
 
-    def patches(self, arm: Arm) -> PatchSet:
-        """The cohort's patches for one arm, cached on disk."""
+    def patches(self, arm: Arm, config: StudyConfig | None = None) -> PatchSet:
+        """The cohort's patches for one arm, cached on disk; config: a variant's parameters in place of the study's."""
         manifest = self.manifest
         with self.stage("patches"):
-            return load_patches(manifest, arm, self.config, self.store.patches, workers=os.cpu_count() or 1)
+            workers = os.cpu_count() or 1
+            return load_patches(manifest, arm, config or self.config, self.store.patches, workers=workers)
 
     def train_folds(self, arms: tuple[Arm, ...], folds: tuple[Fold, ...]) -> dict[Arm, dict[int, FitRun]]:
         """Trained runs by arm and fold number; all missing ones are trained side by side."""
@@ -114,6 +115,18 @@ class Workspace:
             arm: {fold.number: run for (other, fold), run in zip(keys, runs, strict=True) if other == arm}
             for arm in arms
         }
+
+    def train_variants(self, configs: Mapping[str, StudyConfig]) -> dict[str, dict[int, FitRun]]:
+        """Trained runs of the ROI arm by variant and fold number; all missing ones are trained side by side."""
+        patches = {name: self.patches("roi", config) for name, config in configs.items()}
+        asked = [
+            (Fit(fold, patches[name], config.backbone, config.epochs), config)
+            for name, config in configs.items()
+            for fold in self.folds
+        ]
+        with self.stage("training"):
+            runs = iter(fit_each(asked, self.store))
+        return {name: {fold.number: next(runs) for fold in self.folds} for name in configs}
 
     def save_fits(self, runs: Mapping[Arm, Mapping[int, FitRun]]) -> None:
         """Note in this profile's folder which fit belongs to which arm and fold."""
@@ -176,9 +189,9 @@ class Workspace:
         found = read_outlines(item.segmentation, self.manifest.segments).masks.get(item.uid, {})
         return {name: mask for name, mask in found.items() if name in SEGMENTS}
 
-    def training_time(self, runs: Mapping[Arm, Mapping[int, FitRun]]) -> str:
+    def training_time(self, runs: Mapping[Any, Mapping[int, FitRun]]) -> str:
         """Seconds of training behind ``runs``, as text, whether they were trained now or earlier."""
-        seconds = [run.seconds() for by_fold in runs.values() for run in by_fold.values()]
+        seconds = [run.seconds() for run in {run for by_fold in runs.values() for run in by_fold.values()}]
         return f"{len(seconds)} networks, {sum(seconds):.0f} s in all, {self.config.parallel_fits} side by side"
 
     def finish(self, notebook: str, title: str, answer: str, headline: list[dict[str, Any]]) -> dict[str, str]:

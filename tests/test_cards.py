@@ -160,6 +160,16 @@ def test_a_test_on_another_cohort_is_claimed_only_when_there_was_one(facts, tmp_
     )
 
 
+def test_variants_are_claimed_only_when_they_were_tried(facts, tmp_path):
+    (tmp_path / "08_ablations.html").write_text('<h2 id="what-was-varied">What was varied</h2>')
+    results = {**facts.results, "08_ablations": {"answer": "None of 4 variants differs."}}
+    for ablations, claimed in (("none", False), ("loss", True)):
+        config = StudyConfig(profile="toy", ablations=ablations)
+        page = text_of(cards.render_checklist(Facts(config, facts.folder, results, True), tmp_path))
+        assert ("an appendix changes one choice of the study at a time" in page) == claimed
+        assert ("08: What was varied" in page) == claimed
+
+
 @pytest.mark.notebooks
 def test_every_link_of_the_smoke_study_leads_to_its_section(smoke_study):
     folder = smoke_study.result.index.parent

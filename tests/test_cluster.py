@@ -131,7 +131,8 @@ def test_a_worker_that_would_train_something_else_says_what_differs(running, tmp
 def test_a_store_that_is_not_shared_is_named(running, tmp_path):
     fits = toy_fits(tmp_path / "patches", 1)  # nobody has noted in the store what is asked for: as if it were another
     with connect(running.address) as client, pytest.raises(StudyError, match=r"does not see .*config\.json.* share"):
-        train_on(client, fits, settled(on(running.address), client), RunStore(tmp_path))
+        config = settled(on(running.address), client)
+        train_on(client, [(fit, config) for fit in fits], RunStore(tmp_path))
 
 
 def test_worker_with_many_threads_is_refused(running, tmp_path):

@@ -32,10 +32,12 @@ FLOORS = [
     {"cohort", "training", "gradcam", "audit"},
     {"cluster"},
     {"fitting", "evaluation", "external", "explain", "readings", "provenance"},
-    {"failures", "figures", "workspace", "execution", "explorer", "diagnosis"},
+    {"ablations"},
+    {"failures", "figures", "workspace", "ablation_report", "execution", "explorer", "diagnosis"},
     {
         "display",
         "cells",
+        "figures_ablations",
         "figures_audit",
         "figures_performance",
         "figures_failures",

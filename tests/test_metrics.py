@@ -9,7 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as oracle
 
-from sijstudy.metrics import METRICS, bootstrap_ci, confusion, mean_sd, roc, six_metrics, subject_weights
+from sijstudy.metrics import (
+    METRICS,
+    bootstrap,
+    bootstrap_ci,
+    confusion,
+    difference,
+    mean_sd,
+    roc,
+    six_metrics,
+    subject_weights,
+)
 
 pairs = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 1)), min_size=1, max_size=60)
 
@@ -66,6 +76,11 @@ def predictions(seed=0, folds=3, subjects=12):
 
 def by_loop(frame, samples, seed):
     """The same resamples, each made of repeated rows and measured by scikit-learn."""
+    return {name: np.nanpercentile(column, [2.5, 97.5]) for name, column in loop_values(frame, samples, seed).items()}
+
+
+def loop_values(frame, samples, seed):
+    """Each metric in every resample: name -> list."""
     names = sorted(frame["subject_id"].unique())
     values = {name: [] for name in (*METRICS, "auc")}
     for weights in subject_weights(len(names), samples, seed):
@@ -80,7 +95,7 @@ def by_loop(frame, samples, seed):
             per_fold["auc"].append(roc(part["label"], part["score"]).auc)
         for name in values:
             values[name].append(np.nanmean(per_fold[name]) if not np.isnan(per_fold[name]).all() else np.nan)
-    return {name: np.nanpercentile(column, [2.5, 97.5]) for name, column in values.items()}
+    return values
 
 
 def test_intervals_equal_a_plain_loop():
@@ -105,3 +120,46 @@ def test_seed_decides_the_interval():
     one, again, other = (bootstrap_ci(frame, samples=80, seed=seed) for seed in (1, 1, 2))
     pd.testing.assert_frame_equal(one, again)
     assert not one.equals(other)
+
+
+def other_predictions(frame):
+    """Another network on the same slices: a third of the decisions turned, scores drawn anew."""
+    rng = np.random.default_rng(8)
+    decision = np.where(rng.uniform(size=len(frame)) < 1 / 3, 1 - frame["decision"], frame["decision"])
+    return frame.assign(decision=decision, score=np.round(rng.uniform(size=len(frame)), 1))
+
+
+def test_a_paired_difference_equals_a_plain_loop():
+    one, other = predictions(), other_predictions(predictions())
+    loops = [loop_values(frame, 60, 5) for frame in (one, other)]
+    drawn = [bootstrap(frame, samples=60, seed=5) for frame in (one, other)]
+    for name in (*METRICS, "auc"):
+        wanted = np.nanpercentile(np.subtract(loops[0][name], loops[1][name]), [2.5, 97.5])
+        mean, *found = difference(*drawn, name)
+        np.testing.assert_allclose(found, wanted, atol=1e-12, err_msg=name)
+        assert mean == pytest.approx(drawn[0].observed[name] - drawn[1].observed[name])
+
+
+def test_the_interval_of_a_paired_difference_in_closed_form():
+    """One slice per subject, one fold: the difference is a mean of n values of -1, 0, 1, near normal for large n."""
+    rng = np.random.default_rng(2)
+    n = 4000
+    frame = pd.DataFrame({"fold": 1, "subject_id": [f"{k:04d}" for k in range(n)], "label": 1, "score": 0.5})
+    hits = rng.uniform(size=n) < 0.8
+    both = [frame.assign(decision=hits.astype(int)), frame.assign(decision=(hits ^ (rng.uniform(size=n) < 0.1)) * 1)]
+    mean, low, high = difference(*(bootstrap(part, samples=2000, seed=1) for part in both), "accuracy")
+    gain = both[0]["decision"] - both[1]["decision"]
+    error = gain.std(ddof=0) / n**0.5
+    assert mean == pytest.approx(gain.mean())
+    np.testing.assert_allclose([low, high], [mean - 1.96 * error, mean + 1.96 * error], atol=0.1 * error)
+    apart = bootstrap(both[0], samples=2000, seed=1).samples["accuracy"].std()
+    assert high - low < 2 * 1.96 * apart * 2**0.5  # narrower than of two arms that share no subject
+
+
+def test_a_difference_of_other_subjects_is_refused():
+    frame = predictions()
+    fewer = frame[frame["subject_id"] != frame["subject_id"].iloc[0]]
+    one = bootstrap(frame, samples=10, seed=1)
+    for other in (bootstrap(fewer, samples=10, seed=1), bootstrap(frame, samples=10, seed=2)):
+        with pytest.raises(ValueError, match="same subjects"):
+            difference(one, other, "accuracy")
