@@ -41,7 +41,7 @@ def _label_of(row: pd.Series[Any]) -> str:
 
 def value_cells(table: pd.DataFrame) -> pd.DataFrame:
     """Mean ± SD over the folds and 95% CI of every trial that was run, as text: a row each, a column per measure."""
-    return _cells(table, lambda row: f"{row['mean']:.1f} ± {row['sd']:.1f} ({row['low']:.1f} to {row['high']:.1f})")
+    return _cells(table, lambda row: f"{row['mean']:.1f} ± {row['sd']:.1f} {_range(row['low'], row['high'], '.1f')}")
 
 
 def difference_cells(table: pd.DataFrame) -> pd.DataFrame:
@@ -52,8 +52,8 @@ def difference_cells(table: pd.DataFrame) -> pd.DataFrame:
 def _difference_text(row: pd.Series[Any]) -> str:
     if row["difference_low"] == row["difference_high"] == 0:
         return "the same"
-    mark = f"{MARK} " if row["excludes_zero"] else ""
-    return f"{mark}{row['difference']:+.1f} ({row['difference_low']:+.1f} to {row['difference_high']:+.1f})"
+    mark = f"{MARK}\N{NO-BREAK SPACE}" if row["excludes_zero"] else ""
+    return f"{mark}{row['difference']:+.1f} {_range(row['difference_low'], row['difference_high'], '+.1f')}"
 
 
 def _cells(table: pd.DataFrame, text: Callable[[pd.Series[Any]], str]) -> pd.DataFrame:
@@ -64,6 +64,10 @@ def _cells(table: pd.DataFrame, text: Callable[[pd.Series[Any]], str]) -> pd.Dat
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("variant").reset_index()
 
 
+def _range(low: float, high: float, form: str) -> str:
+    return f"({low:{form}} to {high:{form}})"
+
+
 def _plain(numbers: str) -> str:
     """With a true minus, and a dash for what is undefined."""
     return numbers.replace("-", "−").replace("nan", "–")
@@ -71,11 +75,13 @@ def _plain(numbers: str) -> str:
 
 def multiplicity_sentence(table: pd.DataFrame) -> str:
     """How many intervals are shown, and how many of them would exclude 0 by chance."""
-    shown = table[table["difference_low"].notna() & (table["difference_low"] != table["difference_high"])]
+    low, high = table["difference_low"], table["difference_high"]
+    shown = table[low.notna() & ((low != 0) | (high != 0))]
+    repeated = " The row with another seed shows what that alone changes." if "repeat" in set(table["group"]) else ""
     return (
         f"{len(shown)} intervals are shown and not corrected for their number: were there no difference at all, about "
         f"{0.05 * len(shown):.1f} of them would exclude 0 by chance. They cover the choice of subjects, not the chance "
-        "in training: each network is trained once, and the row with another seed shows what that alone changes."
+        f"in training, as each network is trained once.{repeated}"
     )
 
 
@@ -98,7 +104,7 @@ def answer_sentence(table: pd.DataFrame) -> str:
     named = [_named(row) for _, row in clear.iterrows()]
     found = f"{len(named) or 'none'} differ{'s' * (len(named) < 2)} from this study"
     listed = f", in percentage points: {', '.join(named)}" if named else ""
-    unrun = f" {left} could not be run." if left else ""
+    unrun = f" {left} more could not be run." if left else ""
     return f"Of {variants} variants {found} by more than resampling its subjects explains{listed}.{unrun}"
 
 

@@ -67,7 +67,8 @@ def _intervals(axis: Axes, rows: pd.DataFrame) -> None:
         axis.plot([row.difference], [place], linestyle="none", label=NAMES[clear],
                   **{name: value for name, value in style.items() if name != "linewidth"})  # fmt: skip
     low, high = axis.get_xlim()
-    axis.set_xlim(min(low, -LEAST), max(high, LEAST))
+    margin = max(LEAST, 0.06 * (high - low))
+    axis.set_xlim(min(low, -margin), max(high, margin))
     axis.grid(alpha=0.25, axis="x")
     axis.tick_params(axis="y", length=0)
     axis.xaxis.set_major_locator(MaxNLocator(nbins=4))

@@ -31,7 +31,7 @@ TABLE = pd.DataFrame(
 def test_a_difference_whose_interval_excludes_0_is_marked():
     cells = ablation_report.difference_cells(TABLE).set_index("variant")["slice accuracy"]
     assert cells.to_dict() == {
-        "Loss: cross-entropy": "◆ −3.2 (−5.0 to −1.0)",
+        "Loss: cross-entropy": "◆\N{NO-BREAK SPACE}−3.2 (−5.0 to −1.0)",
         "Median filter: no filter": "the same",
         "ROI: factor 1.0": "+1.0 (−2.0 to +4.0)",
     }
@@ -46,7 +46,7 @@ def test_values_have_sd_and_interval():
 def test_the_answer_names_what_differs_and_counts_what_could_not_be_run():
     assert ablation_report.answer_sentence(TABLE) == (
         "Of 3 variants 1 differs from this study by more than resampling its subjects explains, in percentage points: "
-        "Loss: cross-entropy (slice accuracy −3.2). 1 could not be run."
+        "Loss: cross-entropy (slice accuracy −3.2). 1 more could not be run."
     )
     alike = TABLE[TABLE["variant"].isin([REFERENCE, "factor 1.0"])]
     assert ablation_report.answer_sentence(alike) == (
@@ -55,8 +55,14 @@ def test_the_answer_names_what_differs_and_counts_what_could_not_be_run():
 
 
 def test_the_sentence_on_multiplicity_counts_the_intervals_that_can_miss():
-    assert ablation_report.multiplicity_sentence(TABLE).startswith("2 intervals are shown and not corrected")
-    assert "about 0.1 of them" in ablation_report.multiplicity_sentence(TABLE)
+    said = ablation_report.multiplicity_sentence(TABLE)
+    assert said.startswith("2 intervals are shown and not corrected")
+    assert "about 0.1 of them" in said
+    assert "another seed" not in said
+    every = pd.concat([TABLE, pd.DataFrame([row("repeat", "another seed", 100.0, 100.0, 100.0)])])
+    said = ablation_report.multiplicity_sentence(every)
+    assert said.startswith("3 intervals")
+    assert said.endswith("The row with another seed shows what that alone changes.")
 
 
 def test_the_alternative_text_names_the_clear_intervals():

@@ -175,7 +175,10 @@ def test_every_link_of_the_smoke_study_leads_to_its_section(smoke_study):
     folder = smoke_study.result.index.parent
     pages = {page.name: set(re.findall(r'\bid="([^"]+)"', page.read_text())) for page in folder.glob("*.html")}
     targets = {
-        link for _, item in ITEMS for entry in (item, {**item, **item.get("hospital", {})}) for link in entry["links"]
+        link
+        for _, item in ITEMS
+        for entry in (item, {**item, **item.get("hospital", {})}, {**item, **item.get("ablated", {})})
+        for link in entry["links"]
     }
     assert len(targets) > 20
     for target in targets:
