@@ -28,7 +28,7 @@ from sijstudy.numerics import autocast, numerics, threads_of
 from sijstudy.training import Fit, batches, train
 
 CPU = torch.device("cpu")
-EPOCHS = 4  # of each measured fit: the first warms up, the last ends with the test scores; those between are timed
+EPOCHS = 3  # of each measured fit: the first warms up, the last ends with the test scores; that between is timed
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class ClockedStore(RunStore):
 
 
 def our_epoch(patches: PatchSet, fold: Fold, config: StudyConfig, epochs: int = EPOCHS) -> float:
-    """Seconds of an epoch as ``train`` does it, checkpoint included; median of the inner ones of a new fit."""
+    """Seconds of an epoch of a new fit as ``train`` does it, from one checkpoint written to the next."""
     with tempfile.TemporaryDirectory(prefix="sijstudy-fit-") as folder:
         run = train(Fit(fold, patches, config.backbone, epochs), config, ClockedStore(Path(folder)))
         assert isinstance(run, ClockedRun)
@@ -81,7 +81,7 @@ class BareSteps:
             return timed(self._steps)
 
     def median_epoch(self) -> float:
-        """The median of some epochs after one that warms up, as ours are timed."""
+        """Seconds of an epoch after one that warms up, as ours is timed."""
         return median([self.epoch() for _ in range(EPOCHS - 1)][1:])
 
     def _steps(self) -> None:
