@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -28,15 +29,18 @@ def measure(work: Path, repeats: int) -> list[Line]:
     """Run the study, which trains what is not there yet, then run it again ``repeats`` times unchanged."""
     root = finished_study(work)
     before = _trained(root)
-    seconds, trained = [], []
+    seconds, busy, trained = [], [], []
     for _ in tqdm(range(repeats), desc="study again", unit="run", leave=False):
+        spent = _cpu_seconds()
         seconds.append(timed(lambda: _run(root)))
+        busy.append(_cpu_seconds() - spent)
         trained.append(float(len(_trained(root) ^ before)))
     notebooks = len(list((root / "notebooks").glob("[0-9]*.ipynb")))
     return [
         Line(
             "f", f"the finished {PROFILE} study again, {notebooks} notebooks and reports", "s", tuple(seconds), high=60
         ),
+        Line("f", "processor time of that, all its processes", "s", tuple(busy)),
         Line("f", "networks that it trained", "", tuple(trained), high=0),
     ]
 
@@ -45,6 +49,12 @@ def _run(root: Path) -> None:
     result = run_study(PROFILE, root=root, stream=sys.stderr)
     if result.failure:
         raise SystemExit(f"{result.failed}: {result.failure.message}")
+
+
+def _cpu_seconds() -> float:
+    """Processor time of this process and of those it has waited for, seconds."""
+    used = os.times()
+    return used.user + used.system + used.children_user + used.children_system
 
 
 def _trained(root: Path) -> set[tuple[str, int]]:
