@@ -1,6 +1,7 @@
 """The rendered reports in a real browser, with the network cut."""
 
 import io
+import math
 import re
 import unicodedata
 from contextlib import contextmanager
@@ -38,8 +39,12 @@ def visit(browser, smoke_study):
     return opened
 
 
+def result(smoke_study, name):
+    return read_json(smoke_study.root / "runs/smoke/results" / f"{name}.json")
+
+
 def answer(smoke_study, name):
-    return read_json(smoke_study.root / "runs/smoke/results" / f"{name}.json")["answer"]
+    return result(smoke_study, name)["answer"]
 
 
 def severe(page):
@@ -141,8 +146,11 @@ def test_the_index_says_the_answers_and_draws_the_headline(visit, smoke_study):
         assert answer(smoke_study, "04_five_fold_training") in glance
         assert answer(smoke_study, "05_subject_diagnosis") in glance
         rows = page.locator("table.headline td.ours", has_text="%").count()
-        assert rows >= 13
-        assert page.locator(".whisker circle").count() == page.locator(".whisker path").count() == rows
+        entries = [entry for name in REPORTS for entry in result(smoke_study, name)["headline"] if entry["unit"] == "%"]
+        # A network that calls no subject positive has no precision to draw; the paper's stands there all the same.
+        ours = [entry for entry in entries if not math.isnan(entry["ours"])]
+        assert rows == page.locator(".whisker circle").count() == len(ours) > 10
+        assert page.locator(".whisker path").count() == len(entries)
 
 
 @pytest.mark.parametrize("name", EVERY_PAGE)
