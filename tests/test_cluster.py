@@ -23,7 +23,7 @@ from sijstudy.artifacts import RunStore
 from sijstudy.cli import main
 from sijstudy.cluster import connect, settled, train_on
 from sijstudy.errors import StudyError
-from sijstudy.fitting import fit_all
+from sijstudy.fitting import fit_all, fit_each
 
 PATIENCE = 90  # seconds that a loaded machine may take for anything
 WORKER = ("worker", "--memory-limit", "0", "--no-dashboard", "--no-nanny")  # no nanny: it saves processes
@@ -105,6 +105,18 @@ def test_workers_give_the_local_result_bit_for_bit_also_when_one_is_killed(runni
     for run, alone in zip(done, local, strict=True):
         assert run.folder.name == alone.folder.name  # where it was trained is no part of a network's address
         assert_same_run(run, alone)
+
+
+def test_variants_with_parameters_of_their_own_go_out_together(running, tmp_path):
+    fit, _ = toy_fits(tmp_path / "patches", 1)
+    variants = [replace(CONFIG, loss=loss) for loss in ("focal", "cross_entropy")]
+    alone = fit_each([(fit, config) for config in variants], RunStore(tmp_path / "alone"), progress=False)
+    asked = [(fit, replace(config, scheduler=running.address)) for config in variants]
+    done = fit_each(asked, RunStore(tmp_path), progress=False)
+    assert [run.config()["loss"] for run in done] == ["focal", "cross_entropy"]
+    for run, local in zip(done, alone, strict=True):
+        assert run.folder.name == local.folder.name
+        assert_same_run(run, local)
 
 
 def test_a_finished_study_is_not_trained_again_on_the_cluster(running, local, monkeypatch):
