@@ -32,7 +32,7 @@ app.add_typer(manifest_app, name="manifest")
 app.add_typer(notebooks_app, name="notebooks")
 
 Root = Annotated[Path, typer.Option(help="The project's folder, the one with notebooks/.", show_default="here")]
-Profile = Annotated[str, typer.Option(help="smoke, quick or paper, or the path of a profile of your own.")]
+Profile = Annotated[str, typer.Option(help="smoke, quick, paper or stir, or the path of a profile of your own.")]
 Parameter = Annotated[
     Optional[list[str]],  # noqa: UP045  (typer reads the annotation)
     typer.Option(
@@ -183,6 +183,29 @@ def cohort_make(profile: Profile = "quick", parameter: Parameter = None, root: R
     manifest = prepare_cohort(config, root.resolve(), workers=os.cpu_count() or 1)
     print(f"{len(manifest.slices)} slices of {len(manifest.subjects)} subjects")
     print(f"Manifest: {manifest.folder}")
+
+
+@cohort_app.command("compare")
+def cohort_compare(
+    manifest: Annotated[Path, typer.Argument(help="Folder of a manifest, e.g. a synthetic cohort's.")],
+    other: Annotated[Path, typer.Argument(help="Folder of the manifest it is held against.")],
+    profile: Profile = "quick",
+    parameter: Parameter = None,
+    root: Root = Path(),
+) -> None:
+    """Print how alike two cohorts' images are: marrow and edema, and how surely a classifier tells them apart."""
+    from sijstudy.artifacts import RunStore
+    from sijstudy.likeness import distance, statistics_table
+    from sijstudy.manifest import load_manifest
+    from sijstudy.study import parse_overrides, profile_path
+
+    path = profile_path(profile, root)
+    config = StudyConfig.from_mapping({**read_profile(path), **parse_overrides(parameter or [])}, source=str(path))
+    first, second = load_manifest(manifest), load_manifest(other)
+    print(statistics_table(first, second).to_string())
+    print("median (5th to 95th percentile) over slices with outlined bone")
+    apart = distance(first, second, config, RunStore(root / "runs").patches, workers=os.cpu_count() or 1)
+    print(f"A classifier tells their patches apart with an AUC of {apart:.3f} (0.5: alike, 1: never mistaken)")
 
 
 @manifest_app.command("build")

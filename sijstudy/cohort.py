@@ -13,7 +13,16 @@ from sijstudy.manifest import Manifest, load_manifest
 from sijstudy.manifest_build import build_manifest
 from sijstudy.phantom import generate_cohort
 
-COHORT_PARAMETERS = ("axspa_subjects", "control_subjects", "positive_slices", "negative_slices", "matrix_size", "seed")
+COHORT_PARAMETERS = (
+    "axspa_subjects",
+    "control_subjects",
+    "positive_slices",
+    "negative_slices",
+    "matrix_size",
+    "phantom_contrast",
+    "phantom_randomised",
+    "seed",
+)
 
 
 def prepare_cohort(config: StudyConfig, root: Path, *, workers: int = 2, progress: bool = True) -> Manifest:

@@ -41,7 +41,7 @@ class StudyConfig:
     """Every parameter of the study. Construction checks types and ranges (StudyError)."""
 
     # --- run ------------------------------------------------------------------------------------
-    profile: str = _param("custom", "name shown in reports; smoke, quick and paper are shipped")
+    profile: str = _param("custom", "name shown in reports; smoke, quick, paper and stir are shipped")
     seed: int = _param(2021, "every random number of the study derives from it", low=0)
     device: str = _param("auto", "auto takes a GPU when there is one", choices=("auto", "cpu", "cuda"))
     mode: str = _param(
@@ -66,6 +66,15 @@ class StudyConfig:
     positive_slices: int = _param(422, "[2.1] all from axSpA subjects", low=20)
     negative_slices: int = _param(393, "[2.1] all from control subjects", low=20)
     matrix_size: int = _param(448, "[2.1] rows and columns of a synthetic slice, pixels", low=64, high=1024)
+    phantom_contrast: str = _param(
+        "gd_fs_t1",
+        "[2.1] of the synthetic cohort: Gd-enhanced fat-suppressed T1, or STIR",
+        choices=("gd_fs_t1", "stir"),
+    )
+    phantom_randomised: bool = _param(
+        False,
+        "synthetic subjects differ in contrast, resolution, thickness, field of view and noise as no hospital's do",
+    )
 
     # --- ROI patch [2.2] ------------------------------------------------------------------------
     roi_reading: str = _param(

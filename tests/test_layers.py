@@ -33,7 +33,7 @@ FLOORS = [
     {"cluster"},
     {"fitting", "evaluation", "external", "explain", "readings", "provenance"},
     {"ablations"},
-    {"failures", "figures", "workspace", "ablation_report", "execution", "explorer", "diagnosis"},
+    {"failures", "figures", "workspace", "ablation_report", "execution", "explorer", "diagnosis", "likeness"},
     {
         "display",
         "cells",

@@ -14,6 +14,7 @@ import numpy as np
 from sijstudy.phantom import knobs
 from sijstudy.phantom.contours import Outline
 from sijstudy.phantom.fields import Array, Field, random_field
+from sijstudy.phantom.protocol import GD_FS_T1, Contrast
 
 _PLANES = (-36.0, -26.0, -13.0, 0.0, 13.0, 24.0, 38.0)
 
@@ -80,6 +81,7 @@ class Textures:
 class Anatomy:
     """One body. Lengths in mm, angles in radians, signals in the units of ``knobs``."""
 
+    contrast: Contrast
     pose: Pose
     sides: tuple[Side, Side]
     textures: Textures
@@ -97,10 +99,11 @@ class Anatomy:
     facet_line: float
 
 
-def draw_anatomy(rng: np.random.Generator) -> Anatomy:
-    """A body at random. Nothing here knows whether the subject is ill."""
+def draw_anatomy(rng: np.random.Generator, contrast: Contrast = GD_FS_T1, zoom: float = 1.0) -> Anatomy:
+    """A body at random, ``zoom`` times as large. Nothing here knows whether the subject is ill."""
     return Anatomy(
-        pose=_pose(rng),
+        contrast=contrast,
+        pose=_pose(rng, zoom),
         sides=(_side(rng, 1), _side(rng, -1)),
         textures=_textures(rng),
         spine_tilt=float(rng.normal(0.68, 0.08)),
@@ -113,12 +116,12 @@ def draw_anatomy(rng: np.random.Generator) -> Anatomy:
         muscle=float(rng.normal(1.0, 0.08)),
         stripe=float(rng.uniform(4.0, 6.5)),
         foramen_size=tuple(rng.uniform(0.75, 1.3, 6).tolist()),
-        bowel_level=float(rng.uniform(0.05, 0.45)),
-        facet_line=float(rng.uniform(*knobs.FACET_LINE)),
+        bowel_level=float(rng.uniform(*contrast.bowel_content)),
+        facet_line=float(rng.uniform(*contrast.facet_line)),
     )
 
 
-def _pose(rng: np.random.Generator) -> Pose:
+def _pose(rng: np.random.Generator, zoom: float) -> Pose:
     turn, shift = np.clip(rng.normal(0, 1, (2, 3)), -knobs.POSE_LIMIT, knobs.POSE_LIMIT)
     turn, shift = turn * np.deg2rad([2.5, 2.5, 3.0]), shift * np.array([4.0, 6.0, 2.0])
     return Pose(
@@ -126,7 +129,7 @@ def _pose(rng: np.random.Generator) -> Pose:
         yaw=float(turn[1]),
         pitch=float(turn[2]),
         shift=(float(shift[0]), float(shift[1]), float(shift[2])),
-        size=float(np.clip(rng.normal(1.0, 0.05), 0.88, 1.12)),
+        size=zoom * float(np.clip(rng.normal(1.0, 0.05), 0.88, 1.12)),
     )
 
 

@@ -34,7 +34,7 @@ class Field:
     def window(self, w: float, grid: Grid, rows: slice, columns: slice) -> Array:
         """Values in a window of the slice, (rows, columns) float32."""
         plane = self.coarse(w)
-        basis = bspline_matrix(grid.size, self.step)
+        basis = bspline_matrix(grid.size, grid.fov, self.step)
         values: Array = (basis[rows] @ plane) @ basis[columns].T
         return values
 
@@ -105,9 +105,9 @@ def _nodes(step: float, extent: float) -> int:
 
 
 @lru_cache(maxsize=64)
-def bspline_matrix(size: int, step: float) -> Array:
+def bspline_matrix(size: int, fov: float, step: float) -> Array:
     """Cubic B-spline weights of every pixel row (= column), (size, nodes) float32."""
-    return bspline_weights(pixel_centres(size, 250.0), step, EXTENT_MM)
+    return bspline_weights(pixel_centres(size, fov), step, EXTENT_MM)
 
 
 def bspline_weights(points: Array, step: float, extent: float) -> Array:

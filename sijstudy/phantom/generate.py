@@ -17,7 +17,8 @@ from tqdm import tqdm
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
 from sijstudy.phantom.fields import Grid
-from sijstudy.phantom.plan import ACQUIRED, SLICE_STEP_MM, PlannedSubject, plan_cohort
+from sijstudy.phantom.plan import ACQUIRED, PlannedSubject, plan_cohort
+from sijstudy.phantom.protocol import Protocol, draw_protocol
 from sijstudy.phantom.render import Rendered, draw_body, render_slice
 from sijstudy.phantom.votes import read_slice_votes
 from sijstudy.phantom.write import draw_series, mr_slice, segmentation, write_dataset
@@ -46,7 +47,7 @@ def generate_cohort(out_root: Path, config: StudyConfig, *, workers: int = 2, pr
 
 def _fill(root: Path, config: StudyConfig, workers: int, progress: bool) -> None:
     subjects = plan_cohort(config)
-    jobs = (delayed(_write_subject)(root, subject, config.seed, config.matrix_size) for subject in subjects)
+    jobs = (delayed(_write_subject)(root, subject, config) for subject in subjects)
     done = Parallel(n_jobs=workers, return_as="generator")(jobs)
     bar = tqdm(done, total=len(subjects), desc="synthetic cohort", unit="subject", disable=not progress)
     votes = [row for rows in bar for row in rows]
@@ -63,13 +64,14 @@ def _write_csv(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
         writer.writerows(rows)
 
 
-def _write_subject(root: Path, subject: PlannedSubject, seed: int, size: int) -> list[Row]:
+def _write_subject(root: Path, subject: PlannedSubject, config: StudyConfig) -> list[Row]:
     """Render and write one subject; returns its rows of votes.csv. One BLAS thread: sums keep their order."""
     folder = root / subject.subject_id
     folder.mkdir()
-    series = draw_series(subject, seed, size, np.random.default_rng((seed, 1, subject.number, 0)))
+    seed, protocol = config.seed, subject_protocol(subject, config)
+    series = draw_series(subject, seed, protocol, np.random.default_rng((seed, 1, subject.number, 0)))
     with threadpool_limits(limits=1):
-        slices = _render(subject, seed, size)
+        slices = render_subject(subject, seed, protocol)
     images = []
     for position, rendered in zip(subject.slices, slices, strict=True):
         image = mr_slice(series, position, rendered.pixels)
@@ -88,17 +90,21 @@ def _write_subject(root: Path, subject: PlannedSubject, seed: int, size: int) ->
     ]
 
 
-def _render(subject: PlannedSubject, seed: int, size: int) -> list[Rendered]:
+def subject_protocol(subject: PlannedSubject, config: StudyConfig) -> Protocol:
+    """How this subject is scanned; drawn apart from its body and its group."""
+    rng = np.random.default_rng((config.seed, 4, subject.number))
+    return draw_protocol(rng, config.phantom_contrast, config.matrix_size, config.phantom_randomised)
+
+
+def render_subject(subject: PlannedSubject, seed: int, protocol: Protocol) -> list[Rendered]:
     """All used slices of a subject, in order."""
-    runs = [(scanner_mm(first), scanner_mm(last)) for first, last in subject.runs] if subject.group == "axSpA" else []
-    body = draw_body((seed, 1, subject.number), runs)
-    grid = Grid(size)
+
+    def mm(position: int) -> float:
+        return (position - ACQUIRED // 2) * protocol.step  # from the middle slice, growing upwards
+
+    runs = [(mm(first), mm(last)) for first, last in subject.runs] if subject.group == "axSpA" else []
+    body = draw_body((seed, 1, subject.number), runs, protocol)
+    grid = Grid(protocol.size, protocol.fov)
     return [
-        render_slice(body, grid, scanner_mm(k), np.random.default_rng((seed, 2, subject.number, k)))
-        for k in subject.slices
+        render_slice(body, grid, mm(k), np.random.default_rng((seed, 2, subject.number, k))) for k in subject.slices
     ]
-
-
-def scanner_mm(position: int) -> float:
-    """Distance of an acquired slice from the middle one, mm, growing upwards."""
-    return (position - ACQUIRED // 2) * SLICE_STEP_MM

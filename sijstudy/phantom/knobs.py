@@ -19,6 +19,7 @@ NERVE = 0.30
 SKIN = 0.36
 VESSEL = 0.80
 VESSEL_SPREAD = (0.45, 1.15)  # small vessels are dimmed by partial volume, large arteries by flow
+FLOW_VOID = 0.11  # of a vessel's signal
 FLOW_VOID_RATE = 0.3  # large arteries whose blood left the slice before it was read out
 BOWEL_WALL = 0.52
 
@@ -44,6 +45,7 @@ UNILATERAL_RATE = 0.35  # ASSUMED: one joint only, in about a third of the subje
 MARROW_MOTTLE = 0.10  # relative SD of slow marrow variation (islands of red marrow)
 MARROW_ISLANDS = (0.02, 0.10)  # signal of the brightest islands of red marrow, away from the joint or near it
 SPOT_RATE = 5.0  # mean number of small vessel spots per subject in the bone, near joints and foramina
+SPOT_GAIN = (0.15, 0.50)
 SPOT_RADIUS_MM = (0.9, 2.0)  # small: an edema focus must be larger than the largest spot
 JOINT_LINE = (0.0, 0.30)  # signal added to the joint space (enhancing synovium or a little fluid)
 FORAMEN_VEIN = (0.15, 0.60)  # signal of the veins round the sacral nerve roots: paper Fig. 8b

@@ -12,6 +12,7 @@ from sijstudy.phantom import knobs
 from sijstudy.phantom.bones import Bones
 from sijstudy.phantom.fields import Array, cover, smoothstep
 from sijstudy.phantom.plane import Plane
+from sijstudy.phantom.protocol import CLEARLY_OBSERVED, LesionRange
 
 GOLDEN = (5**0.5 - 1) / 2
 _SHARPNESS = 0.9  # exponent of the bell that a focus is before it is made ragged
@@ -47,7 +48,9 @@ class Edema:
     contrast: float
 
 
-def draw_foci(rng: np.random.Generator, runs: list[tuple[float, float]]) -> tuple[Focus, ...]:
+def draw_foci(
+    rng: np.random.Generator, runs: list[tuple[float, float]], span: LesionRange = CLEARLY_OBSERVED
+) -> tuple[Focus, ...]:
     """Foci so that every plane of the runs (first, last: body mm) is crossed by at least one of them.
 
     From faint to gross they spread evenly within each subject: a subject is hard on some slices, never on all.
@@ -58,11 +61,11 @@ def draw_foci(rng: np.random.Generator, runs: list[tuple[float, float]]) -> tupl
     for first, last in runs:
         reached = first - 1.0
         while reached < last:
-            focus = _focus(rng, only, next(levels), reached, last)
+            focus = _focus(rng, span, only, next(levels), reached, last)
             foci.append(focus)
             reached = max(reached + 2.0, focus.w + 0.6 * focus.half_w)
         extra = int(rng.poisson(knobs.EXTRA_FOCI_PER_MM * (last - first)))
-        foci += [_focus(rng, only, next(levels), rng.uniform(first, last), last) for _ in range(extra)]
+        foci += [_focus(rng, span, only, next(levels), rng.uniform(first, last), last) for _ in range(extra)]
     return tuple(foci)
 
 
@@ -74,15 +77,16 @@ def _spread(rng: np.random.Generator) -> Iterator[float]:
         level = (level + GOLDEN) % 1.0
 
 
-def _focus(rng: np.random.Generator, only: int | None, level: float, start: float, last: float) -> Focus:
+def _focus(
+    rng: np.random.Generator, span: LesionRange, only: int | None, level: float, start: float, last: float
+) -> Focus:
     half_w = float(rng.uniform(*knobs.EDEMA_HALF_WIDTH_MM))
-    low, high = knobs.EDEMA_GAIN
-    shallow, deep = knobs.EDEMA_DEPTH_MM
+    (low, high), (shallow, deep) = span.gain, span.depth
     return Focus(
         side=int(rng.integers(2)) if only is None else only,
         bone="ilium" if rng.random() < 0.55 else "sacrum",
         along=float(rng.uniform(0.18, 0.82)),
-        half_along=float(rng.uniform(*knobs.EDEMA_HALF_LENGTH)),
+        half_along=float(rng.uniform(*span.half_length)),
         w=float(min(start + 0.5 * half_w, 0.5 * (start + last) + 2.0)),
         half_w=half_w,
         depth=float(shallow + (deep - shallow) * rng.beta(1.3, 1.8)),
@@ -90,15 +94,15 @@ def _focus(rng: np.random.Generator, only: int | None, level: float, start: floa
     )
 
 
-def edema_of(plane: Plane, bones: Bones, foci: tuple[Focus, ...]) -> Edema:
+def edema_of(plane: Plane, bones: Bones, foci: tuple[Focus, ...], least: float) -> Edema:
     """The edema of one slice; none when ``foci`` is empty.
 
-    Foci grow on a slice that shows less than EDEMA_MIN_AREA_MM2, because only slices with a clearly visible
-    lesion enter the cohort [2.1].
+    Foci grow on a slice that shows less than ``least`` mm2, because only slices with a clearly visible lesion
+    enter the cohort [2.1].
     """
     size = plane.grid.size
     fields = [(focus.gain, *_lesion_field(plane, bones, focus)) for focus in foci]
-    needed = knobs.EDEMA_MIN_AREA_MM2 / plane.grid.pixel**2
+    needed = least / plane.grid.pixel**2
     gain, shape = np.zeros((size, size), np.float32), np.zeros((size, size), np.float32)
     for growth in _GROWTH:
         gain[...], shape[...] = 0, 0
@@ -113,12 +117,19 @@ def edema_of(plane: Plane, bones: Bones, foci: tuple[Focus, ...]) -> Edema:
     return Edema(gain, mask, float(gain[mask].mean()) if mask.any() else 0.0)
 
 
-def clearly_observed(edema: Edema, signal: Array, receive: Array, plane: Plane, bones: Bones) -> Edema:
+def clearly_observed(
+    edema: Edema,
+    signal: Array,
+    receive: Array,
+    plane: Plane,
+    bones: Bones,
+    least: float = knobs.EDEMA_MIN_CONTRAST,
+) -> Edema:
     """The edema, brightened where it would not stand out of the joints' region as the coils receive it.
 
     Only slices in which lesions were clearly observed enter the cohort [2.1], so an edema that lies where the
     coils receive little, or among bright vessels, was strong enough to be seen there. Standing out: mean of the
-    lesion at least EDEMA_MIN_CONTRAST SDs above the mean of all else between the middles of the two ilia.
+    lesion at least ``least`` SDs above the mean of all else between the middles of the two ilia.
 
     ``signal``: (n, n) float32 of the slice without edema; ``receive``: its receive profile.
     """
@@ -129,7 +140,7 @@ def clearly_observed(edema: Edema, signal: Array, receive: Array, plane: Plane, 
     if not mask.any():
         return edema
     others = seen[~mask]
-    missing = others.mean() + knobs.EDEMA_MIN_CONTRAST * others.std() - seen[mask].mean()
+    missing = others.mean() + least * others.std() - seen[mask].mean()
     factor = np.float32(np.clip(missing / gain[mask].mean(), 1, knobs.EDEMA_MAX_BRIGHTENING))
     return Edema(edema.gain * factor, edema.mask, edema.contrast * float(factor))
 

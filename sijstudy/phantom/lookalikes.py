@@ -9,6 +9,7 @@ import numpy as np
 from sijstudy.phantom import knobs
 from sijstudy.phantom.fields import Array, cover, smoothstep
 from sijstudy.phantom.plane import Plane
+from sijstudy.phantom.protocol import GD_FS_T1, Contrast
 from sijstudy.phantom.vessels import Vessel, draw_vessels, pieces, tube_distance
 
 
@@ -41,27 +42,25 @@ class LookAlikes:
     spots: tuple[Patch, ...]
 
 
-def draw_lookalikes(rng: np.random.Generator) -> LookAlikes:
+def draw_lookalikes(rng: np.random.Generator, contrast: Contrast = GD_FS_T1) -> LookAlikes:
     """Look-alikes of one body at random. Nothing here knows whether the subject is ill."""
     return LookAlikes(
-        vessels=draw_vessels(rng),
-        foramina=tuple(_foramen(rng, sign, level) for sign in (1, -1) for level in range(4)),
+        vessels=draw_vessels(rng, contrast.paraspinal_veins),
+        foramina=tuple(_foramen(rng, sign, level, contrast.foramen_vein) for sign in (1, -1) for level in range(4)),
         patches=tuple(_patch(rng) for _ in range(int(rng.poisson(knobs.PATCH_RATE)))),
-        islands=tuple(_island(rng) for _ in range(int(rng.poisson(4)))),
-        spots=tuple(_spot(rng) for _ in range(int(rng.poisson(knobs.SPOT_RATE)))),
+        islands=tuple(_island(rng, contrast.island) for _ in range(int(rng.poisson(4)))),
+        spots=tuple(_spot(rng, contrast.spot) for _ in range(int(rng.poisson(knobs.SPOT_RATE)))),
     )
 
 
-def _foramen(rng: np.random.Generator, sign: int, level: int) -> Foramen:
+def _foramen(rng: np.random.Generator, sign: int, level: int, vein: tuple[float, float]) -> Foramen:
     x, v, radius = ((28.0, -9.0, 6.0), (24.0, 19.0, 5.0), (19.0, 40.0, 4.0), (15.0, 56.0, 3.0))[level]
     front = np.array([x + 3, v + 6, -15.0]) + rng.normal(0, 1.5, 3)
     back = np.array([0.45 * x, v - 8, 15.0]) + rng.normal(0, 1.5, 3)
     path = np.linspace(front, back, 6) + rng.normal(0, 0.6, (6, 3))
     path[:, 0] *= sign
     path = np.concatenate([path, np.zeros((6, 1))], axis=1)
-    return Foramen(
-        path.astype(np.float32), radius * float(rng.uniform(0.75, 1.25)), float(rng.uniform(*knobs.FORAMEN_VEIN))
-    )
+    return Foramen(path.astype(np.float32), radius * float(rng.uniform(0.75, 1.25)), float(rng.uniform(*vein)))
 
 
 def _patch(rng: np.random.Generator) -> Patch:
@@ -74,24 +73,24 @@ def _patch(rng: np.random.Generator) -> Patch:
     return Patch((float(u), float(v), float(w)), radii, float(rng.uniform(*knobs.PATCH_GAIN)))
 
 
-def _island(rng: np.random.Generator) -> Patch:
+def _island(rng: np.random.Generator, gain: tuple[float, float]) -> Patch:
     centre = (
         float(rng.uniform(20, 80) * rng.choice([-1, 1])),
         float(rng.uniform(-35, 45)),
         float(rng.uniform(-30, 30)),
     )
     radii = (float(rng.uniform(5, 12)), float(rng.uniform(5, 12)), float(rng.uniform(5, 12)))
-    return Patch(centre, radii, float(rng.uniform(*knobs.MARROW_ISLANDS)))
+    return Patch(centre, radii, float(rng.uniform(*gain)))
 
 
-def _spot(rng: np.random.Generator) -> Patch:
+def _spot(rng: np.random.Generator, gain: tuple[float, float]) -> Patch:
     centre = (
         float(rng.uniform(30, 78) * rng.choice([-1, 1])),
         float(rng.uniform(-34, 45)),
         float(rng.uniform(-30, 30)),
     )
     radius = float(rng.uniform(*knobs.SPOT_RADIUS_MM))
-    return Patch(centre, (radius, radius * float(rng.uniform(1, 1.6)), 2.0), float(rng.uniform(0.15, 0.5)))
+    return Patch(centre, (radius, radius * float(rng.uniform(1, 1.6)), 2.0), float(rng.uniform(*gain)))
 
 
 def paint_patches(plane: Plane, looks: LookAlikes, signal: Array, inside: Array) -> None:
@@ -126,6 +125,7 @@ def _add_ragged(plane: Plane, patch: Patch, signal: Array, where: Array, raggedn
 
 def paint_foramina(plane: Plane, looks: LookAlikes, signal: Array, texture: Array) -> None:
     """Sacral foramina: fat round a nerve root, enhancing veins in a broken ring (paper Fig. 8b), in place."""
+    tissue = plane.body.contrast
     u, v = plane.fine
     for foramen in looks.foramina:
         for piece in pieces(plane, foramen.path, foramen.radius):
@@ -135,8 +135,8 @@ def paint_foramina(plane: Plane, looks: LookAlikes, signal: Array, texture: Arra
                 continue
             distance = tube_distance(u[rows, columns], v[rows, columns], piece) + 0.4 * texture[rows, columns]
             target = signal[rows, columns]
-            target += 0.7 * cover(distance - foramen.radius) * (knobs.CORTEX + 0.03 - target)
-            target += cover(distance - foramen.radius + 1.2) * (knobs.FAT - target)
+            target += 0.7 * cover(distance - foramen.radius) * (tissue.cortex + 0.03 - target)
+            target += cover(distance - foramen.radius + 1.2) * (tissue.fat - target)
             ring = cover(np.abs(distance - 0.6 * foramen.radius) - 0.9, 1.0) * smoothstep(texture[rows, columns] + 0.7)
             target += ring * np.float32(foramen.vein)
-            target += cover(distance - 0.38 * foramen.radius) * (knobs.NERVE - target)
+            target += cover(distance - 0.38 * foramen.radius) * (tissue.nerve - target)

@@ -11,7 +11,6 @@ from sijstudy.config import StudyConfig
 from sijstudy.records import GROUPS, Group, Sex
 
 ACQUIRED = 37  # slices of the acquisition [2.1]
-SLICE_STEP_MM = 2.2  # 2 mm thick, 0.2 mm gap [2.1]
 AXSPA_SLICES = (4, 23)  # used slices per axSpA subject [2.1]
 CONTROL_SLICES = (18, 25)  # used slices per control [2.1]
 PLACEMENT_SD = 1.0  # slices by which the middle of the used slices misses the acquisition's middle

@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 
 from sijstudy.phantom.anatomy import Anatomy, draw_anatomy
 from sijstudy.phantom.bones import bones_of
-from sijstudy.phantom.fields import Grid
+from sijstudy.phantom.fields import Array, Grid
 from sijstudy.phantom.lesions import Focus, clearly_observed, draw_foci, edema_of
 from sijstudy.phantom.lookalikes import LookAlikes, draw_lookalikes
 from sijstudy.phantom.plane import Plane
-from sijstudy.phantom.scanner import Scanner, acquire, draw_scanner, receive_profile
+from sijstudy.phantom.protocol import PAPER, Protocol
+from sijstudy.phantom.scanner import Scanner, acquire, draw_scanner, receive_profile, received
 from sijstudy.phantom.tissues import paint_tissues
 
 SEGMENTS = ("left ilium", "right ilium", "sacrum", "edema")
@@ -27,6 +28,7 @@ class Body:
     looks: LookAlikes
     scanner: Scanner
     foci: tuple[Focus, ...]
+    protocol: Protocol
 
 
 @dataclass(frozen=True)
@@ -42,32 +44,53 @@ class Rendered:
     area: float
 
 
-def draw_body(seed: tuple[int, ...], runs: list[tuple[float, float]]) -> Body:
+def draw_body(seed: tuple[int, ...], runs: list[tuple[float, float]], protocol: Protocol = PAPER) -> Body:
     """A subject's body. Edema has a random stream of its own, so that all else is drawn alike for both classes.
 
     ``runs``: first and last scanner position in mm of each run of slices with edema; empty for a healthy subject.
     """
-    anatomy = draw_anatomy(np.random.default_rng((*seed, 1)))
+    anatomy = draw_anatomy(np.random.default_rng((*seed, 1)), protocol.contrast, protocol.zoom)
     shift, size = anatomy.pose.shift[2], anatomy.pose.size
     body_runs = [((first - shift) / size, (last - shift) / size) for first, last in runs]
     return Body(
         anatomy=anatomy,
-        looks=draw_lookalikes(np.random.default_rng((*seed, 2))),
-        scanner=draw_scanner(np.random.default_rng((*seed, 3))),
-        foci=draw_foci(np.random.default_rng((*seed, 4)), body_runs) if runs else (),
+        looks=draw_lookalikes(np.random.default_rng((*seed, 2)), protocol.contrast),
+        scanner=draw_scanner(np.random.default_rng((*seed, 3)), protocol),
+        foci=draw_foci(np.random.default_rng((*seed, 4)), body_runs, protocol.lesions) if runs else (),
+        protocol=protocol,
     )
 
 
 def render_slice(body: Body, grid: Grid, z: float, noise: np.random.Generator) -> Rendered:
-    """The slice at scanner position ``z`` mm; ``noise`` feeds the receiver noise only."""
-    plane = Plane(body.anatomy, grid, z)
+    """The slice at scanner position ``z`` mm, averaged over its thickness; ``noise`` feeds the receiver only."""
+    protocol = body.protocol
+    offsets = ((np.arange(protocol.samples) + 0.5) / protocol.samples - 0.5) * protocol.thickness
+    layers = [_layer(body, Plane(body.anatomy, grid, z + float(offset))) for offset in offsets]
+    signal = np.mean([layer.signal for layer in layers], axis=0)
+    pixels = acquire(grid, signal, body.scanner, noise)
+    masks = np.mean([layer.masks for layer in layers], axis=0) >= 0.5
+    contrast = float(np.mean([layer.contrast for layer in layers]))
+    return Rendered(pixels, masks, contrast, float(masks[..., 3].sum()) * grid.pixel**2)
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """A thin plane: ``signal`` (n, n) float32 as received; ``masks`` and ``contrast`` as in ``Rendered``."""
+
+    signal: Array
+    masks: NDArray[np.bool_]
+    contrast: float
+
+
+def _layer(body: Body, plane: Plane) -> _Layer:
     bones = bones_of(plane)
     canvas = paint_tissues(plane, bones, body.looks)
     receive = receive_profile(plane, body.scanner)
-    edema = clearly_observed(edema_of(plane, bones, body.foci), canvas.signal, receive, plane, bones)
+    lesions = body.protocol.lesions
+    edema = edema_of(plane, bones, body.foci, lesions.min_area)
+    edema = clearly_observed(edema, canvas.signal, receive, plane, bones, lesions.min_contrast)
     canvas.signal[...] += edema.gain
-    pixels = acquire(plane, canvas, body.scanner, receive, noise)
     in_body = canvas.inside > 0.5
     left, right = (distance < 0 for distance in bones.ilium)
     masks = np.stack([left & in_body, right & in_body, (bones.sacrum < 0) & in_body, edema.mask], axis=-1)
-    return Rendered(pixels, masks, edema.contrast, float(edema.mask.sum()) * grid.pixel**2)
+    return _Layer(received(plane, canvas, body.scanner, receive), masks, edema.contrast)

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from sijstudy.phantom import knobs
-from sijstudy.phantom.fields import Array, smoothstep
+from sijstudy.phantom.fields import Array, Grid, smoothstep
 from sijstudy.phantom.plane import Plane
+from sijstudy.phantom.protocol import GD_FS_T1, Protocol
 from sijstudy.phantom.tissues import Canvas, skin_depth
 
 
@@ -19,7 +20,8 @@ class Scanner:
     """How one examination was received; drawn once per subject.
 
     ``fat_failure``: peak signal of unsuppressed fat. ``noise``: SD at 448 pixels. ``coil``: extra gain near the
-    back and towards the flanks. ``scale``: stored units per unit signal.
+    back and towards the flanks. ``scale``: stored units per unit signal. ``blur``, ``shading`` and ``gamma`` as in
+    ``protocol.Protocol``.
     """
 
     fat_failure: float
@@ -27,29 +29,40 @@ class Scanner:
     noise: float
     coil: tuple[float, float, float]
     scale: float
+    blur: float
+    shading: float
+    gamma: float
 
 
-def draw_scanner(rng: np.random.Generator) -> Scanner:
+def draw_scanner(rng: np.random.Generator, protocol: Protocol) -> Scanner:
     """An examination at random."""
-    low, high = knobs.FAT_FAILURE
+    low, high = protocol.contrast.fat_failure
+    loudest = max(1.0, protocol.contrast.ceiling / GD_FS_T1.ceiling)  # bright fluid must fit into 12 bits
     return Scanner(
         fat_failure=low + (high - low) * float(rng.random() ** 1.5),
         failure_from=float(rng.uniform(0.78, 1.0)),
-        noise=float(rng.uniform(*knobs.NOISE_SD)),
+        noise=float(rng.uniform(*protocol.noise)),
         coil=(float(rng.uniform(0.1, 1.0)), float(rng.uniform(-0.1, 0.5)), float(rng.uniform(-0.1, 0.5))),
-        scale=float(rng.uniform(*knobs.STORED_SCALE)),
+        scale=float(rng.uniform(*knobs.STORED_SCALE)) / loudest,
+        blur=protocol.blur,
+        shading=protocol.shading,
+        gamma=protocol.gamma,
     )
 
 
-def acquire(
-    plane: Plane, canvas: Canvas, scanner: Scanner, receive: Array, rng: np.random.Generator
-) -> NDArray[np.uint16]:
-    """Stored pixels of the slice, (n, n) uint16 below 4096. ``receive``: the slice's ``receive_profile``."""
+def received(plane: Plane, canvas: Canvas, scanner: Scanner, receive: Array) -> Array:
+    """Signal of a thin plane as the coils receive it, (n, n) float32. ``receive``: its ``receive_profile``."""
     signal = canvas.signal + canvas.inside * _unsuppressed_fat(plane, canvas, scanner)
-    signal = np.clip(signal, 0, 1.6) * receive
-    blur = 0.80 * plane.grid.size / 448
+    signal = np.clip(signal, 0, plane.body.contrast.ceiling)
+    shown: Array = (signal if scanner.gamma == 1 else signal ** np.float32(scanner.gamma)) * receive
+    return shown
+
+
+def acquire(grid: Grid, signal: Array, scanner: Scanner, rng: np.random.Generator) -> NDArray[np.uint16]:
+    """Stored pixels of a slice, (n, n) uint16 below 4096, from its ``received`` signal."""
+    blur = scanner.blur * 250 / grid.fov * grid.size / 448
     signal = gaussian_filter(signal, blur, truncate=2.5) if blur > 0.3 else signal
-    noise = np.float32(scanner.noise * plane.grid.size / 448)
+    noise = np.float32(scanner.noise * grid.size / 448)
     parts = rng.standard_normal((2, *signal.shape), dtype=np.float32) * noise
     magnitude = np.hypot(signal + parts[0], parts[1])
     return np.clip(np.rint(magnitude * np.float32(scanner.scale)), 0, 4095).astype(np.uint16)
@@ -57,8 +70,9 @@ def acquire(
 
 def _unsuppressed_fat(plane: Plane, canvas: Canvas, scanner: Scanner) -> Array:
     """Signal of fat where the field is off resonance: blotches towards the edge of the field of view."""
-    x = plane.grid.mm[None, :] / 125
-    y = plane.grid.mm[:, None] / 125
+    half = plane.grid.fov / 2
+    x = plane.grid.mm[None, :] / half
+    y = plane.grid.mm[:, None] / half
     blotch = plane.body.textures.coarse.plane(plane.w + 7, plane.grid)
     slow = plane.body.textures.shading.plane(plane.w - 40, plane.grid)
     radius = np.sqrt(x**2 + 0.8 * y**2) + 0.10 * slow + 0.05 * blotch
@@ -72,8 +86,8 @@ def receive_profile(plane: Plane, scanner: Scanner) -> Array:
     shading = plane.body.textures.shading.plane(plane.w, plane.grid)
     back, left, right = scanner.coil
     depth = plane.grid.upsample(skin_depth(plane))
-    flank = plane.grid.mm[None, :]
+    flank, half = plane.grid.mm[None, :], plane.grid.fov / 2
     near_back = np.exp(-np.clip(depth, 0, None) / 45)
-    sides = left * np.exp((flank - 125) / 40) + right * np.exp((-flank - 125) / 40)
-    profile: Array = (1 + back * near_back + sides) * np.exp(np.float32(knobs.SHADING_SD) * shading)
+    sides = left * np.exp((flank - half) / 40) + right * np.exp((-flank - half) / 40)
+    profile: Array = (1 + back * near_back + sides) * np.exp(np.float32(scanner.shading) * shading)
     return profile

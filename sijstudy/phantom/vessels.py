@@ -16,19 +16,24 @@ from sijstudy.phantom.plane import Plane
 
 @dataclass(frozen=True)
 class Vessel:
-    """A tube: ``path`` (m, 4) float32, body mm (u, v, w) and local radius; ``radius`` the largest; ``signal``."""
+    """A tube: ``path`` (m, 4) float32, body mm (u, v, w) and local radius; ``radius`` the largest.
+
+    ``signal``: relative to the contrast's vessels.
+    """
 
     path: Array
     radius: float
     signal: float
 
 
-def draw_vessels(rng: np.random.Generator) -> tuple[Vessel, ...]:
+def draw_vessels(rng: np.random.Generator, paraspinal: int = 0) -> tuple[Vessel, ...]:
     """All vessels outside the bones: iliac, gluteal, presacral, and the small veins of muscle and ligament."""
     vessels: list[Vessel] = []
     for sign in (1, -1):
         vessels += _iliac(rng, sign) + _gluteal(rng, sign) + _presacral(rng, sign) + _ligament(rng, sign)
     vessels += [_muscle_vein(rng) for _ in range(int(rng.poisson(knobs.MUSCLE_VEINS)))]
+    if paraspinal:
+        vessels += [_paraspinal(rng) for _ in range(int(rng.poisson(paraspinal)))]
     return tuple(vessels)
 
 
@@ -38,7 +43,7 @@ def _tube(
     """A smooth tube through jittered control points (x, v, w) of one side."""
     path = np.array(points, float) + rng.normal(0, wander, (len(points), 3))
     path[:, 0] *= sign
-    signal = knobs.VESSEL * float(rng.uniform(*knobs.VESSEL_SPREAD))
+    signal = float(rng.uniform(*knobs.VESSEL_SPREAD))
     line = spline(path.astype(np.float32), closed=False)
     taper = np.sin(np.linspace(0.15, np.pi - 0.15, len(line))) ** 0.6 * (1 + 0.12 * rng.normal(0, 1, len(line)))
     local = np.clip(radius * taper, 0.2, 1.2 * radius)[:, None]
@@ -52,7 +57,7 @@ def _iliac(rng: np.random.Generator, sign: int) -> list[Vessel]:
     lumbar = [(36, -78, 2), (33, -58, -5), (35, -44, -13), (38, -30, -23)]
     trunk = _tube(rng, main, sign, float(rng.uniform(3.5, 6.0)), 4.0)
     if rng.random() < knobs.FLOW_VOID_RATE:
-        trunk = replace(trunk, signal=knobs.FLUID)
+        trunk = replace(trunk, signal=knobs.FLOW_VOID)
     tubes = [trunk]
     tubes += [_tube(rng, inner, sign, float(rng.uniform(2.0, 3.8)), 3.5) for _ in range(2)]
     return [*tubes, _tube(rng, lumbar, sign, float(rng.uniform(1.2, 2.4)), 3.0)]
@@ -100,6 +105,14 @@ def _muscle_vein(rng: np.random.Generator) -> Vessel:
     return _tube(rng, points, int(rng.choice([-1, 1])), float(rng.uniform(0.5, 1.6)), 2.0)
 
 
+def _paraspinal(rng: np.random.Generator) -> Vessel:
+    """A vein along the bundles of the muscles behind sacrum and spine, bright where the flow is slow."""
+    x, v, w = rng.uniform(3, 40), rng.uniform(-40, 45), rng.uniform(10, 46)
+    length = rng.uniform(4, 12)
+    points = [(x + t * rng.normal(0.1, 0.15) * length, v + t * length, w + t * rng.normal(0, 1)) for t in range(4)]
+    return _tube(rng, points, int(rng.choice([-1, 1])), float(rng.uniform(0.5, 1.4)), 1.5)
+
+
 def paint_vessels(plane: Plane, vessels: tuple[Vessel, ...], signal: Array, allowed: Array) -> None:
     """Blend the tubes that cross the slice into ``signal`` (n, n), in place, where ``allowed`` (n, n) is 1."""
     u, v = plane.fine
@@ -112,7 +125,7 @@ def paint_vessels(plane: Plane, vessels: tuple[Vessel, ...], signal: Array, allo
             distance = tube_distance(u[rows, columns], v[rows, columns], piece)
             alpha = cover(distance, 0.9) * allowed[rows, columns]
             target = signal[rows, columns]
-            target += alpha * (np.float32(vessel.signal) - target)
+            target += alpha * (np.float32(plane.body.contrast.vessel * vessel.signal) - target)
 
 
 def pieces(plane: Plane, path: Array, radius: float) -> list[Array]:

@@ -15,10 +15,10 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.sr.codedict import codes
 from pydicom.uid import UID, ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
-from sijstudy.phantom.plan import ACQUIRED, SLICE_STEP_MM, PlannedSubject
+from sijstudy.phantom.plan import ACQUIRED, PlannedSubject
+from sijstudy.phantom.protocol import Protocol
 from sijstudy.phantom.render import SEGMENTS
 
-FOV_MM = 250.0  # [2.1]
 DATE, TIME = "20200101", "120000"  # fixed: the same seed must give the same bytes
 _IMPLEMENTATION = UID("1.2.826.0.1.3680043.8.498.1")  # pydicom's documented root for generated identifiers
 
@@ -29,14 +29,20 @@ class Series:
 
     subject: PlannedSubject
     seed: int
-    size: int
+    protocol: Protocol
     tilt: float
     origin: tuple[float, float, float]
     upwards: bool
 
     def uid(self, *names: object) -> UID:
         """A DICOM UID that depends on the seed, the subject and ``names`` only."""
-        entropy = ["sijstudy phantom", str(self.seed), self.subject.subject_id, str(self.size), *map(str, names)]
+        entropy = [
+            "sijstudy phantom",
+            str(self.seed),
+            self.subject.subject_id,
+            str(self.protocol.size),
+            *map(str, names),
+        ]
         return generate_uid(prefix=f"{_IMPLEMENTATION}.", entropy_srcs=entropy)
 
     def instance_number(self, position: int) -> int:
@@ -44,12 +50,12 @@ class Series:
         return position + 1 if self.upwards else ACQUIRED - position
 
 
-def draw_series(subject: PlannedSubject, seed: int, size: int, rng: np.random.Generator) -> Series:
+def draw_series(subject: PlannedSubject, seed: int, protocol: Protocol, rng: np.random.Generator) -> Series:
     """Scanner geometry of one examination at random."""
     tilt = float(np.deg2rad(np.clip(rng.normal(40, 5), 28, 52)))
     origin = rng.normal(0, 1, 3) * np.array([3.0, 10.0, 15.0])
     return Series(
-        subject, seed, size, tilt, (float(origin[0]), float(origin[1]), float(origin[2])), bool(rng.random() < 0.7)
+        subject, seed, protocol, tilt, (float(origin[0]), float(origin[1]), float(origin[2])), bool(rng.random() < 0.7)
     )
 
 
@@ -58,7 +64,7 @@ def mr_slice(series: Series, position: int, pixels: NDArray[np.uint16]) -> Datas
     ds = _identity(series)
     ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = series.uid("slice", position)
     ds.InstanceNumber = ds.AcquisitionNumber = series.instance_number(position)
-    _acquisition(ds)
+    _acquisition(ds, series.protocol)
     _geometry(ds, series, position)
     ds.Rows, ds.Columns = pixels.shape
     ds.SamplesPerPixel, ds.PhotometricInterpretation = 1, "MONOCHROME2"
@@ -88,33 +94,50 @@ def _identity(series: Series) -> Dataset:
     ds.StudyID, ds.SeriesNumber, ds.AccessionNumber, ds.ReferringPhysicianName = "1", 1, "", ""
     ds.StudyDate = ds.SeriesDate = ds.AcquisitionDate = ds.ContentDate = DATE
     ds.StudyTime = ds.SeriesTime = ds.AcquisitionTime = ds.ContentTime = TIME
-    ds.StudyDescription, ds.SeriesDescription = "Sacroiliac joints (synthetic)", "t1 tse dixon W obl cor +GD"
+    ds.StudyDescription = "Sacroiliac joints (synthetic)"
     ds.Modality, ds.BodyPartExamined, ds.PatientPosition = "MR", "PELVIS", "HFS"
     ds.Manufacturer, ds.ManufacturerModelName = "SIEMENS (simulated)", "Skyra"
     ds.InstitutionName, ds.SoftwareVersions = "sijstudy phantom", "sijstudy phantom"
     return ds
 
 
-def _acquisition(ds: Dataset) -> None:
+def _acquisition(ds: Dataset, protocol: Protocol) -> None:
+    """Sequence, thickness, slice distance."""
+    (_stir if protocol.sequence == "stir" else _gd_fs_t1)(ds)
+    ds.MagneticFieldStrength, ds.MRAcquisitionType, ds.ImagedNucleus, ds.NumberOfAverages = "3.0", "2D", "1H", "1"
+    ds.SliceThickness, ds.SpacingBetweenSlices = f"{protocol.thickness:g}", f"{protocol.step:g}"
+
+
+def _stir(ds: Dataset) -> None:
+    """A usual turbo inversion recovery at 3 T; ASSUMED, as the paper has none."""
+    ds.SeriesDescription, ds.ProtocolName = "stir tse obl cor", "SIJ_STIR_TSE_OBL_COR"
+    ds.ImageType = ["DERIVED", "PRIMARY", "M"]
+    ds.RepetitionTime, ds.EchoTime, ds.InversionTime = "4500", "40", "220"
+    ds.FlipAngle, ds.PixelBandwidth, ds.EchoTrainLength = "150", "220", "13"
+    ds.ScanningSequence, ds.SequenceVariant, ds.ScanOptions = ["SE", "IR"], ["SK", "MP"], "IR"
+    ds.SequenceName = "*tir2d1_13"
+
+
+def _gd_fs_t1(ds: Dataset) -> None:
     """The sequence of the paper, section 2.1."""
+    ds.SeriesDescription = "t1 tse dixon W obl cor +GD"
     ds.ImageType = ["DERIVED", "PRIMARY", "DIXON", "WATER"]
-    ds.MagneticFieldStrength, ds.RepetitionTime, ds.EchoTime = "3.0", "544", "11"
-    ds.FlipAngle, ds.PixelBandwidth, ds.MRAcquisitionType = "140", "326", "2D"
+    ds.RepetitionTime, ds.EchoTime = "544", "11"
+    ds.FlipAngle, ds.PixelBandwidth = "140", "326"
     ds.ScanningSequence, ds.SequenceVariant, ds.ScanOptions = "SE", "SK", "DIXON"
     ds.SequenceName, ds.ProtocolName = "*tse2d1_dixon", "SIJ_T1_TSE_DIXON_OBL_COR_GD"
     ds.ContrastBolusAgent, ds.ContrastBolusRoute = "Gadolinium-based contrast agent (simulated)", "IV"
-    ds.ImagedNucleus, ds.EchoTrainLength, ds.NumberOfAverages = "1H", "2", "1"
-    ds.SliceThickness, ds.SpacingBetweenSlices = "2", str(SLICE_STEP_MM)
+    ds.EchoTrainLength = "2"
 
 
 def _geometry(ds: Dataset, series: Series, position: int) -> None:
     """Oblique coronal: rows run to the patient's left, columns down and backwards along the sacrum."""
-    spacing = FOV_MM / series.size
+    spacing = series.protocol.fov / series.protocol.size
     across = np.array([1.0, 0.0, 0.0])
     down = np.array([0.0, np.sin(series.tilt), -np.cos(series.tilt)])
     normal = np.array([0.0, np.cos(series.tilt), np.sin(series.tilt)])
-    middle = np.array(series.origin) + (position - ACQUIRED // 2) * SLICE_STEP_MM * normal
-    corner = middle - (series.size - 1) / 2 * spacing * (across + down)
+    middle = np.array(series.origin) + (position - ACQUIRED // 2) * series.protocol.step * normal
+    corner = middle - (series.protocol.size - 1) / 2 * spacing * (across + down)
     ds.ImageOrientationPatient = [f"{value:.9f}" for value in (*across, *down)]
     ds.ImagePositionPatient = [f"{value:.6f}" for value in corner]
     ds.PixelSpacing = [f"{spacing:.9f}"] * 2
