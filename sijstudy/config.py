@@ -73,7 +73,7 @@ class StudyConfig:
     )
     phantom_randomised: bool = _param(
         False,
-        "synthetic subjects differ in contrast, resolution, thickness, field of view and noise as no hospital's do",
+        "each synthetic subject has its own contrast, resolution, thickness and noise",
     )
 
     # --- ROI patch [2.2] ------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from sijstudy.phantom import knobs
 CONTRASTS = ("gd_fs_t1", "stir")
 MATRICES = (256, 288, 320, 336, 384, 448)  # rows and columns that a randomised examination may have
 STEP_LIMIT_MM = 3.4  # the used slices must lie in the joints, however thick they are
-_SPREAD = {"fat": 0.25, "muscle": 0.18, "disc": 0.35, "fluid": 0.30, "nerve": 0.35}
+_SPREAD = {"fat": 0.25, "muscle": 0.18, "disc": 0.35, "fluid": 0.30}
 _LEAST_SPREAD = 0.15  # SD of the log signal of every other tissue
 
 
@@ -57,13 +57,13 @@ STIR = Contrast(
     ligament=0.09,
     disc=0.32,
     fluid=1.50,
-    nerve=0.48,
+    nerve=0.38,
     skin=0.26,
-    vessel=0.75,
+    vessel=0.60,
     bowel_wall=0.36,
     bowel_content=(0.03, 0.7),
     joint_line=(0.0, 0.06),
-    foramen_vein=(0.10, 0.90),
+    foramen_vein=(0.05, 0.45),
     facet_line=(0.0, 0.9),
     spot=(0.03, 0.15),
     island=(0.01, 0.05),
@@ -86,7 +86,7 @@ class LesionRange:
 
 CLEARLY_OBSERVED = LesionRange()  # [2.1]
 SLIVERS_TO_GROSS = LesionRange(
-    gain=(0.22, 0.65), depth=(2.0, 40.0), half_length=(0.08, 0.80), min_area=60.0, min_contrast=2.8
+    gain=(0.24, 0.65), depth=(3.0, 45.0), half_length=(0.08, 0.80), min_area=90.0, min_contrast=3.0
 )
 
 
