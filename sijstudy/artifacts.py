@@ -232,6 +232,11 @@ class RunStore:
         """Folder of the cached patches."""
         return self.root / "patches"
 
+    @property
+    def maps(self) -> Path:
+        """Folder of the cached Grad-CAM maps."""
+        return self.root / "maps"
+
     def fit_run(self, config: Mapping[str, Any]) -> FitRun:
         """The run that ``config`` (all that determines it, data and code hashes included) is addressed by."""
         run = self.named(digest(config))

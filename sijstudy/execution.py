@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import re
+import shutil
 import sys
 import tempfile
 import threading
@@ -19,6 +20,9 @@ from typing import Any, TextIO
 import nbformat
 import papermill
 from ipykernel.kernelspec import get_kernel_dict
+from jupyter_client.kernelspec import KernelSpecManager
+from jupyter_client.manager import AsyncKernelManager
+from jupyter_core.utils import ensure_event_loop, run_sync
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine, papermill_engines
@@ -32,6 +36,7 @@ KERNEL = "python3"
 START_TIMEOUT = 180  # seconds; a kernel on a busy small machine takes its time
 LONGEST_SOCKET = 90  # characters; Linux allows 107 with the number that is appended
 MESSAGE_TIMEOUT = 120  # seconds; a cell that prints a lot delivers late
+PRELOADED = "import sijstudy.figures, sijstudy.workspace"  # what every notebook of the study begins with
 
 
 @dataclass(frozen=True)
@@ -123,6 +128,40 @@ class Progress:
             self._show()
 
 
+class Kernel:
+    """A process of this interpreter that runs one notebook in the folder ``root``; it starts at once.
+
+    Started while another notebook runs, it has its imports behind it when its turn comes: ``preload`` is code that
+    it executes by itself. Used as a context manager, which ends it. RuntimeError when it cannot be started.
+    """
+
+    def __init__(self, root: Path, preload: str = "") -> None:
+        with contextlib.ExitStack() as made:
+            self.folder = Path(made.enter_context(tempfile.TemporaryDirectory(prefix="sijstudy-kernel-")))
+            specs = KernelSpecManager(kernel_dirs=[str(_write_spec(self.folder))], ensure_native_kernel=False)
+            self.manager = AsyncKernelManager(
+                kernel_name=KERNEL, kernel_spec_manager=specs, config=_transport(self.folder)
+            )
+            self.log = self.folder / "kernel.log"
+            wanted = ["--HistoryManager.hist_file=:memory:"]
+            wanted += [f"--IPKernelApp.exec_lines={preload}"] if preload else []
+            with self.log.open("wb") as log:
+                run_sync(self.manager.start_kernel)(
+                    extra_arguments=wanted, cwd=str(root.resolve()), stdout=log, stderr=log
+                )
+            self._made = made.pop_all()
+
+    def __enter__(self) -> Kernel:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            if self.manager.has_kernel:
+                run_sync(self.manager.shutdown_kernel)(now=True)
+        finally:
+            self._made.close()
+
+
 def execute(
     notebook: Path,
     output: Path,
@@ -130,17 +169,20 @@ def execute(
     *,
     root: Path,
     progress: Progress,
+    kernel: Kernel | None = None,
     cell_timeout: int | None = None,
 ) -> Failure | None:
     """Run ``notebook`` with ``parameters`` in the folder ``root``; the executed copy goes to ``output``.
 
-    What the kernel itself says, if anything, goes to a file beside it that ends in ``.log``.
+    kernel: one that was started for it, in the same folder; without, one is started here. It is ended in any case.
+    What the kernel itself says, if anything, goes to a file beside ``output`` that ends in ``.log``.
     cell_timeout: seconds a cell may take, None for no limit. Returns None, or why it stopped.
     """
     papermill_engines.register(ENGINE, _Engine)
     log = output.resolve().with_suffix(".log")
+    log.unlink(missing_ok=True)
     try:
-        with own_kernel() as folder, _quiet_papermill():
+        with kernel or Kernel(root) as kernel, _quiet_papermill(), _kept_log(kernel, log):
             papermill.execute_notebook(
                 notebook.resolve(),
                 output.resolve(),
@@ -151,22 +193,23 @@ def execute(
                 progress_bar=False,
                 cwd=root.resolve(),
                 progress=progress,
-                kernel_log=log,
-                sockets=folder,
+                kernel=kernel,
                 cell_timeout=cell_timeout,
             )
     except PapermillExecutionError as error:
         return Failure(_reason(error), error.cell_index, "\n".join(error.traceback))
     except DeadKernelError:
         message = "the notebook's kernel died while it ran this cell, most often because memory ran out"
-        return Failure(message, progress.cell, log.read_text(errors="replace")[-4000:])
+        said = log.read_text(errors="replace")[-4000:] if log.exists() else ""
+        return Failure(message, progress.cell, said)
     except CellTimeoutError:
         return Failure(f"the cell ran longer than the {cell_timeout} s it was given", progress.cell)
+    except KeyboardInterrupt:
+        # Else the cell that was running complains on the terminal that its kernel is gone.
+        ensure_event_loop().set_exception_handler(lambda *_: None)
+        raise
     except RuntimeError as error:
         return Failure(f"the notebook's kernel did not start: {_one_line(str(error))}", progress.cell)
-    finally:
-        if log.exists() and not log.stat().st_size:
-            log.unlink()
     return None
 
 
@@ -204,8 +247,7 @@ class _Engine(Engine):
         kernel_name: str,
         *,
         progress: Progress,
-        kernel_log: Path,
-        sockets: Path,
+        kernel: Kernel,
         cell_timeout: int | None,
         log_output: bool = False,
         **_: Any,
@@ -219,16 +261,15 @@ class _Engine(Engine):
         nb_man.cell_start = announced
         client = PapermillNotebookClient(
             nb_man,
+            km=kernel.manager,
             kernel_name=kernel_name,
             timeout=cell_timeout,
             startup_timeout=START_TIMEOUT,
             iopub_timeout=MESSAGE_TIMEOUT,
             log_output=log_output,
             stderr_file=progress,
-            config=_transport(sockets),
         )
-        with kernel_log.open("wb") as log:
-            client.execute(stdout=log, stderr=log)
+        client.execute(cleanup_kc=True)
 
 
 def _transport(folder: Path) -> Config:
@@ -249,11 +290,7 @@ def own_kernel() -> Iterator[Path]:
     """
     before = os.environ.get("JUPYTER_PATH")
     with tempfile.TemporaryDirectory(prefix="sijstudy-kernel-") as folder:
-        spec = Path(folder) / "kernels" / KERNEL / "kernel.json"
-        spec.parent.mkdir(parents=True)
-        kernel = get_kernel_dict()  # its command starts with sys.executable
-        kernel["argv"].append("--log-level=CRITICAL")  # not what cells print
-        spec.write_text(json.dumps(kernel))
+        _write_spec(Path(folder))
         os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [folder, before]))
         try:
             yield Path(folder)
@@ -262,6 +299,26 @@ def own_kernel() -> Iterator[Path]:
                 del os.environ["JUPYTER_PATH"]
             else:
                 os.environ["JUPYTER_PATH"] = before
+
+
+def _write_spec(folder: Path) -> Path:
+    """Write a specification of this interpreter as "python3"; returns the folder of kernels that holds it."""
+    spec = folder / "kernels" / KERNEL / "kernel.json"
+    spec.parent.mkdir(parents=True)
+    kernel = get_kernel_dict()  # its command starts with sys.executable
+    kernel["argv"].append("--log-level=CRITICAL")  # not what cells print
+    spec.write_text(json.dumps(kernel))
+    return spec.parents[1]
+
+
+@contextlib.contextmanager
+def _kept_log(kernel: Kernel, path: Path) -> Iterator[None]:
+    """Keep what the kernel said, if anything, as ``path``."""
+    try:
+        yield
+    finally:
+        if kernel.log.stat().st_size:
+            shutil.copyfile(kernel.log, path)
 
 
 @contextlib.contextmanager

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from filelock import FileLock
 from tqdm.auto import tqdm
 
 from sijstudy.annotations import read_outlines
-from sijstudy.artifacts import FitRun
+from sijstudy.artifacts import FitRun, code_digest, digest, read_csv, write_atomic, write_csv
 from sijstudy.config import StudyConfig
 from sijstudy.dataset import PatchSet, mask_patch
 from sijstudy.errors import StudyError
@@ -24,6 +26,7 @@ from sijstudy.training import load_model, noisy_patches
 
 Array = np.ndarray[Any, Any]
 
+EXPLAIN_CODE = ("explain", "gradcam", "annotations", "training", "numerics", "model", "noise")
 HALF_CELL = 16  # pixels of the patch: a ResNet's last map has a cell for every 32
 
 MEASURES = {
@@ -92,6 +95,35 @@ def explain_folds(
     return Explained(
         pd.concat(measures, ignore_index=True), *(np.concatenate(stack) for stack in (inputs, outlines, maps))
     )
+
+
+def load_explained(
+    runs: Mapping[int, FitRun],
+    patches: PatchSet,
+    manifest: Manifest,
+    folds: Sequence[Fold],
+    config: StudyConfig,
+    cache: Path,
+) -> Explained:
+    """``explain_folds``, from ``cache`` when these very networks were explained on these very slices before."""
+    key = digest(
+        {
+            "runs": {fold.number: runs[fold.number].folder.name for fold in folds},
+            "tests": {fold.number: sorted(fold.test) for fold in folds},
+            "patches": patches.digest,
+            "code": code_digest(*EXPLAIN_CODE),
+            **config.subset("cam_slices"),
+        }
+    )
+    stacks, table = cache / f"{key}.npz", cache / f"{key}.csv"
+    cache.mkdir(parents=True, exist_ok=True)
+    with FileLock(cache / f"{key}.lock"):
+        if not stacks.exists():
+            made = explain_folds(runs, patches, manifest, folds, config)
+            write_csv(table, made.measures)
+            write_atomic(stacks, lambda file: np.savez(file, patches=made.patches, masks=made.masks, maps=made.maps))
+    with np.load(stacks, allow_pickle=False) as read:
+        return Explained(read_csv(table), read["patches"], read["masks"], read["maps"])
 
 
 def explain_rows(

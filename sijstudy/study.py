@@ -7,7 +7,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
@@ -23,7 +23,7 @@ from sijstudy.cells import notebook_title
 from sijstudy.cluster import require_cluster
 from sijstudy.config import WHERE_ONLY, StudyConfig, parameters_cell, read_profile
 from sijstudy.errors import StudyError
-from sijstudy.execution import Failure, Progress, execute, read_notebook, tags
+from sijstudy.execution import PRELOADED, Failure, Kernel, Progress, execute, read_notebook, tags
 from sijstudy.index import Card, Index, headline_row, render_index, thumbnail
 from sijstudy.manifest import load_manifest
 from sijstudy.model import build_model
@@ -35,7 +35,7 @@ READ_BY_ONE = {  # parameter -> the one notebook that reads it
     "external_manifest": "07_external_validation",
     "ablations": ABLATIONS,
 }
-RESERVED = ("fits", "patches")  # folders beside runs/<profile>
+RESERVED = ("fits", "patches", "maps")  # folders beside runs/<profile>
 FIRST_ORIGINS = ("commit", "sijstudy", "profile", "seed", "device", "precision", "weights", "cohort", "cohort_hash")
 NETWORKS_NOT_NEEDED = ("01_data_audit", "05_subject_diagnosis", "07_external_validation")  # they train nothing
 SELECTION, CANDIDATES = "03_resnet_selection", ("resnet18", "resnet50")  # Fig. 5
@@ -226,18 +226,28 @@ def parse_overrides(pairs: Sequence[str]) -> dict[str, Any]:
 
 def _run(plan: StudyPlan, cell_timeout: int | None, stream: TextIO) -> StudyResult:
     failed, failure, seconds = "", None, {}
-    for number, notebook in enumerate(plan.chosen, start=1):
-        label = f"[{number}/{len(plan.chosen)}] {notebook.stem}"
-        with Progress(label, stream) as progress:
-            failure = _run_notebook(plan, notebook, progress, cell_timeout)
-            progress.finish("failed" if failure else "done")
-        seconds[notebook.stem] = progress.seconds
-        if failure:
-            failed = notebook.stem
-            break
+    with ExitStack() as kernels:
+        kernel = kernels.enter_context(_kernel(plan, plan.chosen[0]))
+        for number, notebook in enumerate(plan.chosen, start=1):
+            label = f"[{number}/{len(plan.chosen)}] {notebook.stem}"
+            rest = plan.chosen[number:]
+            with Progress(label, stream) as progress:
+                following = kernels.enter_context(_kernel(plan, rest[0])) if rest else None
+                failure = _run_notebook(plan, notebook, progress, kernel, cell_timeout)
+                progress.finish("failed" if failure else "done")
+            seconds[notebook.stem] = progress.seconds
+            if failure or following is None:
+                failed = notebook.stem if failure else ""
+                break
+            kernel = following
     _write_cards(plan, stream)
     index = write_index(plan)
     return StudyResult(index, failed, failure, seconds)
+
+
+def _kernel(plan: StudyPlan, notebook: Path) -> Kernel:
+    """A kernel for a notebook whose turn comes later: until then it imports what the study's notebooks begin with."""
+    return Kernel(plan.root, PRELOADED if "open_workspace" in notebook.read_text(encoding="utf-8") else "")
 
 
 def _write_cards(plan: StudyPlan, stream: TextIO) -> None:
@@ -252,13 +262,21 @@ def _write_cards(plan: StudyPlan, stream: TextIO) -> None:
         print(f"sijstudy: model card and checklist are incomplete: {type(error).__name__}: {error}", file=stream)
 
 
-def _run_notebook(plan: StudyPlan, notebook: Path, progress: Progress, cell_timeout: int | None) -> Failure | None:
+def _run_notebook(
+    plan: StudyPlan, notebook: Path, progress: Progress, kernel: Kernel, cell_timeout: int | None
+) -> Failure | None:
     """Execute one notebook, write its report, note its time; an interruption is noted and passed on."""
     _result_file(plan, notebook).unlink(missing_ok=True)  # an answer of an earlier run is not this run's
     executed = plan.executed(notebook)
     try:
         failure = execute(
-            notebook, executed, plan.parameters, root=plan.root, progress=progress, cell_timeout=cell_timeout
+            notebook,
+            executed,
+            plan.parameters,
+            root=plan.root,
+            progress=progress,
+            kernel=kernel,
+            cell_timeout=cell_timeout,
         )
     except KeyboardInterrupt:
         stopped = Failure("The run was interrupted by the user.", progress.cell)

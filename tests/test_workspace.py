@@ -1,5 +1,6 @@
 """What the notebooks call, on a tiny cohort of real DICOM files."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -78,6 +79,24 @@ def test_explained_slices_are_the_positive_test_slices(sample_work, runs):
     best, worst = explained.examples(best=True, count=1), explained.examples(best=False, count=1)
     assert best[0][3].shape == (32, 32)
     assert len(worst) == 1
+
+
+def test_maps_made_once_are_read_back_the_same(sample_work, runs, tmp_path, monkeypatch):
+    asked = (runs["roi"], sample_work.patches("roi"), sample_work.manifest, sample_work.folds, sample_work.config)
+    made = explain.load_explained(*asked, tmp_path)
+
+    def forbidden(*arguments, **options):
+        raise AssertionError("explained again")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(explain, "explain_folds", forbidden)
+        again = explain.load_explained(*asked, tmp_path)
+        with pytest.raises(AssertionError, match="explained again"):  # other slices are other maps
+            explain.load_explained(*asked[:-1], dataclasses.replace(sample_work.config, cam_slices=1), tmp_path)
+    pd.testing.assert_frame_equal(made.measures, again.measures)
+    for name in ("patches", "masks", "maps"):
+        assert np.array_equal(getattr(made, name), getattr(again, name))
+        assert getattr(made, name).dtype == getattr(again, name).dtype
 
 
 def test_readings_cover_every_choice(sample_work):
