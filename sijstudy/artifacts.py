@@ -12,13 +12,17 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import pandas as pd
-import torch
 from filelock import FileLock
 
 from sijstudy.errors import StudyError
+
+if TYPE_CHECKING:
+    import torch
+
+# torch is imported where tensors are read or written: what only passes tables on need not wait for it.
 
 HASH_LENGTH = 20
 LOCKED_FILES = ("checkpoint.pt", "epoch.txt", "history.csv", "predictions.csv", "weights.pt", "done.json")
@@ -161,6 +165,8 @@ class FitRun:
 
     def weights(self) -> dict[str, torch.Tensor]:
         """The trained network's state_dict, on the CPU. StudyError for a missing file or any other pickle."""
+        import torch
+
         path = self.folder / "weights.pt"
         try:
             state: dict[str, torch.Tensor] = torch.load(path, map_location="cpu", weights_only=True)
@@ -184,6 +190,8 @@ class FitRun:
 
     def save_checkpoint(self, state: Mapping[str, Any]) -> None:
         """Replace the checkpoint of the unfinished run."""
+        import torch
+
         write_atomic(self.folder / "checkpoint.pt", lambda stream: torch.save(dict(state), stream))
 
     def load_checkpoint(self) -> dict[str, Any] | None:
@@ -191,6 +199,8 @@ class FitRun:
 
         Without it the run starts from its beginning and ends with the same numbers.
         """
+        import torch
+
         path = self.folder / "checkpoint.pt"
         try:
             state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
@@ -215,6 +225,8 @@ class FitRun:
         """Write the results, mark the run as done, drop its checkpoint."""
         write_csv(self.folder / "history.csv", history)
         write_csv(self.folder / "predictions.csv", predictions)
+        import torch
+
         write_atomic(self.folder / "weights.pt", lambda stream: torch.save(dict(weights), stream))
         _sync_folder(self.folder)  # after a power cut, too, done.json must not be there without them
         write_json(self.folder / "done.json", {"seconds": seconds})

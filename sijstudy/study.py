@@ -16,17 +16,14 @@ import nbformat
 import yaml
 from filelock import FileLock, Timeout
 
-from sijstudy.ablations import chosen_groups
 from sijstudy.artifacts import StudyFolder, digest, read_json, write_atomic, write_json
 from sijstudy.cards import CHECKLIST, MODEL_CARD, Facts, write_cards
 from sijstudy.cells import notebook_title
-from sijstudy.cluster import require_cluster
 from sijstudy.config import WHERE_ONLY, StudyConfig, parameters_cell, read_profile
 from sijstudy.errors import StudyError
 from sijstudy.execution import PRELOADED, Failure, Kernel, Progress, execute, read_notebook, tags
 from sijstudy.index import Card, Index, headline_row, render_index, thumbnail
 from sijstudy.manifest import load_manifest
-from sijstudy.model import build_model
 from sijstudy.report import Page, duration, render_report
 
 DOCUMENTS = {CHECKLIST: "Reporting checklist", MODEL_CARD: "Model card"}  # pages beside the reports
@@ -156,15 +153,29 @@ def make_plan(
 
 
 def _check_given(config: StudyConfig, root: Path, chosen: Sequence[Path]) -> None:
-    """The cohort, weights and cluster that the study is given, before minutes are spent on what comes before them."""
+    """The cohort, weights and cluster that the study is given, before minutes are spent on what comes before them.
+
+    What needs torch is imported only where it is asked for: a study's first second is not spent on it.
+    """
     if config.scheduler:
+        from sijstudy.cluster import require_cluster
+
         require_cluster(config.scheduler)
     for manifest in filter(None, (config.manifest, config.external_manifest)):
         load_manifest(root / manifest)
-    idle = NETWORKS_NOT_NEEDED if chosen_groups(config.ablations) else (*NETWORKS_NOT_NEEDED, ABLATIONS)
-    if config.weights == "none" or all(notebook.stem in idle for notebook in chosen):
-        return
-    selecting = any(notebook.stem == SELECTION for notebook in chosen)
+    idle = {*NETWORKS_NOT_NEEDED, ABLATIONS}
+    if config.ablations != "none":
+        from sijstudy.ablations import chosen_groups
+
+        chosen_groups(config.ablations)
+        idle.remove(ABLATIONS)
+    if config.weights != "none" and not all(notebook.stem in idle for notebook in chosen):
+        _check_weights(config, selecting=any(notebook.stem == SELECTION for notebook in chosen))
+
+
+def _check_weights(config: StudyConfig, *, selecting: bool) -> None:
+    from sijstudy.model import build_model
+
     for backbone in {config.backbone, *(CANDIDATES if selecting else ())}:
         try:
             build_model(backbone, config.hidden_units, config.weights, seed=0)

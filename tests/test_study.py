@@ -301,7 +301,7 @@ def test_where_networks_are_trained_leaves_all_answers_standing(tmp_path, monkey
     root = write_project(tmp_path, n01_first=notebook("01_first", result_code("01_first")))
     assert run_study("toy", root=root, stream=io.StringIO()).ok
     asked = []
-    monkeypatch.setattr("sijstudy.study.require_cluster", asked.append)
+    monkeypatch.setattr("sijstudy.cluster.require_cluster", asked.append)
     plan = make_plan("toy", root=root, overrides={"scheduler": "tcp://in.house:8786"})
     text = write_index(plan).read_text()
     assert asked == ["tcp://in.house:8786"]
