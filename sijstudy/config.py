@@ -139,16 +139,16 @@ class StudyConfig:
         self._check_cohort()
 
     def _check_cohort(self) -> None:
-        if self.positive_slices < 4 * self.axspa_subjects or self.positive_slices > 23 * self.axspa_subjects:
-            raise StudyError(
-                f"parameter positive_slices={self.positive_slices}: {self.axspa_subjects} axSpA subjects carry "
-                f"4 to 23 slices each [2.1]; choose {4 * self.axspa_subjects} to {23 * self.axspa_subjects}"
-            )
-        if self.negative_slices < 18 * self.control_subjects or self.negative_slices > 25 * self.control_subjects:
-            raise StudyError(
-                f"parameter negative_slices={self.negative_slices}: {self.control_subjects} control subjects carry "
-                f"18 to 25 slices each [2.1]; choose {18 * self.control_subjects} to {25 * self.control_subjects}"
-            )
+        for slices, subjects, low, high in (
+            ("positive_slices", "axspa_subjects", 4, 23),
+            ("negative_slices", "control_subjects", 18, 25),
+        ):
+            people, total = getattr(self, subjects), getattr(self, slices)
+            if not low * people <= total <= high * people:
+                raise StudyError(
+                    f"parameter {slices}={total} does not fit {subjects}={people}, who carry {low} to {high} slices "
+                    f"each [2.1]; choose {slices} from {low * people} to {high * people}"
+                )
 
     @classmethod
     def names(cls) -> tuple[str, ...]:

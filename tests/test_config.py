@@ -4,7 +4,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sijstudy.config import StudyConfig, parameters_cell, read_profile
@@ -35,8 +35,8 @@ def test_defaults_are_the_papers():
         ({"learning_rate": float("nan")}, "learning_rate=nan must lie in"),
         ({"median_size": 4}, "median_size=4 must be odd: 3 or 5"),
         ({"backbone": "vgg"}, "backbone='vgg' must be one of resnet18, resnet34, resnet50"),
-        ({"positive_slices": 100}, "positive_slices=100: 60 axSpA subjects carry 4 to 23 slices"),
-        ({"negative_slices": 100}, "negative_slices=100: 19 control subjects carry 18 to 25 slices"),
+        ({"positive_slices": 100}, "positive_slices=100 does not fit axspa_subjects=60, who carry 4 to 23 slices"),
+        ({"negative_slices": 100}, "negative_slices=100 does not fit control_subjects=19, who carry 18 to 25 slices"),
     ],
 )
 def test_bad_values_get_one_line_that_names_them(values, message):
@@ -61,6 +61,8 @@ def test_namespace_of_a_notebook():
 @given(
     st.dictionaries(st.sampled_from(StudyConfig.names()), st.one_of(st.none(), st.text(), st.floats(), st.integers()))
 )
+@example({"axspa_subjects": 5})
+@example({"control_subjects": 5})
 def test_any_mapping_gives_a_config_or_a_study_error(values):
     try:
         assert isinstance(StudyConfig.from_mapping(values), StudyConfig)
