@@ -170,14 +170,20 @@ def parameters(
         print(f"{name:<{wide[0]}}  {default:<{wide[1]}}  {note}")
 
 
+def _settings(profile: str, parameter: list[str] | None, root: Path) -> StudyConfig:
+    """A profile's parameters with the user's own on top."""
+    from sijstudy.study import parse_overrides, profile_path
+
+    path = profile_path(profile, root)
+    return StudyConfig.from_mapping({**read_profile(path), **parse_overrides(parameter or [])}, source=str(path))
+
+
 @cohort_app.command("make")
 def cohort_make(profile: Profile = "quick", parameter: Parameter = None, root: Root = Path()) -> None:
     """Draw a profile's synthetic cohort as DICOM files and build its manifest."""
     from sijstudy.cohort import prepare_cohort
-    from sijstudy.study import parse_overrides, profile_path
 
-    path = profile_path(profile, root)
-    config = StudyConfig.from_mapping({**read_profile(path), **parse_overrides(parameter or [])}, source=str(path))
+    config = _settings(profile, parameter, root)
     if config.manifest:
         raise StudyError(f"profile {profile} has manifest={config.manifest!r}: its cohort is given, not drawn")
     manifest = prepare_cohort(config, root.resolve(), workers=os.cpu_count() or 1)
@@ -197,10 +203,8 @@ def cohort_compare(
     from sijstudy.artifacts import RunStore
     from sijstudy.likeness import distance, statistics_table
     from sijstudy.manifest import load_manifest
-    from sijstudy.study import parse_overrides, profile_path
 
-    path = profile_path(profile, root)
-    config = StudyConfig.from_mapping({**read_profile(path), **parse_overrides(parameter or [])}, source=str(path))
+    config = _settings(profile, parameter, root)
     first, second = load_manifest(manifest), load_manifest(other)
     print(statistics_table(first, second).to_string())
     print("median (5th to 95th percentile) over slices with outlined bone")
