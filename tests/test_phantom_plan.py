@@ -70,3 +70,14 @@ def test_a_subjects_mean_position_tells_nothing_about_its_group() -> None:
 def test_order_does_not_tell_the_group() -> None:
     groups = [s.group == "axSpA" for s in plan_cohort(StudyConfig())]
     assert 8 < sum(groups[19:38]) < 19  # neither all nor none in any stretch
+
+
+def test_on_stir_edema_lies_where_cartilage_covers_the_joint() -> None:
+    positions: dict[str, list[int]] = {"axSpA": [], "control": []}
+    for seed in range(4):
+        for subject in plan_cohort(StudyConfig(seed=seed, phantom_contrast="stir")):
+            positions[subject.group] += subject.slices
+            assert subject.group == "control" or len(subject.runs) == 1
+    assert np.median(positions["axSpA"]) < (ACQUIRED - 1) / 2 - 2
+    assert abs(np.median(positions["control"]) - (ACQUIRED - 1) / 2) < 1  # controls show the whole pelvis
+    assert min(positions["axSpA"]) >= (ACQUIRED - 25) // 2 - 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -14,6 +15,7 @@ from sijstudy.phantom.fields import Grid
 from sijstudy.phantom.knobs import EDEMA_GAIN, EDEMA_MAX_BRIGHTENING, EDEMA_MIN_AREA_MM2, EDEMA_MIN_CONTRAST
 from sijstudy.phantom.lesions import Edema, clearly_observed, draw_foci
 from sijstudy.phantom.plane import Plane
+from sijstudy.phantom.protocol import DIFFUSE, PATCH, SLIVER, SPECK, draw_protocol
 from sijstudy.phantom.render import Body, Rendered, draw_body, render_slice
 from sijstudy.records import IliumBoxes
 from sijstudy.roi import roi_boxes
@@ -127,3 +129,35 @@ def test_an_edema_is_brightened_just_enough_to_stand_out() -> None:
     assert gained(0.5) == pytest.approx(0.5)  # ten SDs: left as it is
     assert gained(0.1) == pytest.approx(EDEMA_MIN_CONTRAST * 0.05, rel=0.05)
     assert gained(0.01) == pytest.approx(0.01 * EDEMA_MAX_BRIGHTENING)
+
+
+def test_strain_is_drawn_alike_in_ill_and_healthy_and_is_no_edema() -> None:
+    marked = [n for n in range(40) if draw_body((5, n), []).stress]
+    assert 4 <= len(marked) <= 19  # 27% of 40
+    body = draw_body((5, marked[0]), [])
+    assert body.stress == draw_body((5, marked[0]), RUN).stress
+    plain = replace(body, stress=())
+    place = min(PLANES, key=lambda z: abs(z - body.stress[0].w))
+    with_strain, without = render(body, place), render(plain, place)
+    assert not with_strain.masks[..., 3].any() and with_strain.contrast == 0
+    brighter = with_strain.pixels.astype(float) - without.pixels
+    assert brighter.max() > 0.3 * body.stress[0].gain * body.scanner.scale and (brighter > -5).all()
+
+
+def test_every_kind_of_focus_shows_on_stir() -> None:
+    protocol = draw_protocol(np.random.default_rng(0), "stir", GRID.size, False)
+    for kind in (SLIVER, SPECK, PATCH, DIFFUSE):
+        lesions = replace(protocol.lesions, kinds=(kind,), diffuse=0.0)
+        body = draw_body((8, 1), RUN, replace(protocol, lesions=lesions))
+        areas = [render_slice(body, GRID, z, noise()).area for z in PLANES]
+        assert min(areas) >= 0.95 * lesions.min_area, kind
+        if kind is DIFFUSE:
+            assert max(areas) > 1500
+
+
+def test_sacral_edema_goes_to_the_ilium_where_the_sacrum_is_out_of_the_slice() -> None:
+    body = draw_body((8, 3), [(-40.0, -34.0)], draw_protocol(np.random.default_rng(0), "stir", GRID.size, False))
+    body = replace(body, foci=tuple(replace(focus, bone="sacrum") for focus in body.foci))
+    body = replace(body, anatomy=replace(body.anatomy, ala_start=-20.0))
+    rendered = render_slice(body, GRID, -38.0, noise())
+    assert rendered.area > 0 and (rendered.masks[..., 3] & ~rendered.masks[..., 2]).any()

@@ -14,7 +14,7 @@ import numpy as np
 from sijstudy.phantom import knobs
 from sijstudy.phantom.contours import Outline
 from sijstudy.phantom.fields import Array, Field, random_field
-from sijstudy.phantom.protocol import GD_FS_T1, Contrast
+from sijstudy.phantom.protocol import PAPER, Contrast, Protocol
 
 _PLANES = (-36.0, -26.0, -13.0, 0.0, 13.0, 24.0, 38.0)
 
@@ -97,13 +97,18 @@ class Anatomy:
     foramen_size: tuple[float, ...]
     bowel_level: float
     facet_line: float
+    web: float
+    rim: float
+    ala_start: float
+    ruggedness: float
 
 
-def draw_anatomy(rng: np.random.Generator, contrast: Contrast = GD_FS_T1, zoom: float = 1.0) -> Anatomy:
-    """A body at random, ``zoom`` times as large. Nothing here knows whether the subject is ill."""
+def draw_anatomy(rng: np.random.Generator, protocol: Protocol = PAPER) -> Anatomy:
+    """A body at random, as ``protocol`` will show it. Nothing here knows whether the subject is ill."""
+    contrast, build = protocol.contrast, protocol.build
     return Anatomy(
         contrast=contrast,
-        pose=_pose(rng, zoom),
+        pose=_pose(rng, protocol.zoom),
         sides=(_side(rng, 1), _side(rng, -1)),
         textures=_textures(rng),
         spine_tilt=float(rng.normal(0.68, 0.08)),
@@ -118,6 +123,10 @@ def draw_anatomy(rng: np.random.Generator, contrast: Contrast = GD_FS_T1, zoom: 
         foramen_size=tuple(rng.uniform(0.75, 1.3, 6).tolist()),
         bowel_level=float(rng.uniform(*contrast.bowel_content)),
         facet_line=float(rng.uniform(*contrast.facet_line)),
+        web=float(rng.uniform(*contrast.web)),
+        rim=float(rng.uniform(*build.rim)),
+        ala_start=float(rng.uniform(*build.ala_start)),
+        ruggedness=float(rng.uniform(*build.ruggedness)),
     )
 
 

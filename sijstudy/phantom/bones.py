@@ -59,7 +59,7 @@ def bones_of(plane: Plane) -> Bones:
     ilia = (first[0], second[0])
     joints = (first[1], second[1])
     sacrum = _sacrum(plane, ilia, joints)
-    rough = plane.rough
+    rough = plane.rough * np.float32(1 + plane.body.ruggedness * float(smoothstep(np.float32((plane.w - 4) / 16))))
     up = plane.grid.upsample
     return Bones(
         ilium=(up(ilia[0]) + rough, up(ilia[1]) - rough),
@@ -109,6 +109,7 @@ def _sacrum(plane: Plane, ilia: tuple[Array, Array], joints: tuple[Joint, Joint]
         ala = signed_distance(x, height, spline(side.ala.at(plane.w_at(side.sign * 45.0))))
         surface = np.interp(height, np.maximum.accumulate(joint.line[:, 1]), joint.line[:, 0])
         ala = np.maximum(ala, 0.8 * (x - surface - 3.0)).astype(np.float32)  # none of it beyond a thin ilium
+        ala = np.maximum(ala, 0.7 * (plane.body.ala_start - w[:, columns] + 0.25 * (x - 60))).astype(np.float32)
         sacrum[:, columns] = np.minimum(sacrum[:, columns], ala)
     for half, v0, v1, w0, w1 in _SACRAL_BODIES:
         sacrum = np.minimum(sacrum, box_distance(u, v, w, (half, v0, v1, w0, w1), 4.0))

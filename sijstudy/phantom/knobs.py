@@ -41,6 +41,10 @@ EDEMA_SOFTNESS = 0.80  # width of the fading rim in units of the lesion field: i
 EDEMA_RAGGEDNESS = 0.32  # weight of the noise that makes the outline atypical
 UNILATERAL_RATE = 0.35  # ASSUMED: one joint only, in about a third of the subjects
 
+# --- edema of mechanical strain, in both classes with one distribution ----------------------------
+STRESS_RATE = 0.36  # ASSUMED: of all subjects; a quarter to two fifths of healthy, active people show some on MR
+STRESS_RANGE_MM = (-20.0, 20.0)  # where through the planes it begins
+
 # --- bright look-alikes, in both classes with one distribution -----------------------------------
 MARROW_MOTTLE = 0.10  # relative SD of slow marrow variation (islands of red marrow)
 MARROW_ISLANDS = (0.02, 0.10)  # signal of the brightest islands of red marrow, away from the joint or near it

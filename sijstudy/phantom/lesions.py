@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from sijstudy.phantom import knobs
 from sijstudy.phantom.bones import Bones
 from sijstudy.phantom.fields import Array, cover, smoothstep
 from sijstudy.phantom.plane import Plane
-from sijstudy.phantom.protocol import CLEARLY_OBSERVED, LesionRange
+from sijstudy.phantom.protocol import CLEARLY_OBSERVED, DIFFUSE, LesionKind, LesionRange
 
 GOLDEN = (5**0.5 - 1) / 2
 _SHARPNESS = 0.9  # exponent of the bell that a focus is before it is made ragged
@@ -57,16 +57,34 @@ def draw_foci(
     """
     only = int(rng.integers(2)) if rng.random() < knobs.UNILATERAL_RATE else None
     levels = _spread(rng)
+
+    def focus(kind: LesionKind, start: float, last: float) -> Focus:
+        return _focus(rng, span.gain, kind, only, next(levels), start, last)
+
     foci: list[Focus] = []
+    if span.diffuse > 0 and rng.random() < span.diffuse:
+        first, last = runs[int(rng.integers(len(runs)))]
+        foci.append(focus(DIFFUSE, rng.uniform(first, last), last))
     for first, last in runs:
         reached = first - 1.0
         while reached < last:
-            focus = _focus(rng, span, only, next(levels), reached, last)
-            foci.append(focus)
-            reached = max(reached + 2.0, focus.w + 0.6 * focus.half_w)
-        extra = int(rng.poisson(knobs.EXTRA_FOCI_PER_MM * (last - first)))
-        foci += [_focus(rng, span, only, next(levels), rng.uniform(first, last), last) for _ in range(extra)]
+            foci.append(focus(_kind(rng, span), reached, last))
+            reached = max(reached + 2.0, foci[-1].w + 0.6 * foci[-1].half_w)
+        extra = int(rng.poisson(span.extra * (last - first)))
+        foci += [focus(_kind(rng, span), rng.uniform(first, last), last) for _ in range(extra)]
     return tuple(foci)
+
+
+def draw_stress(rng: np.random.Generator, span: LesionRange = CLEARLY_OBSERVED) -> tuple[Focus, ...]:
+    """Edema of mechanical strain: at most one focus, in some of all bodies, shaped and as bright as any other.
+
+    It is no sign of sacroiliitis, but nothing in the slice tells it from one: what it costs, no network can win back.
+    """
+    if rng.random() >= span.stress:
+        return ()
+    level = float(rng.random()) ** knobs.EDEMA_GAIN_POWER
+    start = float(rng.uniform(*knobs.STRESS_RANGE_MM))
+    return (_focus(rng, span.gain, _kind(rng, span), None, level, start, knobs.STRESS_RANGE_MM[1]),)
 
 
 def _spread(rng: np.random.Generator) -> Iterator[float]:
@@ -77,16 +95,30 @@ def _spread(rng: np.random.Generator) -> Iterator[float]:
         level = (level + GOLDEN) % 1.0
 
 
+def _kind(rng: np.random.Generator, span: LesionRange) -> LesionKind:
+    """One of the kinds, by their weights; the only one without a draw."""
+    if len(span.kinds) == 1:
+        return span.kinds[0]
+    weights = np.array([kind.weight for kind in span.kinds])
+    return span.kinds[int(rng.choice(len(weights), p=weights / weights.sum()))]
+
+
 def _focus(
-    rng: np.random.Generator, span: LesionRange, only: int | None, level: float, start: float, last: float
+    rng: np.random.Generator,
+    span: tuple[float, float],
+    kind: LesionKind,
+    only: int | None,
+    level: float,
+    start: float,
+    last: float,
 ) -> Focus:
-    half_w = float(rng.uniform(*knobs.EDEMA_HALF_WIDTH_MM))
-    (low, high), (shallow, deep) = span.gain, span.depth
+    half_w = float(rng.uniform(*kind.half_width))
+    (low, high), (shallow, deep) = span, kind.depth
     return Focus(
         side=int(rng.integers(2)) if only is None else only,
         bone="ilium" if rng.random() < 0.55 else "sacrum",
         along=float(rng.uniform(0.18, 0.82)),
-        half_along=float(rng.uniform(*span.half_length)),
+        half_along=float(rng.uniform(*kind.half_length)),
         w=float(min(start + 0.5 * half_w, 0.5 * (start + last) + 2.0)),
         half_w=half_w,
         depth=float(shallow + (deep - shallow) * rng.beta(1.3, 1.8)),
@@ -113,6 +145,8 @@ def edema_of(plane: Plane, bones: Bones, foci: tuple[Focus, ...], least: float) 
         mask = shape > 0.5
         if not fields or mask.sum() >= needed:
             break
+    if least > 0 and not mask.any() and any(focus.bone == "sacrum" for focus in foci):  # below the sacrum's wings
+        return edema_of(plane, bones, tuple(replace(focus, bone="ilium") for focus in foci), least)
     gain *= 1 + 0.12 * plane.body.textures.medium.plane(plane.w, plane.grid)  # edema is uneven inside, too
     return Edema(gain, mask, float(gain[mask].mean()) if mask.any() else 0.0)
 
@@ -169,7 +203,7 @@ def _lesion_field(plane: Plane, bones: Bones, focus: Focus) -> tuple[Array, Arra
     bell = np.exp(np.float32(-_SHARPNESS) * squares)
     ragged = plane.body.textures.ragged.window(plane.w, plane.grid, rows, columns)
     field = bell + np.float32(knobs.EDEMA_RAGGEDNESS) * ragged * np.sqrt(bell)
-    if iliac:
+    if iliac and focus.depth < DIFFUSE.depth[0]:
         bone = bone * _inward_of_middle(plane, bones, focus.side, columns)
     return field.astype(np.float32), bone, rows, columns
 

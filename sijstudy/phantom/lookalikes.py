@@ -9,7 +9,7 @@ import numpy as np
 from sijstudy.phantom import knobs
 from sijstudy.phantom.fields import Array, cover, smoothstep
 from sijstudy.phantom.plane import Plane
-from sijstudy.phantom.protocol import GD_FS_T1, Contrast
+from sijstudy.phantom.protocol import PAPER, Protocol
 from sijstudy.phantom.vessels import Vessel, draw_vessels, pieces, tube_distance
 
 
@@ -42,10 +42,11 @@ class LookAlikes:
     spots: tuple[Patch, ...]
 
 
-def draw_lookalikes(rng: np.random.Generator, contrast: Contrast = GD_FS_T1) -> LookAlikes:
+def draw_lookalikes(rng: np.random.Generator, protocol: Protocol = PAPER) -> LookAlikes:
     """Look-alikes of one body at random. Nothing here knows whether the subject is ill."""
+    contrast = protocol.contrast
     return LookAlikes(
-        vessels=draw_vessels(rng, contrast.paraspinal_veins),
+        vessels=draw_vessels(rng, protocol.build.paraspinal_veins, contrast.plexus),
         foramina=tuple(_foramen(rng, sign, level, contrast.foramen_vein) for sign in (1, -1) for level in range(4)),
         patches=tuple(_patch(rng) for _ in range(int(rng.poisson(knobs.PATCH_RATE)))),
         islands=tuple(_island(rng, contrast.island) for _ in range(int(rng.poisson(4)))),

@@ -14,6 +14,8 @@ ACQUIRED = 37  # slices of the acquisition [2.1]
 AXSPA_SLICES = (4, 23)  # used slices per axSpA subject [2.1]
 CONTROL_SLICES = (18, 25)  # used slices per control [2.1]
 PLACEMENT_SD = 1.0  # slices by which the middle of the used slices misses the acquisition's middle
+SYNOVIAL_MIDDLE = -4.0  # slices from the acquisition's middle to the middle of the cartilaginous joint, and SD
+SYNOVIAL_SD = 2.5
 AGES = {"axSpA": (32.3, 9.8, 18, 59), "control": (27.1, 11.4, 18, 55)}  # mean, SD, youngest, oldest [2.1]
 MALES = {"axSpA": 43 / 60, "control": 13 / 19}  # [2.1]
 
@@ -44,10 +46,11 @@ def plan_cohort(config: StudyConfig) -> tuple[PlannedSubject, ...]:
         "control": split_total(rng, config.negative_slices, config.control_subjects, CONTROL_SLICES, skew=3.0),
     }
     rows: list[tuple[Group, int, Sex, tuple[int, ...]]] = []
+    lesions = _lesion_slices if config.phantom_contrast == "gd_fs_t1" else _synovial_slices
     for group in GROUPS:
         count = counts[group]
         ages, sexes = _ages(rng, group, len(count)), _sexes(rng, group, len(count))
-        choose = _lesion_slices if group == "axSpA" else _window
+        choose = lesions if group == "axSpA" else _window
         rows += [(group, a, s, tuple(choose(rng, n))) for a, s, n in zip(ages, sexes, count, strict=True)]
     order = rng.permutation(len(rows))
     width = max(3, len(str(len(rows))))
@@ -106,6 +109,18 @@ def _lesion_slices(rng: np.random.Generator, count: int) -> list[int]:
         beside = [k for k in range(width) if k not in used and (k - 1 in used or k + 1 in used)]
         used.add(int(rng.choice(beside)))
     return _placed(rng, sorted(used))
+
+
+def _synovial_slices(rng: np.random.Generator, count: int) -> list[int]:
+    """``count`` neighbouring slices with edema where cartilage covers the joint, its lower two thirds.
+
+    As in whole examinations of patients: above, where ligaments hold the joint, only long runs reach. So the
+    position tells something about the class here, as it does there.
+    """
+    middle = (ACQUIRED - 1) / 2 + float(rng.normal(SYNOVIAL_MIDDLE, SYNOVIAL_SD))
+    lowest = (ACQUIRED - CONTROL_SLICES[1]) // 2
+    start = min(max(round(middle - (count - 1) / 2), lowest), ACQUIRED - 1 - lowest - (count - 1))
+    return list(range(start, start + count))
 
 
 def _ages(rng: np.random.Generator, group: Group, count: int) -> list[int]:

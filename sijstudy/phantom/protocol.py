@@ -43,7 +43,11 @@ class Contrast:
     fat_failure: tuple[float, float] = knobs.FAT_FAILURE
     spot: tuple[float, float] = knobs.SPOT_GAIN
     island: tuple[float, float] = knobs.MARROW_ISLANDS
-    paraspinal_veins: int = 0  # mean number beyond the muscles' other veins
+    plexus: tuple[float, float] = (
+        0.0,
+        0.0,
+    )  # signal of the sacral nerves in front of the sacrum, beyond the nerve's own
+    web: tuple[float, float] = (0.0, 0.0)  # signal of the web of small vessels and nerves in muscle, ligament and fat
     mottle: float = 1.0  # texture of the marrow, relative to ``knobs.MARROW_MOTTLE`` and its finer companions
     ceiling: float = 1.6  # nothing is brighter
 
@@ -67,26 +71,75 @@ STIR = Contrast(
     facet_line=(0.0, 0.9),
     spot=(0.03, 0.15),
     island=(0.01, 0.05),
-    paraspinal_veins=40,
+    plexus=(0.3, 1.1),
+    web=(0.10, 0.60),
+    mottle=1.4,
     fat_failure=(0.0, 0.25),  # an inversion pulse nulls fat in an uneven field, too
     ceiling=2.4,
 )
 
 
 @dataclass(frozen=True)
-class LesionRange:
-    """From the faintest and smallest to the largest focus that a cohort may hold; see ``knobs`` for the units."""
+class Build:
+    """What the bodies of a cohort are like; pairs are the ends of a range.
 
-    gain: tuple[float, float] = knobs.EDEMA_GAIN
+    ``rim``: thickness of cortical bone, relative to the usual. ``ruggedness``: unevenness of bone where ligaments
+    insert, beyond the usual. ``ala_start``: plane in mm below which the sacrum has no wings. ``paraspinal_veins``:
+    mean number beyond the muscles' other veins.
+    """
+
+    rim: tuple[float, float] = (1.0, 1.0)
+    ruggedness: tuple[float, float] = (0.0, 0.0)
+    ala_start: tuple[float, float] = (-60.0, -60.0)  # out of view: the wings are as drawn
+    paraspinal_veins: int = 0
+
+
+PLAIN = Build()
+VARIED = Build(rim=(0.4, 1.1), ruggedness=(0.0, 4.0), ala_start=(-32.0, -18.0), paraspinal_veins=200)
+
+
+@dataclass(frozen=True)
+class LesionKind:
+    """Size of one kind of focus: ``depth`` mm from the joint, ``half_length`` in units of the joint's length,
+    ``half_width`` mm through the planes; ``weight``: how often it is drawn, relative to the others."""
+
     depth: tuple[float, float] = knobs.EDEMA_DEPTH_MM
     half_length: tuple[float, float] = knobs.EDEMA_HALF_LENGTH
+    half_width: tuple[float, float] = knobs.EDEMA_HALF_WIDTH_MM
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class LesionRange:
+    """What foci a cohort may hold, ``gain`` from the faintest to the brightest; see ``knobs`` for the units.
+
+    ``extra``: mean number of foci per mm beyond those that cover every slice. ``diffuse``: share of the subjects with
+    one focus that fills a bone from joint to wing, besides the others. ``stress``: share of all subjects with edema of
+    mechanical strain.
+    """
+
+    gain: tuple[float, float] = knobs.EDEMA_GAIN
+    kinds: tuple[LesionKind, ...] = (LesionKind(),)
     min_area: float = knobs.EDEMA_MIN_AREA_MM2
     min_contrast: float = knobs.EDEMA_MIN_CONTRAST
+    extra: float = knobs.EXTRA_FOCI_PER_MM
+    diffuse: float = 0.0
+    stress: float = knobs.STRESS_RATE
 
 
 CLEARLY_OBSERVED = LesionRange()  # [2.1]
+SLIVER = LesionKind(depth=(1.5, 4.0), half_length=(0.08, 0.5), weight=0.3)
+SPECK = LesionKind(depth=(2.0, 5.0), half_length=(0.02, 0.06), half_width=(3.0, 6.0), weight=0.15)
+PATCH = LesionKind(depth=(5.0, 25.0), half_length=(0.1, 0.45), weight=0.55)
+DIFFUSE = LesionKind(depth=(40.0, 90.0), half_length=(0.6, 2.0), half_width=(15.0, 45.0))
 SLIVERS_TO_GROSS = LesionRange(
-    gain=(0.24, 0.65), depth=(3.0, 45.0), half_length=(0.08, 0.80), min_area=90.0, min_contrast=3.0
+    gain=(0.10, 0.45),
+    kinds=(SLIVER, SPECK, PATCH),
+    min_area=40.0,
+    min_contrast=1.6,
+    extra=0.10,
+    diffuse=0.3,
+    stress=0.0,
 )
 
 
@@ -96,10 +149,13 @@ class Protocol:
 
     ``samples``: planes averaged over a slice's thickness. ``blur``: SD of the in-plane smoothing at 448 pixels, in
     pixels. ``shading``: log-signal SD of the receive profile. ``gamma``: exponent of the signal. ``zoom``: of the body.
+    ``acquired``: lines of k-space measured in either direction, of those that the matrix needs; the others are 0, which
+    blurs, rings at edges and makes noise grainy. ``sharpening``: weight of the scanner's edge filter.
     """
 
     sequence: str = "gd_fs_t1"
     contrast: Contrast = GD_FS_T1
+    build: Build = PLAIN
     lesions: LesionRange = CLEARLY_OBSERVED
     size: int = 448
     fov: float = 250.0  # [2.1]
@@ -111,9 +167,23 @@ class Protocol:
     shading: float = knobs.SHADING_SD
     gamma: float = 1.0
     zoom: float = 1.0
+    acquired: tuple[float, float] = (1.0, 1.0)  # share of the rows and columns that are measured, the rest is filled
+    sharpening: float = 0.0
 
 
 PAPER = Protocol()
+EXAMINATION = Protocol(  # STIR through the whole pelvis, as hospitals take it
+    sequence="stir",
+    contrast=STIR,
+    build=VARIED,
+    lesions=SLIVERS_TO_GROSS,
+    thickness=3.0,
+    step=3.3,
+    samples=2,
+    noise=(0.02, 0.035),
+    acquired=(0.9, 0.75),
+    sharpening=0.5,
+)
 
 
 def draw_protocol(rng: np.random.Generator, sequence: str, size: int, randomised: bool) -> Protocol:
@@ -121,10 +191,7 @@ def draw_protocol(rng: np.random.Generator, sequence: str, size: int, randomised
 
     ``size``: rows and columns; the most that a randomised one may have.
     """
-    if sequence == "gd_fs_t1":
-        fixed = Protocol(size=size)
-    else:
-        fixed = Protocol("stir", STIR, SLIVERS_TO_GROSS, size=size, thickness=3.0, step=3.3, samples=2)
+    fixed = replace(PAPER if sequence == "gd_fs_t1" else EXAMINATION, size=size)
     return _randomised(rng, fixed) if randomised else fixed
 
 
@@ -141,10 +208,12 @@ def _randomised(rng: np.random.Generator, fixed: Protocol) -> Protocol:
         step=round(min(1.1 * thickness, STEP_LIMIT_MM), 2),
         samples=2,
         blur=float(rng.uniform(0.5, 1.4)),
-        noise=(0.008, 0.032),
+        noise=(0.010, 0.045),
         shading=float(rng.uniform(0.05, 0.25)),
         gamma=float(rng.uniform(0.85, 1.2)),
         zoom=float(rng.uniform(0.92, 1.08)),
+        acquired=(float(rng.uniform(0.7, 1.0)), float(rng.uniform(0.5, 1.0))),
+        sharpening=float(rng.uniform(0.0, 1.0)),
     )
 
 
@@ -153,6 +222,6 @@ def _random_contrast(rng: np.random.Generator, contrast: Contrast) -> Contrast:
     drawn: dict[str, Any] = {}
     for spec in fields(contrast):
         value = getattr(contrast, spec.name)
-        if isinstance(value, float) and spec.name not in ("marrow", "mottle", "ceiling", "paraspinal_veins"):
+        if isinstance(value, float) and spec.name not in ("marrow", "mottle", "ceiling"):
             drawn[spec.name] = value * float(np.exp(_SPREAD.get(spec.name, _LEAST_SPREAD) * rng.normal()))
     return replace(contrast, **drawn, mottle=contrast.mottle * float(rng.uniform(0.7, 1.5)))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sijstudy.phantom.anatomy import Anatomy, draw_anatomy
 from sijstudy.phantom.bones import bones_of
 from sijstudy.phantom.fields import Array, Grid
-from sijstudy.phantom.lesions import Focus, clearly_observed, draw_foci, edema_of
+from sijstudy.phantom.lesions import Focus, clearly_observed, draw_foci, draw_stress, edema_of
 from sijstudy.phantom.lookalikes import LookAlikes, draw_lookalikes
 from sijstudy.phantom.plane import Plane
 from sijstudy.phantom.protocol import PAPER, Protocol
@@ -28,6 +28,7 @@ class Body:
     looks: LookAlikes
     scanner: Scanner
     foci: tuple[Focus, ...]
+    stress: tuple[Focus, ...]
     protocol: Protocol
 
 
@@ -49,14 +50,15 @@ def draw_body(seed: tuple[int, ...], runs: list[tuple[float, float]], protocol: 
 
     ``runs``: first and last scanner position in mm of each run of slices with edema; empty for a healthy subject.
     """
-    anatomy = draw_anatomy(np.random.default_rng((*seed, 1)), protocol.contrast, protocol.zoom)
+    anatomy = draw_anatomy(np.random.default_rng((*seed, 1)), protocol)
     shift, size = anatomy.pose.shift[2], anatomy.pose.size
     body_runs = [((first - shift) / size, (last - shift) / size) for first, last in runs]
     return Body(
         anatomy=anatomy,
-        looks=draw_lookalikes(np.random.default_rng((*seed, 2)), protocol.contrast),
+        looks=draw_lookalikes(np.random.default_rng((*seed, 2)), protocol),
         scanner=draw_scanner(np.random.default_rng((*seed, 3)), protocol),
         foci=draw_foci(np.random.default_rng((*seed, 4)), body_runs, protocol.lesions) if runs else (),
+        stress=draw_stress(np.random.default_rng((*seed, 5)), protocol.lesions),
         protocol=protocol,
     )
 
@@ -85,6 +87,8 @@ class _Layer:
 def _layer(body: Body, plane: Plane) -> _Layer:
     bones = bones_of(plane)
     canvas = paint_tissues(plane, bones, body.looks)
+    if body.stress:
+        canvas.signal[...] += edema_of(plane, bones, body.stress, least=0.0).gain
     receive = receive_profile(plane, body.scanner)
     lesions = body.protocol.lesions
     edema = edema_of(plane, bones, body.foci, lesions.min_area)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.fft
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
@@ -20,8 +21,8 @@ class Scanner:
     """How one examination was received; drawn once per subject.
 
     ``fat_failure``: peak signal of unsuppressed fat. ``noise``: SD at 448 pixels. ``coil``: extra gain near the
-    back and towards the flanks. ``scale``: stored units per unit signal. ``blur``, ``shading`` and ``gamma`` as in
-    ``protocol.Protocol``.
+    back and towards the flanks. ``scale``: stored units per unit signal. ``blur``, ``shading``, ``gamma``,
+    ``acquired`` and ``sharpening`` as in ``protocol.Protocol``.
     """
 
     fat_failure: float
@@ -32,6 +33,8 @@ class Scanner:
     blur: float
     shading: float
     gamma: float
+    acquired: tuple[float, float]
+    sharpening: float
 
 
 def draw_scanner(rng: np.random.Generator, protocol: Protocol) -> Scanner:
@@ -47,6 +50,8 @@ def draw_scanner(rng: np.random.Generator, protocol: Protocol) -> Scanner:
         blur=protocol.blur,
         shading=protocol.shading,
         gamma=protocol.gamma,
+        acquired=protocol.acquired,
+        sharpening=protocol.sharpening,
     )
 
 
@@ -63,9 +68,28 @@ def acquire(grid: Grid, signal: Array, scanner: Scanner, rng: np.random.Generato
     blur = scanner.blur * 250 / grid.fov * grid.size / 448
     signal = gaussian_filter(signal, blur, truncate=2.5) if blur > 0.3 else signal
     noise = np.float32(scanner.noise * grid.size / 448)
+    noise /= np.float32(np.sqrt(np.prod(scanner.acquired)))  # lines left out take their noise with them
     parts = rng.standard_normal((2, *signal.shape), dtype=np.float32) * noise
-    magnitude = np.hypot(signal + parts[0], parts[1])
+    real, imaginary = signal + parts[0], parts[1]
+    if min(scanner.acquired) < 1:
+        real, imaginary = _zero_filled(real, imaginary, scanner.acquired)
+    magnitude = np.hypot(real, imaginary)
+    if scanner.sharpening > 0:
+        magnitude += np.float32(scanner.sharpening) * (magnitude - gaussian_filter(magnitude, 1.0, truncate=2.5))
     return np.clip(np.rint(magnitude * np.float32(scanner.scale)), 0, 4095).astype(np.uint16)
+
+
+def _zero_filled(real: Array, imaginary: Array, acquired: tuple[float, float]) -> tuple[Array, Array]:
+    """Real and imaginary part of the image from the central lines of its k-space alone, each (n, n) float32.
+
+    Noise keeps its SD: with fewer lines in as many pixels it only becomes grainier.
+    """
+    spectrum = scipy.fft.fft2((real + 1j * imaginary).astype(np.complex64))
+    for axis, share in enumerate(acquired):
+        kept = np.abs(scipy.fft.fftfreq(real.shape[axis])) <= share / 2
+        spectrum *= kept[:, None] if axis == 0 else kept
+    image = scipy.fft.ifft2(spectrum)
+    return image.real, image.imag
 
 
 def _unsuppressed_fat(plane: Plane, canvas: Canvas, scanner: Scanner) -> Array:

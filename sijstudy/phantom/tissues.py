@@ -54,8 +54,10 @@ def paint_tissues(plane: Plane, bones: Bones, looks: LookAlikes) -> Canvas:
     outside_bone = 1 - np.maximum(cover(bones.any_ilium), cover(np.minimum(bones.sacrum, bones.lumbar)))
     paint_patches(plane, looks, canvas.signal, canvas.inside)
     paint_vessels(plane, looks.vessels, canvas.signal, outside_bone * canvas.inside)
+    web = _web(plane, texture)
+    canvas.signal[...] += web * outside_bone * canvas.inside
     _bones(plane, bones, canvas, texture)
-    _joint_spaces(plane, bones, canvas, texture)
+    _joint_spaces(plane, bones, canvas, texture, web)
     _facets(plane, canvas, texture)
     _spine_contents(plane, canvas, texture)
     paint_foramina(plane, looks, canvas.signal, texture.fine)
@@ -113,6 +115,20 @@ def _striated(plane: Plane, across: Array, texture: Texture) -> Array:
     bright = smoothstep((-wave - 1.0) / 0.5) * smoothstep(0.8 * texture.medium - 0.4 * texture.coarse - 0.4)
     muscle: Array = base + 0.7 * septum * (tissue.fat - base) + 0.16 * bright
     return muscle
+
+
+def _web(plane: Plane, texture: Texture) -> Array | float:
+    """Signal of vessels and nerves too small and too many to be drawn one by one, (n, n) float32.
+
+    They run where a smooth field crosses zero, in broken stretches, here many and there few.
+    """
+    if plane.body.web == 0:
+        return 0.0
+    other = plane.body.textures.ragged.plane(plane.w, plane.grid)
+    first = smoothstep(1 - np.abs(texture.medium + 0.25 * texture.fine) / 0.28) * smoothstep(texture.fine + 0.1)
+    second = smoothstep(1 - np.abs(other + 0.25 * texture.fine) / 0.20) * smoothstep(0.3 - texture.fine)
+    web: Array = np.maximum(first, second) * smoothstep(0.5 * texture.coarse + 0.7) * np.float32(plane.body.web)
+    return web
 
 
 def _gut(plane: Plane, canvas: Canvas, texture: Texture) -> None:
@@ -195,7 +211,7 @@ def _bones(plane: Plane, bones: Bones, canvas: Canvas, texture: Texture) -> None
     )
     for distance, rim, strength in kinds:
         canvas.paint(cover(distance, 1.0), marrow, 0.45)
-        uneven = rim * (1 + 0.3 * texture.medium + 0.15 * texture.fine)
+        uneven = plane.body.rim * rim * (1 + 0.3 * texture.medium + 0.15 * texture.fine)
         canvas.paint(cortex(distance, uneven) * np.clip(strength + 0.15 * texture.coarse, 0, 1), tissue.cortex, 0.0)
     remnants = np.minimum(
         box_distance(u, v, w, (15.0, -7.5, -4.0, -11.0, 9.0), 1.5),
@@ -204,7 +220,7 @@ def _bones(plane: Plane, bones: Bones, canvas: Canvas, texture: Texture) -> None
     canvas.paint(cover(plane.grid.upsample(remnants)), 0.5 * disc, 0.0)
 
 
-def _joint_spaces(plane: Plane, bones: Bones, canvas: Canvas, texture: Texture) -> None:
+def _joint_spaces(plane: Plane, bones: Bones, canvas: Canvas, texture: Texture, web: Array | float) -> None:
     """Cartilage between dark bone plates; further up, ligament and fat."""
     tissue = plane.body.contrast
     for side, joint, ilium in zip(plane.body.sides, bones.joints, bones.ilium, strict=True):
@@ -215,7 +231,9 @@ def _joint_spaces(plane: Plane, bones: Bones, canvas: Canvas, texture: Texture) 
         low, high = tissue.joint_line
         line = (low + (high - low) * side.joint_line**2) * smoothstep(0.5 * texture.medium + 0.5)
         cartilage = tissue.cartilage * (1 + 0.15 * texture.fine) + line
-        ligament = tissue.ligament * (1 + 0.5 * texture.fine)
+        ligament = tissue.ligament * (1 + 0.5 * texture.fine) + web
+        if plane.body.web > 0:  # veins that the plane cuts across
+            ligament = ligament + plane.body.web * smoothstep(texture.grain + 0.6 * texture.fine - 0.8)
         canvas.paint(alpha, cartilage + fibrous * (ligament - cartilage), 0.4 * fibrous)
 
 

@@ -26,7 +26,9 @@ class Vessel:
     signal: float
 
 
-def draw_vessels(rng: np.random.Generator, paraspinal: int = 0) -> tuple[Vessel, ...]:
+def draw_vessels(
+    rng: np.random.Generator, paraspinal: int = 0, plexus: tuple[float, float] = (0.0, 0.0)
+) -> tuple[Vessel, ...]:
     """All vessels outside the bones: iliac, gluteal, presacral, and the small veins of muscle and ligament."""
     vessels: list[Vessel] = []
     for sign in (1, -1):
@@ -34,6 +36,8 @@ def draw_vessels(rng: np.random.Generator, paraspinal: int = 0) -> tuple[Vessel,
     vessels += [_muscle_vein(rng) for _ in range(int(rng.poisson(knobs.MUSCLE_VEINS)))]
     if paraspinal:
         vessels += [_paraspinal(rng) for _ in range(int(rng.poisson(paraspinal)))]
+    if plexus[1] > 0:
+        vessels += _plexus(rng, float(rng.uniform(*plexus)))
     return tuple(vessels)
 
 
@@ -111,6 +115,18 @@ def _paraspinal(rng: np.random.Generator) -> Vessel:
     length = rng.uniform(4, 12)
     points = [(x + t * rng.normal(0.1, 0.15) * length, v + t * length, w + t * rng.normal(0, 1)) for t in range(4)]
     return _tube(rng, points, int(rng.choice([-1, 1])), float(rng.uniform(0.5, 1.4)), 1.5)
+
+
+def _plexus(rng: np.random.Generator, signal: float) -> list[Vessel]:
+    """The sacral nerves of both sides, from the front of the foramina and the spine to the greater sciatic notch."""
+    roots = [
+        [(36, -60, -8), (40, -34, -24), (46, -4, -32), (56, 30, -38)],
+        [(28, -9, -15), (36, 6, -26), (46, 24, -33), (58, 36, -38)],
+        [(24, 19, -15), (34, 26, -25), (46, 34, -33), (58, 42, -38)],
+        [(19, 40, -14), (30, 42, -24), (44, 42, -33), (57, 46, -38)],
+    ]
+    tubes = [_tube(rng, points, sign, float(rng.uniform(1.4, 2.8)), 2.0) for sign in (1, -1) for points in roots]
+    return [replace(tube, signal=signal * float(rng.uniform(0.7, 1.3))) for tube in tubes]
 
 
 def paint_vessels(plane: Plane, vessels: tuple[Vessel, ...], signal: Array, allowed: Array) -> None:
