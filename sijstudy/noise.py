@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from sijstudy.percentiles import percentiles
+from sijstudy.poisson import poisson as poisson_counts
 
 PERCENTILES = (0.5, 99.5)  # ASSUMED: robust to single bright pixels
 
@@ -59,5 +60,5 @@ def add_noise(patches: Tensor, *, gaussian_variance: float, poisson: str, genera
     deviation = gaussian_variance**0.5
     noisy = patches + deviation * torch.randn(patches.shape, generator=generator, device=patches.device)
     if poisson != "none":
-        noisy = noisy + torch.poisson(poisson_rate(patches, poisson), generator=generator)
+        noisy = noisy + poisson_counts(poisson_rate(patches, poisson), generator)
     return noisy

@@ -24,7 +24,7 @@ from sijstudy.model import EdemaNet, build_model, weights_digest
 from sijstudy.noise import add_noise
 from sijstudy.numerics import arithmetic, autocast, numerics, resolve_device, threads_of
 
-FIT_CODE = ("training", "numerics", "model", "losses", "noise")
+FIT_CODE = ("training", "numerics", "model", "losses", "noise", "poisson")
 FIT_PARAMETERS = (
     "seed",
     "mode",

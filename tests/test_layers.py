@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parent.parent / "sijstudy"
 
 FLOORS = [
     {"errors", "templating", "markdown"},
-    {"config", "records", "paper_values", "artifacts", "percentiles"},
+    {"config", "records", "paper_values", "artifacts", "percentiles", "poisson"},
     {"roi", "noise", "folds", "losses", "model", "numerics", "aggregation", "metrics"},
     {"calibration", "consistency", "networks", "decision_curve", "sensitivity", "subgroups"},
     {"consensus", "ilium_boxes"},
