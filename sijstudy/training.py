@@ -222,6 +222,7 @@ class _Trainer:
         self.drawers = self.helpers.enter_context(ThreadPoolExecutor(threads_of(config)))
         self.writer = self.helpers.enter_context(ThreadPoolExecutor(1))
         self.written: Future[None] | None = None
+        self.copies: dict[str, Any] = {}  # of the weights and the optimizer's state, in the same memory each epoch
 
     def __enter__(self) -> _Trainer:
         return self
@@ -256,13 +257,9 @@ class _Trainer:
     def _checkpoint(self, epoch: int) -> None:
         """Copy the state and let a thread write it; what went wrong with the last one is raised here."""
         self._await_checkpoint()
-        state = {
-            "epoch": epoch,
-            "model": _copied(self.model.state_dict()),
-            "optimizer": _copied(self.optimizer.state_dict()),
-            "history": list(self.history),
-            "seconds": self.seconds,
-        }
+        current = {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}
+        self.copies = _copied(current, self.copies)
+        state = {**self.copies, "epoch": epoch, "history": list(self.history), "seconds": self.seconds}
 
         def write() -> None:
             self.run.save_checkpoint(state)
@@ -336,10 +333,11 @@ class _Trainer:
         return float(np.mean((self._test_scores() >= 0.5) == (self.test_labels.numpy() > 0.5)))
 
 
-def _copied(state: Any) -> Any:
-    """A state dictionary with every tensor copied to the CPU."""
+def _copied(state: Any, copies: Any = None) -> Any:
+    """A state dictionary with every tensor copied to the CPU, into the memory of ``copies`` where that has it."""
     if isinstance(state, Tensor):
-        return state.detach().to("cpu", copy=True)
+        return copies.copy_(state.detach()) if isinstance(copies, Tensor) else state.detach().to("cpu", copy=True)
     if isinstance(state, dict):
-        return {key: _copied(value) for key, value in state.items()}
+        known = copies if isinstance(copies, dict) else {}
+        return {key: _copied(value, known.get(key)) for key, value in state.items()}
     return [_copied(value) for value in state] if isinstance(state, list) else state
