@@ -57,8 +57,8 @@ def add_noise(patches: Tensor, *, gaussian_variance: float, poisson: str, genera
     N_G: mean 0, ``gaussian_variance`` (on the 8-bit scale). N_P: Poisson with ``poisson_rate`` of the pixel;
     ``poisson="none"`` leaves it out. ASSUMED: both are added. ``generator`` lives on the patches' device.
     """
-    deviation = gaussian_variance**0.5
-    noisy = patches + deviation * torch.randn(patches.shape, generator=generator, device=patches.device)
+    noisy = torch.randn(patches.shape, generator=generator, device=patches.device)
+    noisy.mul_(gaussian_variance**0.5).add_(patches)
     if poisson != "none":
-        noisy = noisy + poisson_counts(poisson_rate(patches, poisson), generator)
+        noisy.add_(poisson_counts(poisson_rate(patches, poisson), generator))
     return noisy

@@ -110,11 +110,12 @@ def augment(patches: Tensor, flip_probability: float, degrees: float, generator:
     draws = torch.rand(2, n, 1, 1, generator=generator, device=patches.device)
     angle = (draws[0] * 2 - 1) * math.radians(degrees)
     flip = torch.where(draws[1] < flip_probability, -1.0, 1.0)
-    # Where each pixel comes from, in units of half the patch, pixel centres as in affine_grid(align_corners=False).
+    # Where each pixel comes from, in units of half the patch, pixel centres as in affine_grid(align_corners=False);
+    # a point is the complex number x + iy, which one multiplication turns.
     x = ((torch.arange(width, device=patches.device) * 2 + 1) / width - 1)[None, None, :]
     y = ((torch.arange(height, device=patches.device) * 2 + 1) / height - 1)[None, :, None]
-    cos, sin = angle.cos(), angle.sin()
-    grid = torch.stack([(cos * flip) * x - sin * y, (sin * flip) * x + cos * y], dim=-1)
+    turn = torch.polar(torch.ones_like(angle), angle)
+    grid = torch.view_as_real(turn * flip * x + turn * 1j * y)
     return torch.nn.functional.grid_sample(patches, grid, align_corners=False)
 
 
@@ -219,7 +220,9 @@ class _Trainer:
         self.history: list[dict[str, float]] = []
         self.seconds = 0.0
         self.helpers = ExitStack()
-        self.drawers = self.helpers.enter_context(ThreadPoolExecutor(threads_of(config)))
+        # Each on one thread of torch: together they take all cores already.
+        drawers = ThreadPoolExecutor(threads_of(config), initializer=torch.set_num_threads, initargs=(1,))
+        self.drawers = self.helpers.enter_context(drawers)
         self.writer = self.helpers.enter_context(ThreadPoolExecutor(1))
         self.written: Future[None] | None = None
         self.copies: dict[str, Any] = {}  # of the weights and the optimizer's state, in the same memory each epoch
