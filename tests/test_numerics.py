@@ -1,13 +1,18 @@
 """Device, arithmetic and mode: what they mean, and that they are put back."""
 
+import ctypes
 import dataclasses
+import resource
+import sys
 
+import numpy as np
+import psutil
 import pytest
 import torch
 
 import sijstudy.numerics as numerics_module
 from sijstudy.config import StudyConfig
-from sijstudy.numerics import arithmetic, autocast, numerics, resolve_device, threads_of
+from sijstudy.numerics import arithmetic, autocast, kept_memory, numerics, resolve_device, threads_of
 
 CPU = torch.device("cpu")
 CONFIG = StudyConfig(weights="none", device="cpu", threads_per_fit=1)
@@ -20,6 +25,7 @@ def with_(**changes):
 def settings():
     return (
         torch.are_deterministic_algorithms_enabled(),
+        torch.utils.deterministic.fill_uninitialized_memory,
         torch.backends.cudnn.benchmark,
         torch.get_float32_matmul_precision(),
         torch.get_num_threads(),
@@ -27,7 +33,7 @@ def settings():
 
 
 @pytest.mark.parametrize(
-    ("mode", "inside"), [("strict", (True, False, "highest", 1)), ("fast", (False, True, "high", 1))]
+    ("mode", "inside"), [("strict", (True, False, False, "highest", 1)), ("fast", (False, False, True, "high", 1))]
 )
 def test_each_mode_sets_what_it_promises_and_puts_it_back(mode, inside):
     before = settings()
@@ -76,3 +82,28 @@ def test_auto_is_the_cpu_without_a_gpu(monkeypatch):
     assert resolve_device("auto") == CPU
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert resolve_device("auto") == torch.device("cuda")
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or not hasattr(ctypes.CDLL(None), "mallopt"), reason="only the GNU C library can be told"
+)
+def test_kept_memory_is_used_again_and_returned_at_the_end():
+    size = 100_000_000  # bytes, beyond what the C library keeps by itself
+
+    def new_pages():
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        np.empty(size, np.uint8).fill(1)
+        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+    with kept_memory():
+        first, again = new_pages(), new_pages()
+        held = psutil.Process().memory_info().rss
+    assert again < first / 10
+    assert held - psutil.Process().memory_info().rss > size / 2
+
+
+def test_kept_memory_elsewhere_changes_nothing(monkeypatch):
+    monkeypatch.setattr(numerics_module.sys, "platform", "win32")
+    monkeypatch.setattr(numerics_module.ctypes, "CDLL", None)
+    with kept_memory():
+        pass
