@@ -18,7 +18,7 @@ import typer
 from benchmarks import epochs, generation, live, loading, memory, rerun, subject
 from benchmarks.measure import Line, machine, table
 from benchmarks.pipelines import samples
-from benchmarks.samples import cohort, one_fold, settings
+from benchmarks.samples import cohort, enlarged, one_fold, settings
 from sijstudy.dataset import load_patches
 from sijstudy.errors import StudyError
 
@@ -77,6 +77,8 @@ def measure(name: str, work: Path, repeats: int, patch_size: int, threads: int) 
     manifest = cohort(config, work)
     if name == "a":
         return loading.measure(manifest, config, repeats)
+    if name in ("b", "c"):
+        manifest = enlarged(manifest, epochs.SLICES)
     patches = load_patches(manifest, "roi", config, work / "runs" / "patches", workers=os.cpu_count() or 1)
     fold = one_fold(patches, test_subjects=4)
     tasks: dict[str, Callable[[], list[Line]]] = {
