@@ -120,14 +120,16 @@ def _striated(plane: Plane, across: Array, texture: Texture) -> Array:
 def _web(plane: Plane, texture: Texture) -> Array | float:
     """Signal of vessels and nerves too small and too many to be drawn one by one, (n, n) float32.
 
-    They run where a smooth field crosses zero, in broken stretches, here many and there few.
+    They run where a smooth field crosses zero, in broken stretches, here many and there few; fewest in the buttocks.
     """
     if plane.body.web == 0:
         return 0.0
     other = plane.body.textures.ragged.plane(plane.w, plane.grid)
     first = smoothstep(1 - np.abs(texture.medium + 0.25 * texture.fine) / 0.28) * smoothstep(texture.fine + 0.1)
     second = smoothstep(1 - np.abs(other + 0.25 * texture.fine) / 0.20) * smoothstep(0.3 - texture.fine)
-    web: Array = np.maximum(first, second) * smoothstep(0.5 * texture.coarse + 0.7) * np.float32(plane.body.web)
+    gluteal = smoothstep(plane.grid.upsample(_below_ilium(plane)) / 8)
+    many = smoothstep(0.5 * texture.coarse + 0.7 - 0.5 * gluteal) * (1 - 0.6 * gluteal)
+    web: Array = np.maximum(first, second) * many * np.float32(plane.body.web)
     return web
 
 
