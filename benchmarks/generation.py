@@ -7,13 +7,19 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from benchmarks.measure import Line, in_turn, timed
 from sijstudy.config import StudyConfig
 from sijstudy.phantom import generate_cohort
 
-SMALL = {"axspa_subjects": 5, "control_subjects": 5, "positive_slices": 20, "negative_slices": 90}  # the least there is
-LARGE = {"axspa_subjects": 60, "control_subjects": 26, "positive_slices": 480, "negative_slices": 520}
+SMALL: dict[str, Any] = {  # the least there is
+    "axspa_subjects": 5,
+    "control_subjects": 5,
+    "positive_slices": 20,
+    "negative_slices": 90,
+}
+LARGE: dict[str, Any] = {"axspa_subjects": 60, "control_subjects": 26, "positive_slices": 480, "negative_slices": 520}
 
 
 def measure(config: StudyConfig, repeats: int, *, grown: bool = True) -> list[Line]:
