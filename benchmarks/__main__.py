@@ -15,7 +15,7 @@ from typing import Annotated
 import pandas as pd
 import typer
 
-from benchmarks import epochs, generation, live, loading, memory, rerun, subject
+from benchmarks import epochs, generation, grid, live, loading, memory, rerun, subject
 from benchmarks.measure import Line, machine, table
 from benchmarks.pipelines import samples
 from benchmarks.samples import cohort, enlarged, one_fold, settings
@@ -30,6 +30,7 @@ SECTIONS = {
     "e": "generation of the synthetic cohort",
     "f": "a finished study run again",
     "g": "memory and its growth",
+    "h": "the paper's whole grid of fits on a GPU (not in the default)",
     "live": "how soon the live panels answer (not in the default)",
 }
 RESULTS = Path(__file__).parent / "results"
@@ -40,6 +41,7 @@ def main(
     repeats: Annotated[int, typer.Option(min=1, help="rounds of which the median is taken")] = 5,
     patch_size: Annotated[int, typer.Option(min=32, max=512, help="side of a patch, pixels")] = 96,
     threads: Annotated[int, typer.Option(min=0, help="threads of torch; 0 takes all cores")] = 0,
+    fits_at_once: Annotated[int, typer.Option(min=1, help="of (h): fits that share the GPU")] = 4,
     output: Annotated[Path, typer.Option(help="folder for the results and what is made for them")] = RESULTS,
 ) -> None:
     """Measure the study side by side with what else could be done (docs/BENCHMARKS.md)."""
@@ -52,7 +54,7 @@ def main(
     work = output / "work"
     for place, name in enumerate(chosen):
         print(f"[{place + 1}/{len(chosen)}] ({name}) {SECTIONS[name]}", file=sys.stderr, flush=True)
-        lines += measure(name, work, repeats, patch_size, threads)
+        lines += measure(name, work, repeats, patch_size, threads, fits_at_once)
         if name != "live":
             print(table([line for line in lines if line.section == name]) + "\n", flush=True)
     if lines:
@@ -60,7 +62,7 @@ def main(
         print(table(lines) + "\n\nResults: " + str(save(lines, about, output)))
 
 
-def measure(name: str, work: Path, repeats: int, patch_size: int, threads: int) -> list[Line]:
+def measure(name: str, work: Path, repeats: int, patch_size: int, threads: int, fits_at_once: int) -> list[Line]:
     """The lines of one section."""
     if name == "f":
         return rerun.measure(work, repeats)
@@ -72,6 +74,8 @@ def measure(name: str, work: Path, repeats: int, patch_size: int, threads: int) 
         live.main(rerun.PROFILE, root if (root / "runs").exists() else rerun.finished_study(work))
         return []
     config = settings(patch_size, threads_per_fit=threads)
+    if name == "h":
+        return grid.measure_here(config, fits_at_once, work)
     if name == "e":
         return generation.measure(config, repeats)
     manifest = cohort(config, work)

@@ -64,43 +64,45 @@ def our_epoch(patches: PatchSet, fold: Fold, config: StudyConfig, epochs: int = 
 class BareSteps:
     """Forward, backward and optimizer step on a batch in memory, in the best layout, nothing else."""
 
-    def __init__(self, config: StudyConfig, slices: int) -> None:
-        self.config = config
-        self.model = build_model(config.backbone, config.hidden_units, "none", seed=0)
+    def __init__(self, config: StudyConfig, slices: int, device: torch.device = CPU) -> None:
+        self.config, self.device = config, device
+        self.model = build_model(config.backbone, config.hidden_units, "none", seed=0).to(device)
         self.model.to(memory_format=torch.channels_last)
         self.optimizer = torch.optim.SGD(
             self.model.parameters(), config.learning_rate, config.momentum, weight_decay=config.weight_decay, fused=True
         )
         pixels = torch.rand(slices, 1, config.patch_size, config.patch_size) * 255
         self.parts = [
-            (pixels[rows].to(memory_format=torch.channels_last), (rows % 2).float())
+            (pixels[rows].to(device).to(memory_format=torch.channels_last), (rows % 2).float().to(device))
             for rows in batches(torch.arange(slices), config.batch_size)
         ]
 
     def epoch(self) -> float:
         """Seconds of one epoch, after some steps that are not counted, as ours is timed after a whole epoch."""
-        with numerics(self.config, CPU):
+        with numerics(self.config, self.device):
             self._steps(WARMING_STEPS)
             return timed(self._steps)
 
     def _steps(self, first: int | None = None) -> None:
         for patches, labels in self.parts[:first]:
-            with autocast(self.config, CPU):
+            with autocast(self.config, self.device):
                 logits = self.model(patches).float()
             loss = focal_loss(logits, labels, self.config.focal_gamma, self.config.focal_alpha)
             self.optimizer.zero_grad(set_to_none=True)
             loss.backward()
             self.optimizer.step()
+        settle(self.device)
 
 
 class UsualScript:
     """Torchvision's ResNet18 in float32 and its default layout, three channels, fed by a DataLoader from DICOM."""
 
-    def __init__(self, chosen: list[Sample], config: StudyConfig) -> None:
-        self.config = config
+    def __init__(self, chosen: list[Sample], config: StudyConfig, device: torch.device = CPU) -> None:
+        self.config, self.device = config, device
         self.loader = usual_loader(UsualDataset(chosen, config, augmented=True), shuffle=True)
         self.model = torchvision.models.resnet18(weights=None)
         self.model.fc = nn.Linear(self.model.fc.in_features, 1)
+        self.model.to(device)
         self.optimizer = torch.optim.SGD(
             self.model.parameters(), config.learning_rate, config.momentum, weight_decay=config.weight_decay
         )
@@ -115,12 +117,19 @@ class UsualScript:
         self.model.train()
         total = 0.0
         for patches, labels in self.loader:
+            patches, labels = patches.to(self.device), labels.to(self.device)
             logits = self.model(patches.expand(-1, 3, -1, -1) / 255).squeeze(1)
             loss = self.criterion(logits, labels)
             self.optimizer.zero_grad()
             loss.backward()
             self.optimizer.step()
             total += loss.item()
+
+
+def settle(device: torch.device) -> None:
+    """Wait until a GPU has done what it was given; a CPU has."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
 
 
 def measure_bare(patches: PatchSet, fold: Fold, config: StudyConfig, repeats: int) -> list[Line]:

@@ -11,13 +11,14 @@ import pytest
 import torch
 import typer
 
-from benchmarks import epochs, memory, rerun, subject
+from benchmarks import epochs, grid, memory, rerun, subject
 from benchmarks.__main__ import main, save
 from benchmarks.measure import Line, in_turn, machine, table
 from benchmarks.pipelines import UsualDataset, monai_dataset, monai_pass, our_pass, samples, usual_loader
 from benchmarks.samples import enlarged, one_fold, random_patches, settings
 from sijstudy.artifacts import RunStore
 from sijstudy.dataset import load_patches
+from sijstudy.errors import StudyError
 from sijstudy.noise import poisson_rate
 from sijstudy.training import Fit, train
 
@@ -168,3 +169,34 @@ def test_trained_networks_are_counted(tmp_path):
     assert rerun._trained(tmp_path) == set()
     (run.folder / "done.json").write_text("{}")
     assert [name for name, _ in rerun._trained(tmp_path)] == [run.folder.name]
+
+
+def test_grid_is_the_papers_fits_and_is_measured_on_any_device(sample_work, tmp_path, monkeypatch):
+    monkeypatch.setattr(grid, "COMPARED_EPOCHS", 1)
+    monkeypatch.setattr(grid, "BARE_STEPS", 1)
+    config = replace(sample_work.config, folds=2, epochs=2, selection_epochs=1, patch_size=32, device="cpu")
+    manifest = enlarged(sample_work.manifest, 64)
+    patches = {arm: load_patches(manifest, arm, config, tmp_path, progress=False) for arm in ("roi", "original")}
+    fits = grid.grid(patches, config)
+    kinds = [(fit.patches.arm, fit.backbone, fit.epochs, fit.follow) for fit in fits]
+    assert kinds[:2] == [("roi", "resnet18", 1, True), ("roi", "resnet50", 1, True)]
+    assert kinds[2:] == [(arm, "resnet18", 2, False) for arm in ("roi", "roi", "original", "original")]
+    assert set(fits[0].fold.train) < set(fits[2].fold.train)
+
+    lines = grid.measure(patches, samples(manifest, config), config, torch.device("cpu"))
+    assert [line.unit for line in lines] == ["s", "images/s", "images/s"] * 2
+    total = sum(grid.images(fit) for fit in fits)
+    assert all(line.ours[0] == pytest.approx(total / lines[0].ours[0]) for line in lines[1:3])
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_grid_without_a_gpu_is_refused_before_anything_is_made(tmp_path):
+    with pytest.raises(StudyError, match="needs a GPU"):
+        grid.measure_here(settings(32), 1, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_paper_sizes_of_the_grid():
+    config = grid.gpu_settings(settings(32), 4)
+    assert (config.patch_size, config.epochs, config.selection_epochs, config.folds) == (224, 50, 50, 5)
+    assert (config.device, config.precision, config.weights, config.batch_size) == ("cuda", "native", "none", 32)
