@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -19,21 +20,32 @@ SMALL: dict[str, Any] = {  # the least there is
     "positive_slices": 20,
     "negative_slices": 90,
 }
-LARGE: dict[str, Any] = {"axspa_subjects": 60, "control_subjects": 26, "positive_slices": 480, "negative_slices": 520}
+SLICES_OF_ONE = {"axspa_subjects": 8, "control_subjects": 20}  # a subject's slices in the grown cohorts, about
+GROWN = (1000, 10_000)
+GROWN_MATRIX = 128  # pixels; at 448 ten thousand slices would take gigabytes
 
 
-def measure(config: StudyConfig, repeats: int, *, grown: bool = True) -> list[Line]:
-    """The smallest cohort ``repeats`` times; with ``grown`` one of 1000 slices, once."""
-    small, large = replace(config, **SMALL), replace(config, **LARGE)
+def measure(config: StudyConfig, repeats: int, *, grown: Sequence[int] = GROWN) -> list[Line]:
+    """The smallest cohort ``repeats`` times; then, drawn small, cohorts of ``grown`` slices, once each."""
+    small = replace(config, **SMALL)
     (seconds,) = in_turn(repeats, lambda: _generate(small), shown="generation")
     what = f"generating {_slices(small)} slices of {config.matrix_size}x{config.matrix_size}"
     lines = [Line("e", what, "slices/s", tuple(_slices(small) / value for value in seconds))]
     if grown:
-        each = 1000 * _generate(large, progress=True) / _slices(large)
+        (seconds,) = in_turn(repeats, lambda: _generate(replace(small, matrix_size=GROWN_MATRIX)), shown="small slices")
         before = 1000 * median(seconds) / _slices(small)
-        what = f"generating {_slices(large)} slices, time of one, vs in a cohort of {_slices(small)}"
+    for slices in grown:
+        large = replace(config, matrix_size=GROWN_MATRIX, **_of(slices))
+        each = 1000 * _generate(large, progress=True) / _slices(large)
+        what = f"generating {slices} slices of {GROWN_MATRIX}x{GROWN_MATRIX}, time of one, vs of {_slices(small)}"
         lines.append(Line("e", what, "ms/slice", (each,), (before,)))
     return lines
+
+
+def _of(slices: int) -> dict[str, Any]:
+    """Parameters of a cohort of ``slices``, half of them positive."""
+    halves = {"positive_slices": slices // 2, "negative_slices": slices - slices // 2}
+    return {**{group: max(5, slices // 2 // own) for group, own in SLICES_OF_ONE.items()}, **halves}
 
 
 def _slices(config: StudyConfig) -> int:

@@ -11,7 +11,7 @@ import pytest
 import torch
 import typer
 
-from benchmarks import epochs, grid, memory, rerun, subject
+from benchmarks import epochs, generation, grid, memory, rerun, subject
 from benchmarks.__main__ import main, save
 from benchmarks.measure import Line, in_turn, machine, table
 from benchmarks.pipelines import UsualDataset, monai_dataset, monai_pass, our_pass, samples, usual_loader
@@ -200,3 +200,10 @@ def test_paper_sizes_of_the_grid():
     config = grid.gpu_settings(settings(32), 4)
     assert (config.patch_size, config.epochs, config.selection_epochs, config.folds) == (224, 50, 50, 5)
     assert (config.device, config.precision, config.weights, config.batch_size) == ("cuda", "native", "none", 32)
+
+
+@pytest.mark.parametrize("slices", generation.GROWN)
+def test_grown_cohorts_keep_to_the_papers_slices_per_subject(slices):
+    config = replace(settings(96), **generation._of(slices))  # refused where they do not fit
+    assert config.positive_slices + config.negative_slices == slices
+    assert config.axspa_subjects > 2 * config.control_subjects
