@@ -11,7 +11,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from sijstudy.config import StudyConfig, parameters_cell, read_profile
+from sijstudy.config import StudyConfig, parameters_cell
 from sijstudy.errors import StudyError
 
 INTERRUPTED = 130  # what a shell expects of a command ended by Ctrl-C
@@ -172,10 +172,9 @@ def parameters(
 
 def _settings(profile: str, parameter: list[str] | None, root: Path) -> StudyConfig:
     """A profile's parameters with the user's own on top."""
-    from sijstudy.study import parse_overrides, profile_path
+    from sijstudy.study import parse_overrides, profile_settings
 
-    path = profile_path(profile, root)
-    return StudyConfig.from_mapping({**read_profile(path), **parse_overrides(parameter or [])}, source=str(path))
+    return profile_settings(profile, root, parse_overrides(parameter or []))[1]
 
 
 @cohort_app.command("make")

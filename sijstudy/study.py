@@ -134,10 +134,7 @@ def make_plan(
     root = root.resolve()
     if not (root / "notebooks").is_dir():
         raise StudyError(f"no folder 'notebooks' in {root}; start from the project's folder or name it with --root")
-    path = profile_path(profile, root)
-    values = read_profile(path)
-    base = StudyConfig.from_mapping(values, source=str(path))
-    config = StudyConfig.from_mapping({**values, **overrides}, source=f"profile {path.stem} with -p")
+    base, config = profile_settings(profile, root, overrides)
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", config.profile) or config.profile in RESERVED:
         raise StudyError(f"parameter profile={config.profile!r} names folders: use letters, digits, '-', '_' only")
     found = tuple(sorted(notebooks)) if notebooks is not None else find_notebooks(root)
@@ -219,6 +216,14 @@ def profile_path(profile: str | Path, root: Path) -> Path:
     if text.endswith((".yaml", ".yml")) or "/" in text:
         return Path(profile)
     return root / "notebooks" / "profiles" / f"{text}.yaml"
+
+
+def profile_settings(profile: str | Path, root: Path, overrides: Mapping[str, Any]) -> tuple[StudyConfig, StudyConfig]:
+    """A profile's parameters, and the same with ``overrides`` on top. StudyError names what does not fit."""
+    path = profile_path(profile, root)
+    values = read_profile(path)
+    base = StudyConfig.from_mapping(values, source=str(path))
+    return base, StudyConfig.from_mapping({**values, **overrides}, source=f"profile {path.stem} with -p")
 
 
 def parse_overrides(pairs: Sequence[str]) -> dict[str, Any]:
