@@ -69,13 +69,13 @@ def measure(name: str, work: Path, repeats: int, patch_size: int, threads: int, 
     if name == "g":
         cohort(settings(memory.PATCH), work)
         return memory.measure(work)
+    if name == "h":
+        return grid.measure_here(fits_at_once, work)
     if name == "live":
         root = work / rerun.PROFILE
         live.main(rerun.PROFILE, root if (root / "runs").exists() else rerun.finished_study(work))
         return []
     config = settings(patch_size, threads_per_fit=threads)
-    if name == "h":
-        return grid.measure_here(config, fits_at_once, work)
     if name == "e":
         return generation.measure(config, repeats)
     manifest = cohort(config, work)

@@ -24,10 +24,9 @@ from sijstudy.dataset import PatchSet
 from sijstudy.folds import Fold
 from sijstudy.losses import focal_loss
 from sijstudy.model import build_model
-from sijstudy.numerics import autocast, numerics, threads_of
+from sijstudy.numerics import autocast, numerics, resolve_device, threads_of
 from sijstudy.training import Fit, batches, train
 
-CPU = torch.device("cpu")
 SLICES = 630  # of which about 570 are trained on, 18 steps of 32, as in a fold of the paper
 WARMING_STEPS = 3
 EPOCHS = 3  # of each measured fit: the first warms up, the last ends with the test scores; that between is timed
@@ -64,16 +63,16 @@ def our_epoch(patches: PatchSet, fold: Fold, config: StudyConfig, epochs: int = 
 class BareSteps:
     """Forward, backward and optimizer step on a batch in memory, in the best layout, nothing else."""
 
-    def __init__(self, config: StudyConfig, slices: int, device: torch.device = CPU) -> None:
-        self.config, self.device = config, device
-        self.model = build_model(config.backbone, config.hidden_units, "none", seed=0).to(device)
+    def __init__(self, config: StudyConfig, slices: int) -> None:
+        self.config, self.device = config, resolve_device(config.device)
+        self.model = build_model(config.backbone, config.hidden_units, "none", seed=0).to(self.device)
         self.model.to(memory_format=torch.channels_last)
         self.optimizer = torch.optim.SGD(
             self.model.parameters(), config.learning_rate, config.momentum, weight_decay=config.weight_decay, fused=True
         )
         pixels = torch.rand(slices, 1, config.patch_size, config.patch_size) * 255
         self.parts = [
-            (pixels[rows].to(device).to(memory_format=torch.channels_last), (rows % 2).float().to(device))
+            (pixels[rows].to(self.device).to(memory_format=torch.channels_last), (rows % 2).float().to(self.device))
             for rows in batches(torch.arange(slices), config.batch_size)
         ]
 
@@ -97,12 +96,12 @@ class BareSteps:
 class UsualScript:
     """Torchvision's ResNet18 in float32 and its default layout, three channels, fed by a DataLoader from DICOM."""
 
-    def __init__(self, chosen: list[Sample], config: StudyConfig, device: torch.device = CPU) -> None:
-        self.config, self.device = config, device
+    def __init__(self, chosen: list[Sample], config: StudyConfig) -> None:
+        self.config, self.device = config, resolve_device(config.device)
         self.loader = usual_loader(UsualDataset(chosen, config, augmented=True), shuffle=True)
         self.model = torchvision.models.resnet18(weights=None)
         self.model.fc = nn.Linear(self.model.fc.in_features, 1)
-        self.model.to(device)
+        self.model.to(self.device)
         self.optimizer = torch.optim.SGD(
             self.model.parameters(), config.learning_rate, config.momentum, weight_decay=config.weight_decay
         )

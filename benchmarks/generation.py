@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -25,17 +24,16 @@ GROWN = (1000, 10_000)
 GROWN_MATRIX = 128  # pixels; at 448 ten thousand slices would take gigabytes
 
 
-def measure(config: StudyConfig, repeats: int, *, grown: Sequence[int] = GROWN) -> list[Line]:
-    """The smallest cohort ``repeats`` times; then, drawn small, cohorts of ``grown`` slices, once each."""
+def measure(config: StudyConfig, repeats: int) -> list[Line]:
+    """The smallest cohort ``repeats`` times, as large and as small images; then cohorts of GROWN slices, once each."""
     small = replace(config, **SMALL)
-    (seconds,) = in_turn(repeats, lambda: _generate(small), shown="generation")
+    coarse = replace(small, matrix_size=GROWN_MATRIX)
+    seconds, reference = in_turn(repeats, lambda: _generate(small), lambda: _generate(coarse), shown="generation")
     what = f"generating {_slices(small)} slices of {config.matrix_size}x{config.matrix_size}"
     lines = [Line("e", what, "slices/s", tuple(_slices(small) / value for value in seconds))]
-    if grown:
-        (seconds,) = in_turn(repeats, lambda: _generate(replace(small, matrix_size=GROWN_MATRIX)), shown="small slices")
-        before = 1000 * median(seconds) / _slices(small)
-    for slices in grown:
-        large = replace(config, matrix_size=GROWN_MATRIX, **_of(slices))
+    before = 1000 * median(reference) / _slices(small)
+    for slices in GROWN:
+        large = replace(coarse, **_of(slices))
         each = 1000 * _generate(large, progress=True) / _slices(large)
         what = f"generating {slices} slices of {GROWN_MATRIX}x{GROWN_MATRIX}, time of one, vs of {_slices(small)}"
         lines.append(Line("e", what, "ms/slice", (each,), (before,)))
@@ -45,7 +43,7 @@ def measure(config: StudyConfig, repeats: int, *, grown: Sequence[int] = GROWN) 
 def _of(slices: int) -> dict[str, Any]:
     """Parameters of a cohort of ``slices``, half of them positive."""
     halves = {"positive_slices": slices // 2, "negative_slices": slices - slices // 2}
-    return {**{group: max(5, slices // 2 // own) for group, own in SLICES_OF_ONE.items()}, **halves}
+    return {**{group: slices // 2 // own for group, own in SLICES_OF_ONE.items()}, **halves}
 
 
 def _slices(config: StudyConfig) -> int:

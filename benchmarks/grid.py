@@ -15,7 +15,7 @@ import torch
 from benchmarks.epochs import BareSteps, UsualScript
 from benchmarks.measure import Line, timed
 from benchmarks.pipelines import Sample, samples
-from benchmarks.samples import cohort, enlarged
+from benchmarks.samples import cohort, enlarged, settings
 from sijstudy.artifacts import RunStore
 from sijstudy.config import StudyConfig
 from sijstudy.dataset import PatchSet, load_patches
@@ -32,12 +32,9 @@ COMPARED_EPOCHS = 3  # of the usual script and of the bare steps; the median cou
 BARE_STEPS = 20  # of such an epoch
 
 
-def gpu_settings(config: StudyConfig, fits_at_once: int) -> StudyConfig:
+def gpu_settings(fits_at_once: int) -> StudyConfig:
     """The paper's sizes and epochs on the GPU, in the arithmetic that it computes best, from random weights."""
-    paper = StudyConfig()
-    sizes = paper.subset("patch_size", "epochs", "selection_epochs", "folds", "test_fraction", "validation_fraction")
-    where = {"device": "cuda", "precision": "native", "parallel_fits": fits_at_once}
-    return replace(config, **{**sizes, **where})
+    return settings(StudyConfig().patch_size, device="cuda", precision="native", parallel_fits=fits_at_once)
 
 
 def grid(patches: Mapping[Arm, PatchSet], config: StudyConfig) -> list[Fit]:
@@ -55,29 +52,27 @@ def images(fit: Fit) -> int:
     return len(fit.patches.rows_of(fit.fold.train)) * fit.epochs
 
 
-def measure_here(config: StudyConfig, fits_at_once: int, work: Path) -> list[Line]:
+def measure_here(fits_at_once: int, work: Path) -> list[Line]:
     """``measure`` with the paper's sizes on this machine's GPU, on a synthetic cohort made under ``work``."""
     if not torch.cuda.is_available():
         raise StudyError("section h needs a GPU that torch can use, and there is none; leave it out")
-    config = gpu_settings(config, fits_at_once)
+    config = gpu_settings(fits_at_once)
     manifest = enlarged(cohort(config, work), SLICES)
     workers = os.cpu_count() or 1
     patches = {arm: load_patches(manifest, arm, config, work / "runs" / "patches", workers=workers) for arm in ARMS}
-    return measure(patches, samples(manifest, config), config, torch.device("cuda"))
+    return measure(patches, samples(manifest, config), config)
 
 
-def measure(
-    patches: Mapping[Arm, PatchSet], chosen: list[Sample], config: StudyConfig, device: torch.device
-) -> list[Line]:
+def measure(patches: Mapping[Arm, PatchSet], chosen: list[Sample], config: StudyConfig) -> list[Line]:
     """The grid in both modes, once each, against the bare steps of its networks and the usual script.
 
-    chosen: the samples that the ROI patches were made from, for the usual script. ``device`` is where all of them run.
+    chosen: the samples that the ROI patches were made from, for the usual script.
     """
     fits = grid(patches, config)
     total = sum(map(images, fits))
-    bare = total / sum(images(fit) / _bare_rate(fit.backbone, config, device) for fit in fits)
+    bare = total / sum(images(fit) / _bare_rate(fit.backbone, config) for fit in fits)
     rows = fits[-1].patches.rows_of(fits[-1].fold.train)
-    script = UsualScript([chosen[row] for row in rows], config, device)
+    script = UsualScript([chosen[row] for row in rows], config)
     usual = len(rows) / median([script.epoch() for _ in range(COMPARED_EPOCHS)])
     lines = []
     for mode in MODES:
@@ -99,7 +94,7 @@ def _grid_seconds(fits: list[Fit], config: StudyConfig) -> float:
         return timed(lambda: fit_all(fits, config, store))
 
 
-def _bare_rate(backbone: str, config: StudyConfig, device: torch.device) -> float:
+def _bare_rate(backbone: str, config: StudyConfig) -> float:
     slices = BARE_STEPS * config.batch_size
-    steps = BareSteps(replace(config, backbone=backbone, mode="fast"), slices, device)
+    steps = BareSteps(replace(config, backbone=backbone, mode="fast"), slices)
     return slices / median([steps.epoch() for _ in range(COMPARED_EPOCHS)])

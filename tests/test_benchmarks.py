@@ -183,7 +183,7 @@ def test_grid_is_the_papers_fits_and_is_measured_on_any_device(sample_work, tmp_
     assert kinds[2:] == [(arm, "resnet18", 2, False) for arm in ("roi", "roi", "original", "original")]
     assert set(fits[0].fold.train) < set(fits[2].fold.train)
 
-    lines = grid.measure(patches, samples(manifest, config), config, torch.device("cpu"))
+    lines = grid.measure(patches, samples(manifest, config), config)
     assert [line.unit for line in lines] == ["s", "images/s", "images/s"] * 2
     total = sum(grid.images(fit) for fit in fits)
     assert all(line.ours[0] == pytest.approx(total / lines[0].ours[0]) for line in lines[1:3])
@@ -192,12 +192,12 @@ def test_grid_is_the_papers_fits_and_is_measured_on_any_device(sample_work, tmp_
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
 def test_grid_without_a_gpu_is_refused_before_anything_is_made(tmp_path):
     with pytest.raises(StudyError, match="needs a GPU"):
-        grid.measure_here(settings(32), 1, tmp_path)
+        grid.measure_here(1, tmp_path)
     assert not list(tmp_path.iterdir())
 
 
 def test_paper_sizes_of_the_grid():
-    config = grid.gpu_settings(settings(32), 4)
+    config = grid.gpu_settings(4)
     assert (config.patch_size, config.epochs, config.selection_epochs, config.folds) == (224, 50, 50, 5)
     assert (config.device, config.precision, config.weights, config.batch_size) == ("cuda", "native", "none", 32)
 
