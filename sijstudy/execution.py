@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
 import os
@@ -13,6 +12,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -132,11 +132,13 @@ class Kernel:
     """A process of this interpreter that runs one notebook in the folder ``root``; it starts at once.
 
     Started while another notebook runs, it has its imports behind it when its turn comes: ``preload`` is code that
-    it executes by itself. Used as a context manager, which ends it. RuntimeError when it cannot be started.
+    it executes by itself. Used as a context manager: that kills it, or waits for it once it was asked to end, which
+    takes seconds where it has worker processes. RuntimeError when it cannot be started.
     """
 
     def __init__(self, root: Path, preload: str = "") -> None:
-        with contextlib.ExitStack() as made:
+        self._ending = False
+        with ExitStack() as made:
             self.folder = Path(made.enter_context(tempfile.TemporaryDirectory(prefix="sijstudy-kernel-")))
             specs = KernelSpecManager(kernel_dirs=[str(_write_spec(self.folder))], ensure_native_kernel=False)
             self.manager = AsyncKernelManager(
@@ -156,10 +158,18 @@ class Kernel:
 
     def __exit__(self, *_: object) -> None:
         try:
-            if self.manager.has_kernel:
+            if self._ending:
+                run_sync(self.manager.finish_shutdown)()
+                run_sync(self.manager.cleanup_resources)()
+            elif self.manager.has_kernel:
                 run_sync(self.manager.shutdown_kernel)(now=True)
         finally:
             self._made.close()
+
+    def ask_to_end(self) -> None:
+        """Let an idle kernel end by itself, beside whatever comes next."""
+        run_sync(self.manager.request_shutdown)()
+        self._ending = True
 
 
 def execute(
@@ -174,7 +184,8 @@ def execute(
 ) -> Failure | None:
     """Run ``notebook`` with ``parameters`` in the folder ``root``; the executed copy goes to ``output``.
 
-    kernel: one that was started for it, in the same folder; without, one is started here. It is ended in any case.
+    kernel: one that was started for it, in the same folder, which is asked to end when all cells have run; its owner
+    leaves its context. Without, one is started here, and has ended on return.
     What the kernel itself says, if anything, goes to a file beside ``output`` that ends in ``.log``.
     cell_timeout: seconds a cell may take, None for no limit. Returns None, or why it stopped.
     """
@@ -182,7 +193,9 @@ def execute(
     log = output.resolve().with_suffix(".log")
     log.unlink(missing_ok=True)
     try:
-        with kernel or Kernel(root) as kernel, _quiet_papermill(), _kept_log(kernel, log):
+        with ExitStack() as own, _quiet_papermill():
+            kernel = kernel or own.enter_context(Kernel(root))
+            own.enter_context(_kept_log(kernel, log))
             papermill.execute_notebook(
                 notebook.resolve(),
                 output.resolve(),
@@ -269,7 +282,12 @@ class _Engine(Engine):
             log_output=log_output,
             stderr_file=progress,
         )
-        client.execute(cleanup_kc=True)
+        try:
+            client.execute(cleanup_kc=False)  # it would wait for the kernel's end
+        finally:
+            if client.kc is not None:
+                client.kc.stop_channels()
+        kernel.ask_to_end()
 
 
 def _transport(folder: Path) -> Config:
@@ -282,7 +300,7 @@ def _transport(folder: Path) -> Config:
     return Config({"KernelManager": {"transport": "ipc", "ip": str(place)}} if usable else {})
 
 
-@contextlib.contextmanager
+@contextmanager
 def own_kernel() -> Iterator[Path]:
     """Let "python3" mean this interpreter: a private kernel specification goes before all others.
 
@@ -311,7 +329,7 @@ def _write_spec(folder: Path) -> Path:
     return spec.parents[1]
 
 
-@contextlib.contextmanager
+@contextmanager
 def _kept_log(kernel: Kernel, path: Path) -> Iterator[None]:
     """Keep what the kernel said, if anything, as ``path``."""
     try:
@@ -321,7 +339,7 @@ def _kept_log(kernel: Kernel, path: Path) -> Iterator[None]:
             shutil.copyfile(kernel.log, path)
 
 
-@contextlib.contextmanager
+@contextmanager
 def _quiet_papermill() -> Iterator[None]:
     """papermill logs a failing cell's whole traceback; the runner says it in one line and in the report."""
     logger = logging.getLogger("papermill")

@@ -256,8 +256,8 @@ def _run(plan: StudyPlan, cell_timeout: int | None, stream: TextIO) -> StudyResu
                 failed = notebook.stem if failure else ""
                 break
             kernel = following
-    _write_cards(plan, stream)
-    index = write_index(plan)
+        _write_cards(plan, stream)  # while the last kernels end
+        index = write_index(plan)
     return StudyResult(index, failed, failure, seconds)
 
 

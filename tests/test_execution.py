@@ -3,11 +3,12 @@ import os
 import sys
 
 import nbformat
+import psutil
 import pytest
 from toy_study import notebook, write_project
 
 from sijstudy.errors import StudyError
-from sijstudy.execution import Progress, clock, execute, read_notebook
+from sijstudy.execution import Kernel, Progress, clock, execute, read_notebook
 
 
 class Terminal(io.StringIO):
@@ -80,6 +81,34 @@ def test_a_cell_that_takes_too_long_is_stopped(tmp_path):
     failure, executed, _ = run(tmp_path, "import time; time.sleep(60)", cell_timeout=2)
     assert failure.message == "the cell ran longer than the 2 s it was given"
     assert "sleep" in executed.cells[failure.cell].source
+
+
+ENDS_WHEN_TOLD = """
+import atexit, pathlib, time
+def end():
+    while not pathlib.Path("told").exists():
+        time.sleep(0.05)
+    pathlib.Path("ended").touch()
+atexit.register(end)
+"""
+
+
+def test_a_kernel_ends_beside_what_comes_next(tmp_path):
+    with Kernel(tmp_path) as kernel:
+        failure, *_ = run(tmp_path, ENDS_WHEN_TOLD, kernel=kernel)  # does not wait for a kernel that takes its time
+        assert failure is None
+        assert not (tmp_path / "ended").exists()
+        (tmp_path / "told").touch()
+    assert (tmp_path / "ended").exists()  # its owner does
+    assert not kernel.folder.exists()
+
+
+def test_a_kernel_that_never_ends_is_killed(tmp_path):
+    with Kernel(tmp_path) as kernel:
+        run(tmp_path, "import os; print(os.getpid())", ENDS_WHEN_TOLD, kernel=kernel)
+        process = psutil.Process(int(printed(read_notebook(tmp_path / "out/01_toy.ipynb"))))
+        assert process.is_running()
+    assert not process.is_running()
 
 
 def test_a_terminal_shows_one_line_with_the_last_report_of_the_notebook(tmp_path):
