@@ -77,7 +77,8 @@ def serve(profile: str, root: Path, *, port: int | None, browser: bool) -> None:
         *(f"--VoilaConfiguration.extension_allowlist={name}" for name in EXTENSIONS),
     ]  # fmt: skip
     with own_kernel(), _own_template():
-        Voila.launch_instance(arguments)
+        # milliseconds; tornado refuses the server's own default, with a warning
+        Voila.launch_instance(arguments, tornado_settings={"ws_ping_timeout": 30_000})
 
 
 @contextlib.contextmanager

@@ -7,8 +7,7 @@ import unicodedata
 from contextlib import contextmanager
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from browsing import offline_page
+from browsing import offline_page, severe
 from pypdf import PdfReader
 
 from sijstudy.artifacts import read_json
@@ -45,17 +44,6 @@ def result(smoke_study, name):
 
 def answer(smoke_study, name):
     return result(smoke_study, name)["answer"]
-
-
-def severe(page):
-    """What axe-core finds serious or critical, as readable lines."""
-    found = Axe().run(page).response["violations"]
-    return [
-        f"{rule['id']}: {node['html'][:200]}"
-        for rule in found
-        if rule["impact"] in ("serious", "critical")
-        for node in rule["nodes"]
-    ]
 
 
 @pytest.mark.parametrize("name", EVERY_PAGE)

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from browsing import severe
 
 from sijstudy import cli, dashboard
 from sijstudy.errors import StudyError
@@ -215,3 +216,12 @@ def test_the_page_is_no_wider_than_its_window(page, width):
         page.wait_for_timeout(300)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert all(page.locator(".sij img").evaluate_all("(images) => images.map((image) => image.alt.trim())"))
+
+
+@pytest.mark.browser
+@pytest.mark.notebooks
+def test_axe_finds_nothing_serious(page):
+    for tab, number in (("Look at a slice", "score"), ("Move the thresholds", "slice-accuracy")):
+        page.get_by_text(tab).click()
+        page.locator(f'[data-number="{number}"]').wait_for(timeout=PATIENCE)
+        assert severe(page) == []
