@@ -36,13 +36,14 @@ EDEMA_MAX_BRIGHTENING = 2.5  # a lesion that would need more stays as hard to se
 EDEMA_DEPTH_MM = (6.0, 24.0)  # how far a focus reaches from the joint into the bone
 EDEMA_HALF_WIDTH_MM = (4.0, 12.0)  # half extent through the planes
 EXTRA_FOCI_PER_MM = 0.06  # beyond those that cover every slice of a stretch
+LEAST_EXTRA_FOCI = 1  # in each stretch: sacroiliitis shows in more than one place, which tells it from strain
 EDEMA_HALF_LENGTH = (0.12, 0.42)  # half extent along the joint, in units of its length of about 90 mm
 EDEMA_SOFTNESS = 0.80  # width of the fading rim in units of the lesion field: ill-defined edges
 EDEMA_RAGGEDNESS = 0.32  # weight of the noise that makes the outline atypical
 UNILATERAL_RATE = 0.35  # ASSUMED: one joint only, in about a third of the subjects
 
 # --- edema of mechanical strain, in both classes with one distribution ----------------------------
-STRESS_RATE = 0.36  # ASSUMED: of all subjects; a quarter to two fifths of healthy, active people show some on MR
+STRESS_RATE = 0.30  # ASSUMED: of all subjects; a quarter to two fifths of healthy, active people show some on MR
 STRESS_RANGE_MM = (-20.0, 20.0)  # where through the planes it begins
 
 # --- bright look-alikes, in both classes with one distribution -----------------------------------

@@ -51,7 +51,8 @@ class Edema:
 def draw_foci(
     rng: np.random.Generator, runs: list[tuple[float, float]], span: LesionRange = CLEARLY_OBSERVED
 ) -> tuple[Focus, ...]:
-    """Foci so that every plane of the runs (first, last: body mm) is crossed by at least one of them.
+    """Foci so that every plane of the runs (first, last: body mm) is crossed by at least one of them, and each run by
+    ``span.least_extra`` more.
 
     From faint to gross they spread evenly within each subject: a subject is hard on some slices, never on all.
     """
@@ -70,7 +71,7 @@ def draw_foci(
         while reached < last:
             foci.append(focus(_kind(rng, span), reached, last))
             reached = max(reached + 2.0, foci[-1].w + 0.6 * foci[-1].half_w)
-        extra = int(rng.poisson(span.extra * (last - first)))
+        extra = max(span.least_extra, int(rng.poisson(span.extra * (last - first))))
         foci += [focus(_kind(rng, span), rng.uniform(first, last), last) for _ in range(extra)]
     return tuple(foci)
 

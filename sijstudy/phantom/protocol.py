@@ -113,9 +113,9 @@ class LesionKind:
 class LesionRange:
     """What foci a cohort may hold, ``gain`` from the faintest to the brightest; see ``knobs`` for the units.
 
-    ``extra``: mean number of foci per mm beyond those that cover every slice. ``diffuse``: share of the subjects with
-    one focus that fills a bone from joint to wing, besides the others. ``stress``: share of all subjects with edema of
-    mechanical strain.
+    ``extra``: mean number of foci per mm beyond those that cover every slice; ``least_extra``: at least so many in each
+    stretch of slices. ``diffuse``: share of the subjects with one focus that fills a bone from joint to wing, besides
+    the others. ``stress``: share of all subjects with edema of mechanical strain.
     """
 
     gain: tuple[float, float] = knobs.EDEMA_GAIN
@@ -123,6 +123,7 @@ class LesionRange:
     min_area: float = knobs.EDEMA_MIN_AREA_MM2
     min_contrast: float = knobs.EDEMA_MIN_CONTRAST
     extra: float = knobs.EXTRA_FOCI_PER_MM
+    least_extra: int = knobs.LEAST_EXTRA_FOCI
     diffuse: float = 0.0
     stress: float = knobs.STRESS_RATE
 
@@ -138,6 +139,7 @@ SLIVERS_TO_GROSS = LesionRange(
     min_area=40.0,
     min_contrast=1.6,
     extra=0.10,
+    least_extra=0,
     diffuse=0.3,
     stress=0.0,
 )
