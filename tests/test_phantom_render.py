@@ -147,7 +147,7 @@ def test_an_edema_is_brightened_just_enough_to_stand_out() -> None:
 
 def test_strain_is_drawn_alike_in_ill_and_healthy_and_is_no_edema() -> None:
     marked = [n for n in range(40) if draw_body((5, n), []).stress]
-    assert 4 <= len(marked) <= 19  # 30% of 40
+    assert 4 <= len(marked) <= 19  # 32% of 40
     body = draw_body((5, marked[0]), [])
     assert body.stress == draw_body((5, marked[0]), RUN).stress
     plain = replace(body, stress=())

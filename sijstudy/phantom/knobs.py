@@ -43,7 +43,7 @@ EDEMA_RAGGEDNESS = 0.32  # weight of the noise that makes the outline atypical
 UNILATERAL_RATE = 0.35  # ASSUMED: one joint only, in about a third of the subjects
 
 # --- edema of mechanical strain, in both classes with one distribution ----------------------------
-STRESS_RATE = 0.30  # ASSUMED: of all subjects; a quarter to two fifths of healthy, active people show some on MR
+STRESS_RATE = 0.32  # ASSUMED: of all subjects; a quarter to two fifths of healthy, active people show some on MR
 STRESS_RANGE_MM = (-20.0, 20.0)  # where through the planes it begins
 
 # --- bright look-alikes, in both classes with one distribution -----------------------------------
