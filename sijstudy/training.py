@@ -170,11 +170,11 @@ def _scores(
 
 
 def load_model(run: FitRun) -> EdemaNet:
-    """The trained network of a finished run, in evaluation mode, on the CPU."""
+    """The trained network of a finished run, in evaluation mode, on the CPU, in the layout that is quickest there."""
     config = run.config()
     model = build_model(config["backbone"], config["hidden_units"], "none", seed=0)
     model.load_state_dict(run.weights())
-    return model.eval()
+    return model.eval().to(memory_format=torch.channels_last)
 
 
 def train(fit: Fit, config: StudyConfig, store: RunStore) -> FitRun:
