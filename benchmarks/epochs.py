@@ -66,7 +66,6 @@ class BareSteps:
     def __init__(self, config: StudyConfig, slices: int) -> None:
         self.config, self.device = config, resolve_device(config.device)
         self.model = build_model(config.backbone, config.hidden_units, "none", seed=0).to(self.device)
-        self.model.to(memory_format=torch.channels_last)
         self.optimizer = torch.optim.SGD(
             self.model.parameters(), config.learning_rate, config.momentum, weight_decay=config.weight_decay, fused=True
         )

@@ -50,7 +50,7 @@ def standardise(patches: Tensor) -> Tensor:
 
 
 def build_model(backbone: str, hidden_units: int, weights: str, seed: int) -> EdemaNet:
-    """A new network in training mode, float32, on the CPU.
+    """A new network in training mode, float32, on the CPU, in the layout that computes quickest (channels last).
 
     backbone: resnet18, resnet34 or resnet50. hidden_units: width of the hidden layer.
     weights: ``imagenet``, ``none``, the path of a state_dict file (read with ``weights_only``), or of a folder
@@ -67,7 +67,7 @@ def build_model(backbone: str, hidden_units: int, weights: str, seed: int) -> Ed
         nn.init.kaiming_normal_(resnet.conv1.weight, mode="fan_out", nonlinearity="relu")
         features = resnet.fc.in_features
         resnet.fc = nn.Sequential(nn.Linear(features, hidden_units), nn.ReLU(), nn.Linear(hidden_units, 1))
-    model = EdemaNet(resnet)
+    model = EdemaNet(resnet).to(memory_format=torch.channels_last)
     if weights == "imagenet":
         _load_backbone(model, _imagenet_state(backbone), "the ImageNet weights")
     elif weights != "none":

@@ -170,11 +170,11 @@ def _scores(
 
 
 def load_model(run: FitRun) -> EdemaNet:
-    """The trained network of a finished run, in evaluation mode, on the CPU, in the layout that is quickest there."""
+    """The trained network of a finished run, in evaluation mode, on the CPU."""
     config = run.config()
     model = build_model(config["backbone"], config["hidden_units"], "none", seed=0)
     model.load_state_dict(run.weights())
-    return model.eval().to(memory_format=torch.channels_last)
+    return model.eval()
 
 
 def train(fit: Fit, config: StudyConfig, store: RunStore) -> FitRun:
@@ -208,7 +208,6 @@ class _Trainer:
         self.stream = (config.seed, fit.patches.arm, fit.fold.number, fit.backbone)
         first_weights = int(digest(self.stream)[:8], 16)
         self.model = build_model(fit.backbone, config.hidden_units, config.weights, first_weights).to(device)
-        self.model.to(memory_format=torch.channels_last)
         self.optimizer = torch.optim.SGD(
             self.model.parameters(), config.learning_rate, config.momentum, weight_decay=config.weight_decay, fused=True
         )
