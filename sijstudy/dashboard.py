@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-from collections.abc import Iterator
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from sijstudy import live_markup as markup
 from sijstudy.cohort import synthetic_name
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
-from sijstudy.execution import own_kernel
+from sijstudy.execution import jupyter_looks_in, own_kernel
 from sijstudy.live_panels import show_live
 from sijstudy.networks import open_networks
 from sijstudy.records import ARMS
@@ -76,24 +75,10 @@ def serve(profile: str, root: Path, *, port: int | None, browser: bool) -> None:
         f"--Voila.open_browser={browser}", "--Voila.log_level=ERROR", "--VoilaConfiguration.template=sijstudy",
         *(f"--VoilaConfiguration.extension_allowlist={name}" for name in EXTENSIONS),
     ]  # fmt: skip
-    with own_kernel(), _own_template():
+    template = as_file(files("sijstudy") / "templates" / "jupyter")  # a page that asks nothing of any other host
+    with own_kernel(), template as folder, jupyter_looks_in(folder):
         # milliseconds; tornado refuses the server's own default, with a warning
         Voila.launch_instance(arguments, tornado_settings={"ws_ping_timeout": 30_000})
-
-
-@contextlib.contextmanager
-def _own_template() -> Iterator[None]:
-    """Let Voila find the page template that asks nothing of any other host."""
-    before = os.environ.get("JUPYTER_PATH")
-    with as_file(files("sijstudy") / "templates" / "jupyter") as folder:
-        os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [str(folder), before]))
-        try:
-            yield
-        finally:
-            if before is None:
-                del os.environ["JUPYTER_PATH"]
-            else:
-                os.environ["JUPYTER_PATH"] = before
 
 
 def _free_port(port: int, *, search: bool) -> int:

@@ -36,6 +36,7 @@ KERNEL = "python3"
 START_TIMEOUT = 180  # seconds; a kernel on a busy small machine takes its time
 LONGEST_SOCKET = 90  # characters; Linux allows 107 with the number that is appended
 MESSAGE_TIMEOUT = 120  # seconds; a cell that prints a lot delivers late
+TERMINAL_PERIOD, LOG_PERIOD = 1.0, 60.0  # seconds between two words of progress within a cell
 PRELOADED = "import sijstudy.figures, sijstudy.workspace"  # what every notebook of the study begins with
 
 
@@ -53,10 +54,10 @@ class Failure:
 
 
 class Progress:
-    """What a notebook is doing, on one line of a terminal, or on a line per cell of a log.
+    """What a notebook is doing, on one line of a terminal, or in a log on a line per cell and minute.
 
-    ``[2/6] 02_roi_comparison  cell 5/14  00:31  training: 40%``; a terminal's line is refreshed every second
-    and ends with the last thing the notebook reported on its standard error.
+    ``[2/6] 02_roi_comparison  cell 5/14  00:31  training: 40%``; a terminal's line is refreshed every second.
+    The line ends with the last thing the notebook reported on its standard error.
     """
 
     def __init__(self, label: str, stream: TextIO) -> None:
@@ -75,8 +76,7 @@ class Progress:
 
     def __enter__(self) -> Progress:
         self._start = time.monotonic()
-        if self.live:
-            self._ticker.start()
+        self._ticker.start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -111,8 +111,8 @@ class Progress:
             self._ticker.join()
 
     def _show(self) -> None:
-        line = f"{self.label}  {self._place}  {clock(self.seconds)}"
-        self._put(f"{line}  {self._detail}".rstrip() if self.live else line, end="" if self.live else "\n")
+        line = f"{self.label}  {self._place}  {clock(self.seconds)}  {self._detail}".rstrip()
+        self._put(line, end="" if self.live else "\n")
 
     def _put(self, line: str, end: str) -> None:
         with self._writing:  # the ticker and the notebook's own thread both come here
@@ -124,7 +124,7 @@ class Progress:
             self.stream.flush()
 
     def _tick(self) -> None:
-        while not self._stop.wait(1.0):
+        while not self._stop.wait(TERMINAL_PERIOD if self.live else LOG_PERIOD):
             self._show()
 
 
@@ -306,17 +306,25 @@ def own_kernel() -> Iterator[Path]:
 
     Yields the folder that holds it, which is gone afterwards.
     """
+    with tempfile.TemporaryDirectory(prefix="sijstudy-kernel-") as name:
+        folder = Path(name)
+        _write_spec(folder)
+        with jupyter_looks_in(folder):
+            yield folder
+
+
+@contextmanager
+def jupyter_looks_in(folder: Path) -> Iterator[None]:
+    """Let Jupyter's tools, and processes started meanwhile, search ``folder`` before all others."""
     before = os.environ.get("JUPYTER_PATH")
-    with tempfile.TemporaryDirectory(prefix="sijstudy-kernel-") as folder:
-        _write_spec(Path(folder))
-        os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [folder, before]))
-        try:
-            yield Path(folder)
-        finally:
-            if before is None:
-                del os.environ["JUPYTER_PATH"]
-            else:
-                os.environ["JUPYTER_PATH"] = before
+    os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [str(folder), before]))
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["JUPYTER_PATH"]
+        else:
+            os.environ["JUPYTER_PATH"] = before
 
 
 def _write_spec(folder: Path) -> Path:

@@ -119,6 +119,17 @@ def test_a_terminal_shows_one_line_with_the_last_report_of_the_notebook(tmp_path
     assert any("cell 3/3" in line and line.rstrip().endswith("training 40%") for line in shown.split("\r"))
 
 
+def test_a_log_hears_of_a_long_cell_again_and_again(tmp_path, monkeypatch):
+    monkeypatch.setattr("sijstudy.execution.LOG_PERIOD", 0.5)
+    code = "import sys, time; sys.stderr.write('training 10%\\rtraining 40%'); sys.stderr.flush(); time.sleep(2.5)"
+    failure, _, shown = run(tmp_path, code)
+    assert failure is None
+    assert "\r" not in shown
+    lines = [line for line in shown.splitlines() if "cell 3/3" in line]
+    assert not lines[0].endswith("%")
+    assert sum(line.endswith("  training 40%") for line in lines) >= 3
+
+
 def test_progress_ends_its_line():
     stream = io.StringIO()
     with Progress("[2/6] 02_roi", stream) as progress:
