@@ -157,6 +157,30 @@ def dashboard(
 
 
 @app.command()
+def prune(
+    days: Annotated[float, typer.Option(min=0, help="Keep whatever was written in the last DAYS days.")] = 7,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove it; without this it is only told.")] = False,
+    root: Root = Path(),
+) -> None:
+    """Remove networks of earlier versions that no study uses, and the patches that only they were trained on."""
+    from sijstudy import pruning
+    from sijstudy.artifacts import RunStore
+
+    store = RunStore(root / "runs")
+    if not store.root.is_dir():
+        raise StudyError(f"{store.root} does not exist; run a study first, or name the project's folder with --root")
+    found = pruning.find_prunable(store, days=days)
+    if not found.networks and not found.patches:
+        print(f"{store.root}: nothing to remove")
+        return
+    print(f"{len(found.networks)} networks and {len(found.patches)} files of patches, {found.size / 1e9:.2f} GB")
+    if yes:
+        print(f"{store.root}: {pruning.prune(found) / 1e9:.2f} GB freed")
+    else:
+        print("Nothing was removed: add --yes to remove them")
+
+
+@app.command()
 def parameters(
     cell: Annotated[bool, typer.Option("--cell", help="Print the notebooks' parameters cell instead.")] = False,
 ) -> None:

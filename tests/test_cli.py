@@ -25,7 +25,7 @@ def test_help_needs_none_of_the_heavy_modules():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stderr.strip() == ""
-    for command in ("run", "diagnose", "dashboard", "parameters", "cohort", "manifest", "notebooks"):
+    for command in ("run", "diagnose", "dashboard", "prune", "parameters", "cohort", "manifest", "notebooks"):
         assert command in done.stdout
 
 

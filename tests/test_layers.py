@@ -30,7 +30,7 @@ FLOORS = [
     {"manifest_account"},
     {"manifest_build", "dataset", "subject_folder"},
     {"cohort", "training", "gradcam", "audit"},
-    {"cluster"},
+    {"cluster", "pruning"},
     {"fitting", "evaluation", "external", "explain", "readings", "provenance"},
     {"ablations"},
     {"failures", "figures", "workspace", "ablation_report", "execution", "explorer", "diagnosis", "likeness"},
