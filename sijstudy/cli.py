@@ -113,6 +113,9 @@ def diagnose(
         Optional[Path],  # noqa: UP045
         typer.Option(help="CSV with ilium boxes per slice.", show_default="the folder's DICOM SEG, else whole images"),
     ] = None,
+    segments: Annotated[
+        Path | None, typer.Option(help="CSV: what the labels of segments in the DICOM SEG mean.")
+    ] = None,
     output: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option(help="Folder for diagnosis.html and diagnosis.json.", show_default="diagnoses/SUBJECT"),
@@ -132,7 +135,7 @@ def diagnose(
     from sijstudy.subject_folder import read_subject
 
     networks = open_networks(run).of_fold(fold)
-    subject = read_subject(dicom_dir, boxes, Wanted(contrast, series))
+    subject = read_subject(dicom_dir, boxes, Wanted(contrast, series), segments)
     result = diagnose_subject(subject, networks, device=device)
     files = write_diagnosis(result, output or Path("diagnoses") / subject.subject_id, run)
     print(summary(result))

@@ -18,7 +18,7 @@ from sijstudy.manifest_schema import BOX_COLUMNS
 from sijstudy.manifest_tables import Place, SideTable, Tables, read_tables
 from sijstudy.records import Box, IliumBoxes, Slice
 from sijstudy.scan import FoundFile, scan
-from sijstudy.segment_table import SegmentTable
+from sijstudy.segment_table import SegmentTable, read_segment_table
 from sijstudy.series import MrImage
 
 
@@ -44,23 +44,27 @@ class _NoLabels(SideTable[int]):
         return 0
 
 
-def read_subject(folder: Path, boxes_csv: Path | None = None, wanted: Wanted | None = None) -> SubjectFolder:
+def read_subject(
+    folder: Path, boxes_csv: Path | None = None, wanted: Wanted | None = None, segments_csv: Path | None = None
+) -> SubjectFolder:
     """Read one subject's MR slices, pixels checked, and the ilium boxes: from ``boxes_csv``, else from a DICOM SEG.
 
     The folder may hold several series and other files; ``wanted`` and ``series_choice`` say which series is used.
-    Raises StudyError naming the file at fault, or the persons when the folder holds several.
+    segments_csv: what the SEG's labels mean, as ``read_segment_table`` reads it. Raises StudyError naming the file at
+    fault, or the persons when the folder holds several.
     """
     wanted, name = wanted or Wanted(), folder.resolve().name
+    segments = read_segment_table(segments_csv) if segments_csv else SegmentTable()
     found = scan(folder, progress=False)
     broken_files(found, skip=wanted.skip_broken)
     images = _images(folder, found)
     own = choose_images(name, images, contrast=wanted.contrast, pattern=wanted.pattern())
     seg_files = [file for file in found if file.kind == "SEG"]
-    segs = assign_segs(seg_files, slice_owners([own], {name: images}), SegmentTable(), {})
+    segs = assign_segs(seg_files, slice_owners([own], {name: images}), segments, {})
     given = read_tables(None, None, boxes_csv)
     files = SubjectFiles(name, own.sources, tuple(segs.files.get(name, ())))
     tables = Tables(labels=_NoLabels(folder, {}), boxes=given.boxes)
-    settings = Settings(tables, SegmentTable(), skip_broken=wanted.skip_broken)
+    settings = Settings(tables, segments, skip_broken=wanted.skip_broken)
     rows = subject_rows(Layout(folder, folder), files, settings).rows
     if given.boxes:
         given.boxes.check_used({row[key] for row in rows for key in ("sop_instance_uid", "file")}, {})

@@ -55,6 +55,24 @@ def test_boxes_may_come_from_a_table_or_be_missing(folder, tmp_path):
         read_subject(folder, lost)
 
 
+def test_a_hospitals_own_labels_are_told_by_a_table(folder, tmp_path):
+    series = [mr_dataset(7, step) for step in range(4)]
+    names = ["Os ilium sin", "Os ilium dex", "Disc", "BME R1"]
+    write(seg_dataset(series, np.stack([bone_masks(1)] * 4), names=names), folder / "SEG.dcm")
+    with pytest.raises(
+        StudyError, match=r"unknown segment 'Os ilium sin'; rename it, or say what it is .* as --segments"
+    ):
+        read_subject(folder)
+    meanings = ["left ilium", "right ilium", "", "edema"]
+    rows = [
+        {"label": name, "segment": meaning, "reader": "1" if meaning == "edema" else ""}
+        for name, meaning in zip(names, meanings, strict=True)
+    ]
+    subject = read_subject(folder, segments_csv=write_csv(tmp_path / "segments.csv", rows))
+    assert subject.boxes_from == "the DICOM SEG in its folder"
+    assert all(item.boxes.left.x0 == 22 for item in subject.slices)
+
+
 def test_an_export_with_several_series(folder):
     for ds in (*series_of_slices(7, 3, **STIR), *localizer(7)):
         write(ds, folder / f"{ds.SeriesNumber}-{ds.InstanceNumber}")
