@@ -33,6 +33,7 @@ READ_BY_ONE = {  # parameter -> the one notebook that reads it
     "ablations": ABLATIONS,
 }
 RESERVED = ("fits", "patches", "maps")  # folders beside runs/<profile>
+KEPT = "paper"  # the profile whose reports the repository keeps; git leaves out all others
 FIRST_ORIGINS = ("commit", "sijstudy", "profile", "seed", "device", "precision", "weights", "cohort", "cohort_hash")
 NETWORKS_NOT_NEEDED = ("01_data_audit", "05_subject_diagnosis", "07_external_validation")  # they train nothing
 SELECTION, CANDIDATES = "03_resnet_selection", ("resnet18", "resnet50")  # Fig. 5
@@ -117,8 +118,22 @@ def run_study(
     plan = make_plan(
         profile, root=root, overrides=overrides or {}, notebooks=notebooks, only=only, reports_root=reports_root
     )
+    stream = stream or sys.stdout
+    if warning := _kept_by_git(plan):
+        print(f"sijstudy: {warning}", file=stream, flush=True)
     with _exclusive(plan):
-        return _run(plan, cell_timeout, stream or sys.stdout)
+        return _run(plan, cell_timeout, stream)
+
+
+def _kept_by_git(plan: StudyPlan) -> str:
+    """A warning where pictures of a given cohort are about to enter a folder that a commit takes along, else ""."""
+    given = [name for name in (plan.config.manifest, plan.config.external_manifest) if name]
+    if not given or plan.reports != plan.root / "reports" / KEPT:
+        return ""
+    return (
+        f"git keeps {plan.reports.relative_to(plan.root)}, and its reports will show images of {' and '.join(given)}; "
+        "-p profile NAME writes them to reports/NAME, which git leaves out"
+    )
 
 
 def make_plan(

@@ -285,6 +285,20 @@ def wait_for(path: Path, process: subprocess.Popen, seconds: float = 60) -> None
         time.sleep(0.1)
 
 
+def test_a_given_cohort_in_the_folder_that_git_keeps_is_warned_of(project, sample_manifest):
+    given = {"manifest": str(sample_manifest.folder)}
+    _, shown = run(project, only=["01"], overrides={**given, "profile": "paper"})
+    assert shown.startswith(
+        f"sijstudy: git keeps reports/paper, and its reports will show images of {given['manifest']};"
+    )
+    assert "-p profile NAME" in shown.splitlines()[0]
+    for overrides in (given, {"profile": "paper"}):
+        assert "git keeps" not in run(project, only=["01"], overrides=overrides)[1]
+    elsewhere = project / "elsewhere"
+    _, shown = run(project, only=["01"], overrides={**given, "profile": "paper"}, reports_root=elsewhere)
+    assert "git keeps" not in shown
+
+
 def test_a_parameter_that_one_notebook_reads_leaves_the_others_answers_standing(tmp_path, sample_manifest):
     names = ("01_first", "07_external_validation")
     root = write_project(tmp_path, **{f"n{name}": notebook(name, result_code(name)) for name in names})
