@@ -23,6 +23,7 @@ from sijstudy.metrics import (
     mean_sd,
     roc,
     six_metrics,
+    wilson,
 )
 
 Published = Mapping[str, tuple[float, float]]
@@ -137,6 +138,24 @@ def _cell(template: str, *numbers: float) -> str:
     if math.isnan(numbers[0]):
         return "–"
     return template.format(*numbers).replace("nan", "–").replace("-", "−")
+
+
+def interval_text(row: Mapping[str, Any], people: int) -> str:
+    """The 95% CI of a subject metric as words, from a row of ``summarise``: ``95% CI 94.2 to 99.0``.
+
+    Where resampling gives no width, as no subject was misdiagnosed, that would claim certainty: Wilson's interval
+    stands in its place, each of the ``people`` different subjects behind the metric counted once.
+    """
+    low, high, kind = row["low"], row["high"], ""
+    if has_no_width(row):
+        low, high = (100 * end for end in wilson(row["mean"] / 100, people))
+        kind = f", Wilson, {people} different people"
+    return f"95% CI {low:.1f} to {high:.1f}{kind}"
+
+
+def has_no_width(row: Mapping[str, Any]) -> bool:
+    """True when every resample of subjects gave the same value: all that was measured is right, or all wrong."""
+    return bool(row["high"] - row["low"] < 1e-9)
 
 
 def headline(name: str, table: pd.DataFrame, metric: str) -> dict[str, Any]:

@@ -82,6 +82,7 @@ def render_index(index: Index) -> str:
         index=index,
         version=__version__,
         chart=chart,
+        no_width=any(row.numbers.get("low", 0.0) == row.numbers.get("high", 1.0) for row in chart),
         ticks=_ticks(low),
         place=lambda percent: f"{100 * (percent - low) / (100 - low):.2f}%",
     )

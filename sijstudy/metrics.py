@@ -125,6 +125,13 @@ def interval(values: Array, level: float = 0.95) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def wilson(share: float, n: int, z: float = 1.959964) -> tuple[float, float]:
+    """Wilson's 95% interval of a share in [0, 1] among n independent people; n > 0."""
+    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    return float(max(0.0, centre - half)), float(min(1.0, centre + half))
+
+
 def bootstrap_ci(frame: pd.DataFrame, *, samples: int, seed: int, level: float = 0.95) -> pd.DataFrame:
     """Percentile confidence intervals of the mean over folds, by resampling subjects as ``bootstrap`` does.
 

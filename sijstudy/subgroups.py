@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from sijstudy.metrics import confusion, six_metrics
+from sijstudy.metrics import confusion, six_metrics, wilson
 
 # ASSUMED: lower ends of the age bands, years; the paper gives no subgroups. Its subjects are 18 to 59.
 AGE_BANDS = {"under 30 years": 0, "30 to 39 years": 30, "40 years and over": 40}
@@ -27,13 +27,6 @@ def subgroup_table(subjects: pd.DataFrame, demographics: pd.DataFrame) -> pd.Dat
         if members.any():
             rows.append({"subgroup": name, **_performance(known[members])})
     return pd.DataFrame(rows)
-
-
-def wilson(share: float, n: int, z: float = 1.959964) -> tuple[float, float]:
-    """Wilson's 95% interval of a share in [0, 1] among n independent people; n > 0."""
-    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    return float(max(0.0, centre - half)), float(min(1.0, centre + half))
 
 
 def widest_gap(table: pd.DataFrame) -> str:

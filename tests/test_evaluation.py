@@ -1,8 +1,11 @@
 """From predictions to the paper's tables, on cases small enough to compute by hand."""
 
+import math
+
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from sijstudy import evaluation
 from sijstudy.config import StudyConfig
@@ -66,6 +69,18 @@ def test_summary_is_mean_and_sd_over_folds_in_percent(predictions):
     assert summary.loc["accuracy", "sd"] == pytest.approx(100 * np.std([6 / 8, 4 / 7], ddof=1))
     assert (summary["low"] <= summary["mean"] + 1e-9).all()
     assert (summary["mean"] <= summary["high"] + 1e-9).all()
+
+
+def test_an_interval_of_no_width_gives_way_to_wilsons():
+    wide = {"mean": 97.0, "low": 94.25, "high": 99.0}
+    assert evaluation.interval_text(wide, 40) == "95% CI 94.2 to 99.0"
+    assert not evaluation.has_no_width(wide)
+    sure = {"mean": 100.0, "low": 100.0, "high": 100.0}
+    oracle = stats.binomtest(40, 40).proportion_ci(method="wilson")
+    assert evaluation.has_no_width(sure)
+    assert evaluation.interval_text(sure, 40) == f"95% CI {100 * oracle.low:.1f} to 100.0, Wilson, 40 different people"
+    undefined = {"mean": math.nan, "low": math.nan, "high": math.nan}
+    assert evaluation.interval_text(undefined, 40) == "95% CI nan to nan"
 
 
 def test_paper_stands_beside_with_the_difference(predictions):

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 from sklearn import metrics as oracle
 
 from sijstudy.metrics import (
@@ -19,6 +20,7 @@ from sijstudy.metrics import (
     roc,
     six_metrics,
     subject_weights,
+    wilson,
 )
 
 pairs = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 1)), min_size=1, max_size=60)
@@ -163,3 +165,9 @@ def test_a_difference_of_other_subjects_is_refused():
     for other in (bootstrap(fewer, samples=10, seed=1), bootstrap(frame, samples=10, seed=2)):
         with pytest.raises(ValueError, match="same subjects"):
             difference(one, other, "accuracy")
+
+
+@pytest.mark.parametrize(("right", "n"), [(0, 4), (3, 7), (9, 9), (40, 60)])
+def test_wilson_is_scipys(right, n):
+    expected = stats.binomtest(right, n).proportion_ci(method="wilson")
+    assert wilson(right / n, n) == pytest.approx((expected.low, expected.high), abs=1e-6)

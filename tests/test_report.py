@@ -252,6 +252,13 @@ def test_a_page_that_would_be_too_large_holds_its_figures_in_a_smaller_format(mo
         assert picture.size == (400, 300)
 
 
+def test_an_interval_of_no_width_is_explained():
+    entry = {"name": "recall", "paper": 100, "ours": 100, "low": 100, "high": 100, "unit": "%"}
+    assert "no width is no certainty" in index(headline=[headline_row(entry)])
+    for other in ({**entry, "low": 97.5}, {**entry, "low": math.nan, "high": math.nan}):
+        assert "no width" not in index(headline=[headline_row(other)])
+
+
 def test_the_headline_is_drawn_as_dots_with_whiskers():
     entry = {"name": "accuracy", "paper": 93.55, "ours": 92, "low": 84, "high": 94.5, "unit": "%"}
     text = index(headline=[headline_row(entry), headline_row({"name": "AUC", "paper": 0.97, "ours": 0.98})])

@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
 
 from sijstudy import subgroups
 
@@ -47,12 +46,6 @@ def test_subjects_of_unknown_sex_or_age_are_in_no_subgroup():
     table = subgroups.subgroup_table(SUBJECTS, none)
     assert table["subgroup"].tolist() == ["all subjects"]
     assert subgroups.widest_gap(table) == "Neither sex nor age of the subjects is known."
-
-
-@pytest.mark.parametrize(("right", "n"), [(0, 4), (3, 7), (9, 9), (40, 60)])
-def test_wilson_is_scipys(right, n):
-    oracle = stats.binomtest(right, n).proportion_ci(method="wilson")
-    assert subgroups.wilson(right / n, n) == pytest.approx((oracle.low, oracle.high), abs=1e-6)
 
 
 def test_the_sentence_names_the_extremes():
