@@ -50,6 +50,11 @@ class HeadlineRow:
     in_points: bool
     numbers: Mapping[str, float] = field(default_factory=dict)
 
+    @property
+    def no_width(self) -> bool:
+        """True for an interval that is a single number, and so needs a word."""
+        return "low" in self.numbers and self.numbers["low"] == self.numbers.get("high")
+
 
 @dataclass(frozen=True)
 class Index:
@@ -82,7 +87,6 @@ def render_index(index: Index) -> str:
         index=index,
         version=__version__,
         chart=chart,
-        no_width=any(row.numbers.get("low", 0.0) == row.numbers.get("high", 1.0) for row in chart),
         ticks=_ticks(low),
         place=lambda percent: f"{100 * (percent - low) / (100 - low):.2f}%",
     )

@@ -1,6 +1,7 @@
 """Model card and checklist: honest about what a run did not compute, every link leads somewhere."""
 
 import re
+from dataclasses import replace
 from collections import Counter
 
 import numpy as np
@@ -99,6 +100,13 @@ def test_model_card_shows_the_numbers_of_the_run(facts, tmp_path):
     assert "abc123" in text
     assert "Not computed in this run" not in text
     assert not re.search(r"\bnan\b", text)
+
+
+def test_model_card_explains_an_interval_of_no_width(facts, tmp_path):
+    assert "no width" not in cards.render_model_card(facts, tmp_path)
+    sure = {"name": "Subject recall", "paper": 100.0, "ours": 100.0, "low": 100.0, "high": 100.0, "unit": "%"}
+    results = {"05_subject_diagnosis": {**facts.results["05_subject_diagnosis"], "headline": [sure]}}
+    assert "no width is no certainty" in cards.render_model_card(replace(facts, results=results), tmp_path)
 
 
 def test_model_card_of_a_run_without_notebooks_says_what_is_missing(facts, tmp_path):
