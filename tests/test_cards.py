@@ -1,8 +1,8 @@
 """Model card and checklist: honest about what a run did not compute, every link leads somewhere."""
 
 import re
-from dataclasses import replace
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
