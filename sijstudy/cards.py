@@ -22,7 +22,7 @@ from sijstudy.artifacts import StudyFolder, write_atomic
 from sijstudy.calibration import format_table
 from sijstudy.config import StudyConfig
 from sijstudy.folds import load_folds
-from sijstudy.index import headline_row
+from sijstudy.index import headline_row, interval_note
 from sijstudy.templating import render
 
 MODEL_CARD, CHECKLIST = "model_card.html", "checklist.html"
@@ -79,6 +79,7 @@ def render_model_card(facts: Facts, reports: Path) -> str:
         synthetic=facts.synthetic,
         origin=origin,
         headline=rows,
+        note=interval_note(rows),
         training=_training_data(facts),
         tested=_test_data(facts),
         calibration=_calibration(facts),

@@ -14,6 +14,7 @@ from PIL import Image
 
 from sijstudy import __version__
 from sijstudy.cells import alt_text, best_form, data_uri, figures, joined
+from sijstudy.evaluation import has_no_width
 from sijstudy.templating import render
 
 THUMBNAIL_WIDTH = 640  # pixels, twice a card's width on screen
@@ -50,11 +51,6 @@ class HeadlineRow:
     in_points: bool
     numbers: Mapping[str, float] = field(default_factory=dict)
 
-    @property
-    def no_width(self) -> bool:
-        """True for an interval that is a single number, and so needs a word."""
-        return "low" in self.numbers and self.numbers["low"] == self.numbers.get("high")
-
 
 @dataclass(frozen=True)
 class Index:
@@ -87,6 +83,7 @@ def render_index(index: Index) -> str:
         index=index,
         version=__version__,
         chart=chart,
+        note=interval_note(index.headline),
         ticks=_ticks(low),
         place=lambda percent: f"{100 * (percent - low) / (100 - low):.2f}%",
     )
@@ -110,6 +107,14 @@ def headline_row(entry: Mapping[str, Any]) -> HeadlineRow:
         in_points=unit == "%" and difference is not None,
         numbers={key: value for key, value in numbers.items() if unit == "%" and value is not None},
     )
+
+
+def interval_note(rows: Sequence[HeadlineRow]) -> str:
+    """What to say beside the rows' intervals: a sentence where one of them is a single number, else ""."""
+    intervals = [row.numbers for row in rows if {"low", "high"} <= row.numbers.keys()]
+    if not any(has_no_width(interval) for interval in intervals):
+        return ""
+    return "An interval of no width is no certainty: where nothing was wrong, no resample can hold an error."
 
 
 def thumbnail(notebook: nbformat.NotebookNode) -> tuple[str, str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,13 @@ def save_fits(folder: StudyFolder, config: StudyConfig, runs: Mapping[Arm, Mappi
     write_json(folder.root / FITS, {"config": _parameters(config), "fits": fits})
 
 
+def noted_fits(path: Path) -> set[str]:
+    """Addresses of all fits that a profile's ``fits.json`` lists. StudyError for a broken file."""
+    content = read_json(path)
+    with _noted_by_04(path):
+        return {name for by_fold in _addresses(content).values() for name in by_fold.values()}
+
+
 def open_networks(run: Path) -> Networks:
     """The networks of a fit's folder (``runs/fits/HASH``) or of a profile's (``runs/PROFILE``).
 
@@ -89,17 +97,29 @@ def _of_fit(folder: Path) -> Networks:
     return Networks(config, {_arm(asked.get("arm"), folder): {int(asked["fold"]): run}})
 
 
+@contextmanager
+def _noted_by_04(path: Path) -> Iterator[None]:
+    """Turn whatever goes wrong in reading the content of ``path`` into a StudyError that names it."""
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise StudyError(f"{path}: is not what notebook 04 writes; run it again") from None
+
+
+def _addresses(content: Any) -> dict[str, dict[int, str]]:
+    """Arm -> fold -> address of its fit, as ``save_fits`` wrote them."""
+    return {arm: {int(fold): str(name) for fold, name in by_fold.items()} for arm, by_fold in content["fits"].items()}
+
+
 def _of_profile(folder: Path) -> Networks:
     path = folder / FITS
     content, store = read_json(path), RunStore(folder.resolve().parent)
-    try:
+    with _noted_by_04(path):
         fits = {
-            _arm(arm, path): {int(fold): store.named(str(name)) for fold, name in by_fold.items()}
-            for arm, by_fold in content["fits"].items()
+            _arm(arm, path): {fold: store.named(name) for fold, name in by_fold.items()}
+            for arm, by_fold in _addresses(content).items()
         }
         config = StudyConfig.from_mapping(content["config"], source=str(path))
-    except (AttributeError, KeyError, TypeError, ValueError):
-        raise StudyError(f"{path}: is not what notebook 04 writes; run it again") from None
     for by_fold in fits.values():
         for run in by_fold.values():
             _require_done(run)

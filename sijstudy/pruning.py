@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from filelock import FileLock, Timeout
 
-from sijstudy.artifacts import FitRun, RunStore, code_digest, read_json
+from sijstudy.artifacts import FitRun, RunStore, code_digest
 from sijstudy.errors import StudyError
-from sijstudy.networks import FITS
+from sijstudy.networks import FITS, noted_fits
 from sijstudy.training import FIT_CODE
 
 DAY = 24 * 60 * 60
@@ -88,13 +88,7 @@ def size_of(path: Path) -> int:
 
 def _used(store: RunStore) -> set[str]:
     """Names of the networks that some study's fits.json lists."""
-    names: set[str] = set()
-    for path in store.root.glob(f"*/{FITS}"):
-        try:
-            names |= {str(name) for by_fold in read_json(path)["fits"].values() for name in by_fold.values()}
-        except (AttributeError, KeyError, TypeError):
-            raise StudyError(f"{path}: is not what notebook 04 writes; run it again, or delete its folder") from None
-    return names
+    return {name for path in store.root.glob(f"*/{FITS}") for name in noted_fits(path)}
 
 
 def _asked(folder: Path) -> dict[str, Any]:

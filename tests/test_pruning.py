@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import time
 
 import pytest
@@ -15,16 +16,23 @@ from sijstudy.networks import save_fits
 from sijstudy.pruning import find_prunable, prune
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A store with two networks, trained once for all tests."""
+    folder = tmp_path_factory.mktemp("trained")
+    fit_all(toy_fits(folder / "patches", 1), CONFIG, RunStore(folder / "runs"), progress=False)
+    return folder / "runs"
+
+
 @pytest.fixture
-def store(tmp_path):
+def store(trained, tmp_path):
     """Two networks ten days old, and patches: those they saw, and others."""
-    store = RunStore(tmp_path / "runs")
-    runs = fit_all(toy_fits(tmp_path / "patches", 1), CONFIG, store, progress=False)
+    store = RunStore(shutil.copytree(trained, tmp_path / "runs"))
     store.patches.mkdir()
     for name in ("patches-of-the-test", "others"):
         (store.patches / f"{name}.npy").write_bytes(b"x" * 100)
     past = time.time() - 10 * pruning.DAY
-    for path in (*store.patches.iterdir(), *(file for run in runs for file in run.folder.iterdir())):
+    for path in (*store.patches.iterdir(), *(file for folder in networks(store) for file in folder.iterdir())):
         os.utime(path, (past, past))
     return store
 
@@ -33,12 +41,12 @@ def networks(store):
     return sorted(path for path in (store.root / "fits").iterdir() if path.is_dir())
 
 
-def outdated(store, *folders):
-    """Let these networks be the work of another version."""
+def outdated(store, *folders, name="code"):
+    """Let these networks be the work of another version, of the package or (name: torch) of what it stands on."""
     for folder in folders or networks(store):
         path = folder / "config.json"
         stamp = path.stat().st_mtime
-        path.write_text(json.dumps({**json.loads(path.read_text()), "code": "earlier"}))
+        path.write_text(json.dumps({**json.loads(path.read_text()), name: "earlier"}))
         os.utime(path, (stamp, stamp))
 
 
@@ -67,9 +75,9 @@ def test_networks_of_another_version_go_with_their_patches(store):
 
 @pytest.mark.parametrize("name", ["code", "torch"])
 def test_code_and_torch_make_a_version(store, name):
-    path = networks(store)[0] / "config.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), name: "other"}))
-    assert [run.folder for run in find_prunable(store, days=0).networks] == [path.parent]
+    one = networks(store)[0]
+    outdated(store, one, name=name)
+    assert [run.folder for run in find_prunable(store, days=0).networks] == [one]
 
 
 def test_a_network_that_a_study_lists_stays(store):
