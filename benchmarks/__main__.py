@@ -19,8 +19,8 @@ from benchmarks import epochs, generation, grid, live, loading, memory, rerun, s
 from benchmarks.measure import Line, machine, table
 from benchmarks.pipelines import samples
 from benchmarks.samples import cohort, enlarged, one_fold, settings
-from sijstudy.dataset import load_patches
 from sijstudy.errors import StudyError
+from sijstudy.training.patches import load_patches
 
 SECTIONS = {
     "a": "loading: DICOM to noisy patch, against MONAI and the usual script",

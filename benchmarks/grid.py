@@ -16,15 +16,15 @@ from benchmarks.epochs import BareSteps, UsualScript
 from benchmarks.measure import Line, timed
 from benchmarks.pipelines import Sample, samples
 from benchmarks.samples import cohort, enlarged, settings
-from sijstudy.artifacts import RunStore
 from sijstudy.config import StudyConfig
-from sijstudy.dataset import PatchSet, load_patches
 from sijstudy.errors import StudyError
-from sijstudy.fitting import fit_all
+from sijstudy.files import RunStore
 from sijstudy.folds import make_folds, split_validation
 from sijstudy.records import ARMS, Arm
-from sijstudy.study import CANDIDATES
-from sijstudy.training import Fit
+from sijstudy.study.run import CANDIDATES
+from sijstudy.training.loop import Fit
+from sijstudy.training.parallel import fit_all
+from sijstudy.training.patches import PatchSet, load_patches
 
 SLICES = 815  # the paper's [2.1]
 MODES = ("strict", "fast")

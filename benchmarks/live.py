@@ -11,9 +11,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from sijstudy.dashboard import open_run
-from sijstudy.live_panels import SlicePanel, ThresholdPanel
+from sijstudy.notebook.live_panels import SlicePanel, ThresholdPanel
 from sijstudy.records import ARMS
+from sijstudy.study.dashboard import open_run
 
 MOVES = 12
 

@@ -11,9 +11,9 @@ from typing import Any
 
 from benchmarks.measure import Line, in_turn, timed
 from benchmarks.pipelines import UsualDataset, monai_dataset, monai_pass, our_pass, samples, usual_loader
+from sijstudy.cohort.manifest import Manifest
 from sijstudy.config import StudyConfig
-from sijstudy.dataset import PatchSet, load_patches
-from sijstudy.manifest import Manifest
+from sijstudy.training.patches import PatchSet, load_patches
 
 
 def measure(manifest: Manifest, config: StudyConfig, repeats: int) -> list[Line]:

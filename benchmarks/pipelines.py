@@ -33,12 +33,12 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
+from sijstudy.cohort.manifest import Manifest
 from sijstudy.config import StudyConfig
-from sijstudy.dataset import PatchSet, roi_of
-from sijstudy.images import read_image_header
-from sijstudy.manifest import Manifest
+from sijstudy.images.read import read_image_header
 from sijstudy.noise import PERCENTILES, add_noise, poisson_rate
-from sijstudy.training import DRAWN_AT_ONCE
+from sijstudy.training.loop import DRAWN_AT_ONCE
+from sijstudy.training.patches import PatchSet, roi_of
 
 BATCH = 32
 WORKERS = 2

@@ -10,7 +10,7 @@ from pathlib import Path
 from tqdm.auto import tqdm
 
 from benchmarks.measure import Line, timed
-from sijstudy.study import run_study
+from sijstudy.study.run import run_study
 
 PROFILE = "smoke"
 PROJECT = Path(__file__).resolve().parents[1]

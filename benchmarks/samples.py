@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sijstudy.cohort import prepare_cohort
+from sijstudy.cohort.manifest import Manifest
 from sijstudy.config import StudyConfig
-from sijstudy.dataset import PatchSet
 from sijstudy.folds import Fold
-from sijstudy.manifest import Manifest
+from sijstudy.notebook.cohort import prepare_cohort
+from sijstudy.training.patches import PatchSet
 
 COHORT = {"axspa_subjects": 8, "control_subjects": 6, "positive_slices": 92, "negative_slices": 108}
 SLICES_PER_SUBJECT = 20

@@ -7,16 +7,16 @@ from pathlib import Path
 import torch
 
 from benchmarks.measure import Line, in_turn, timed
-from sijstudy.artifacts import RunStore
+from sijstudy.analysis.diagnosis import diagnose
+from sijstudy.cohort.manifest import Manifest
+from sijstudy.cohort.subject_folder import read_subject
 from sijstudy.config import StudyConfig
-from sijstudy.dataset import PatchSet
-from sijstudy.diagnosis import diagnose
+from sijstudy.files import RunStore
 from sijstudy.folds import Fold
-from sijstudy.manifest import Manifest
-from sijstudy.networks import Networks
-from sijstudy.numerics import autocast, numerics
-from sijstudy.subject_folder import read_subject
-from sijstudy.training import Fit, load_model, noisy_patches, predict, train
+from sijstudy.training.device import autocast, numerics
+from sijstudy.training.loop import Fit, load_model, noisy_patches, predict, train
+from sijstudy.training.networks import Networks
+from sijstudy.training.patches import PatchSet
 
 CPU = torch.device("cpu")
 

@@ -61,7 +61,7 @@ def run(
     ] = "",
 ) -> None:
     """Run the notebooks in order, write reports/PROFILE/*.html, say where they are."""
-    from sijstudy.study import parse_overrides, run_study
+    from sijstudy.study.run import parse_overrides, run_study
 
     result = run_study(
         profile,
@@ -92,7 +92,7 @@ def audit(
     """Read every file of a cohort and say what is wrong with it; exit status 1 when a finding is grave."""
     from sijstudy.audit.cohort import audit_cohort, write_findings
     from sijstudy.audit.findings import counted
-    from sijstudy.manifest import load_manifest
+    from sijstudy.cohort.manifest import load_manifest
 
     manifest = load_manifest(manifest_folder)
     done = audit_cohort(manifest, folds_file=folds, workers=os.cpu_count() or 1)
@@ -128,11 +128,11 @@ def diagnose(
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:
     """Run one new subject through trained networks. Research only, not for diagnosis."""
-    from sijstudy.cohort_files import Wanted
-    from sijstudy.diagnosis import diagnose as diagnose_subject
-    from sijstudy.diagnosis_report import summary, write_diagnosis
-    from sijstudy.networks import open_networks
-    from sijstudy.subject_folder import read_subject
+    from sijstudy.analysis.diagnosis import diagnose as diagnose_subject
+    from sijstudy.cohort.gather import Wanted
+    from sijstudy.cohort.subject_folder import read_subject
+    from sijstudy.study.diagnosis_page import summary, write_diagnosis
+    from sijstudy.training.networks import open_networks
 
     networks = open_networks(run).of_fold(fold)
     subject = read_subject(dicom_dir, boxes, Wanted(contrast, series), segments)
@@ -154,7 +154,7 @@ def dashboard(
     root: Root = Path(),
 ) -> None:
     """Serve the sliders of a finished run as a web page on this machine."""
-    from sijstudy.dashboard import serve
+    from sijstudy.study.dashboard import serve
 
     serve(profile, root, port=port, browser=browser)
 
@@ -166,8 +166,8 @@ def prune(
     root: Root = Path(),
 ) -> None:
     """Remove networks of earlier versions that no study uses, and the patches that only they were trained on."""
-    from sijstudy import pruning
-    from sijstudy.artifacts import RunStore
+    from sijstudy.files import RunStore
+    from sijstudy.training import pruning
 
     store = RunStore(root / "runs")
     if not store.root.is_dir():
@@ -199,7 +199,7 @@ def parameters(
 
 def _settings(profile: str, parameter: list[str] | None, root: Path) -> StudyConfig:
     """A profile's parameters with the user's own on top."""
-    from sijstudy.study import parse_overrides, profile_settings
+    from sijstudy.study.run import parse_overrides, profile_settings
 
     return profile_settings(profile, root, parse_overrides(parameter or []))[1]
 
@@ -207,7 +207,7 @@ def _settings(profile: str, parameter: list[str] | None, root: Path) -> StudyCon
 @cohort_app.command("make")
 def cohort_make(profile: Profile = "quick", parameter: Parameter = None, root: Root = Path()) -> None:
     """Draw a profile's synthetic cohort as DICOM files and build its manifest."""
-    from sijstudy.cohort import prepare_cohort
+    from sijstudy.notebook.cohort import prepare_cohort
 
     config = _settings(profile, parameter, root)
     if config.manifest:
@@ -226,9 +226,9 @@ def cohort_compare(
     root: Root = Path(),
 ) -> None:
     """Print how alike two cohorts' images are: marrow and edema, and how surely a classifier tells them apart."""
-    from sijstudy.artifacts import RunStore
-    from sijstudy.likeness import distance, statistics_table
-    from sijstudy.manifest import load_manifest
+    from sijstudy.analysis.cohort_distance import distance, statistics_table
+    from sijstudy.cohort.manifest import load_manifest
+    from sijstudy.files import RunStore
 
     config = _settings(profile, parameter, root)
     first, second = load_manifest(manifest), load_manifest(other)
@@ -281,11 +281,11 @@ def manifest_build(
     ] = False,
 ) -> None:
     """Scan a DICOM folder, choose and order its slices, write the manifest; say what was left out and why."""
-    from sijstudy.account import summary
-    from sijstudy.cohort_files import Wanted
-    from sijstudy.consensus import EdemaRule
-    from sijstudy.manifest import read_account
-    from sijstudy.manifest_build import build_manifest
+    from sijstudy.cohort.account import summary
+    from sijstudy.cohort.build import build_manifest
+    from sijstudy.cohort.gather import Wanted
+    from sijstudy.cohort.manifest import read_account
+    from sijstudy.images.consensus import EdemaRule
 
     manifest = build_manifest(
         dicom_root,
@@ -315,7 +315,7 @@ def manifest_build(
 @manifest_app.command("verify")
 def manifest_verify(manifest_folder: Annotated[Path, typer.Argument(help="Folder of a manifest.")]) -> None:
     """Check a manifest's tables and every file's SHA-256."""
-    from sijstudy.manifest import load_manifest, verify_files
+    from sijstudy.cohort.manifest import load_manifest, verify_files
 
     manifest = load_manifest(manifest_folder)
     verify_files(manifest)
@@ -325,7 +325,7 @@ def manifest_verify(manifest_folder: Annotated[Path, typer.Argument(help="Folder
 @notebooks_app.command("sync")
 def notebooks_sync(root: Root = Path()) -> None:
     """Write the current parameters into the parameters cell of every notebook."""
-    from sijstudy.study import find_notebooks, sync_parameters
+    from sijstudy.study.run import find_notebooks, sync_parameters
 
     for notebook in find_notebooks(root):
         changed = sync_parameters(notebook)

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sijstudy.percentiles import percentiles
+from sijstudy.intensity import percentiles
 from sijstudy.poisson import poisson as poisson_counts
 
 PERCENTILES = (0.5, 99.5)  # ASSUMED: robust to single bright pixels

@@ -10,11 +10,11 @@ from browsing import chromium
 from dicom_samples import write_cohort
 from hypothesis import HealthCheck, settings
 
+from sijstudy.cohort.build import build_manifest
 from sijstudy.config import StudyConfig
 from sijstudy.folds import make_folds, save_folds
-from sijstudy.manifest_build import build_manifest
-from sijstudy.study import StudyResult, run_study
-from sijstudy.workspace import Workspace
+from sijstudy.notebook.workspace import Workspace
+from sijstudy.study.run import StudyResult, run_study
 
 PROJECT = Path(__file__).resolve().parents[1]
 

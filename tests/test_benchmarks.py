@@ -16,11 +16,11 @@ from benchmarks.__main__ import main, save
 from benchmarks.measure import Line, in_turn, machine, table
 from benchmarks.pipelines import UsualDataset, monai_dataset, monai_pass, our_pass, samples, usual_loader
 from benchmarks.samples import enlarged, one_fold, random_patches, settings
-from sijstudy.artifacts import RunStore
-from sijstudy.dataset import load_patches
 from sijstudy.errors import StudyError
+from sijstudy.files import RunStore
 from sijstudy.noise import poisson_rate
-from sijstudy.training import Fit, train
+from sijstudy.training.loop import Fit, train
+from sijstudy.training.patches import load_patches
 
 
 @pytest.fixture

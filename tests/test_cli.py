@@ -70,7 +70,7 @@ def test_an_interruption_is_status_130(project, capsys, monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("sijstudy.study.run_study", interrupted)
+    monkeypatch.setattr("sijstudy.study.run.run_study", interrupted)
     assert cli.main(["run", "--profile", "toy"]) == 130
     assert "interrupted" in capsys.readouterr().err
 
@@ -141,7 +141,7 @@ def test_cohort_make_draws_the_cohort_of_the_profile(project, capsys, monkeypatc
         asked.update(seed=config.seed, root=root, workers=workers)
         return SimpleNamespace(slices=[1, 2], subjects=[1], folder=root / "data_manifest/x")
 
-    monkeypatch.setattr("sijstudy.cohort.prepare_cohort", prepare)
+    monkeypatch.setattr("sijstudy.notebook.cohort.prepare_cohort", prepare)
     assert cli.main(["cohort", "make", "--profile", "toy", "-p", "seed", "9"]) == 0
     assert (asked["seed"], asked["root"]) == (9, project)
     assert capsys.readouterr().out.splitlines() == [

@@ -1,4 +1,4 @@
-"""The package's floors: a module imports only from floors below its own."""
+"""The package as a house: a room imports the modules at the top and the rooms above it; the top imports only itself."""
 
 import ast
 import subprocess
@@ -8,59 +8,20 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "sijstudy"
-
-FLOORS = [
-    {"errors", "templating", "markdown"},
-    {"config", "records", "paper_values", "artifacts", "percentiles", "poisson"},
-    {"roi", "noise", "folds", "losses", "model", "numerics", "aggregation", "metrics"},
-    {"calibration", "consistency", "networks", "decision_curve", "sensitivity", "subgroups"},
-    {"consensus", "ilium_boxes"},
-    {"dicom_file", "phantom", "manifest_schema"},
-    {"dicom_attributes", "segment_table"},
-    {"dicom_pixels"},
-    {"dicom"},
-    {"slice_order", "volumes", "series"},
-    {"label_maps", "series_choice"},
-    {"outlines", "named_files", "scan"},
-    {"annotations", "images", "account"},
-    {"subject_outlines", "manifest", "manifest_tables"},
-    {"annotation_files", "cohort_images", "slice_boxes"},
-    {"manifest_rows", "cohort_volumes"},
-    {"cohort_files"},
-    {"manifest_account"},
-    {"manifest_build", "dataset", "subject_folder"},
-    {"cohort", "training", "gradcam", "audit"},
-    {"cluster", "pruning"},
-    {"fitting", "evaluation", "external", "explain", "readings", "provenance"},
-    {"ablations"},
-    {"failures", "figures", "workspace", "ablation_report", "execution", "explorer", "diagnosis", "likeness"},
-    {
-        "display",
-        "cells",
-        "figures_ablations",
-        "figures_audit",
-        "figures_performance",
-        "figures_failures",
-        "figures_diagnosis",
-        "figures_external",
-    },
-    {"report", "index", "live", "live_drawings"},
-    {"cards", "diagnosis_report", "live_markup"},
-    {"study", "live_panels"},
-    {"dashboard"},
-    {"cli"},
-]
-FLOOR_OF = {module: number for number, modules in enumerate(FLOORS) for module in modules}
-PACKAGES = {"phantom", "audit"}  # one idea per module inside, too
-FILES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
+# In this order; each may import from those before it, and cli.py from all.
+ROOMS = ("phantom", "images", "cohort", "audit", "training", "analysis", "figures", "notebook", "study")
+FILES = sorted(PACKAGE.rglob("*.py"))
 
 
-def module_of(path):
-    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+def height(parts):
+    """0 at the top of the package, then a number for each room; the command line comes last."""
+    if parts[0] == "cli":
+        return len(ROOMS) + 1
+    return ROOMS.index(parts[0]) + 1 if parts[0] in ROOMS else 0
 
 
 def imported(path):
-    """Modules of the package that a file imports, wherever in the file."""
+    """Modules of the package that a file imports, wherever in the file, as parts below the package."""
     for node in ast.walk(ast.parse(path.read_text())):
         names = []
         if isinstance(node, ast.ImportFrom) and node.module:
@@ -69,17 +30,22 @@ def imported(path):
             )
         elif isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
-        yield from (name.split(".")[1] for name in names if name.startswith("sijstudy."))
+        yield from (name.split(".")[1:] for name in names if name.startswith("sijstudy."))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_imports_point_downwards(path):
-    own = module_of(path)
-    assert own in FLOOR_OF, f"{own} has no floor: add it to FLOORS in {Path(__file__).name}"
+def test_imports_point_to_the_top_and_to_rooms_above(path):
+    own = path.relative_to(PACKAGE).with_suffix("").parts
     for other in imported(path):
-        if other == "__version__" or (other == own and own in PACKAGES):
-            continue
-        assert FLOOR_OF[other] < FLOOR_OF[own], f"{own} must not import {other}"
+        same_room = height(other) == height(own) and (height(own) == 0 or other[0] == own[0])
+        assert same_room or height(other) < height(own), f"{'/'.join(own)} must not import {'.'.join(other)}"
+
+
+def test_every_room_has_its_place_and_says_what_it_is():
+    rooms = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    assert rooms == set(ROOMS)
+    for room in rooms:
+        assert ast.get_docstring(ast.parse((PACKAGE / room / "__init__.py").read_text())), room
 
 
 def test_importing_does_nothing():

@@ -12,14 +12,14 @@ import numpy as np
 import pandas as pd
 import torch
 
-import sijstudy.artifacts as artifacts
-import sijstudy.training as training
-from sijstudy.artifacts import FitRun, RunStore
+import sijstudy.files as artifacts
+import sijstudy.training.loop as training
 from sijstudy.config import StudyConfig
-from sijstudy.dataset import PatchSet
-from sijstudy.fitting import fit_all
+from sijstudy.files import FitRun, RunStore
 from sijstudy.folds import Fold
-from sijstudy.training import Fit
+from sijstudy.training.loop import Fit
+from sijstudy.training.parallel import fit_all
+from sijstudy.training.patches import PatchSet
 
 CONFIG = StudyConfig(
     weights="none", patch_size=32, hidden_units=4, batch_size=6, epochs=3, threads_per_fit=1, device="cpu",
@@ -30,7 +30,7 @@ FOLDS = (Fold(1, ("a", "b", "c", "d"), ("e", "f")), Fold(2, ("c", "d", "e", "f")
 
 # Children are forked from a process that has imported the package already.
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["sijstudy.fitting"])
+PROCESSES.set_forkserver_preload(["sijstudy.training.parallel"])
 
 
 def toy_patches(folder: Path) -> PatchSet:

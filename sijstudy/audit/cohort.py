@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from sijstudy.artifacts import write_json
 from sijstudy.audit.acquisition import acquisition_findings, acquisition_table
 from sijstudy.audit.agreement import agreement, agreement_findings
 from sijstudy.audit.confounding import confounding, confounding_findings, position_within_subjects, subject_features
@@ -17,8 +16,9 @@ from sijstudy.audit.findings import Finding, by_grade, count
 from sijstudy.audit.identity_findings import attributes_table, identity_findings
 from sijstudy.audit.inspection import FileFacts, inspect_cohort
 from sijstudy.audit.leakage import fold_findings, person_findings, read_sides, shared_keys
-from sijstudy.manifest import Manifest, cohort_hash
-from sijstudy.paper_values import ACQUISITION
+from sijstudy.cohort.manifest import Manifest, cohort_hash
+from sijstudy.files import write_json
+from sijstudy.paper import ACQUISITION
 
 SAMPLES, SEED = 2000, 2021  # resamples and permutations; the study's default seed
 

@@ -11,7 +11,7 @@ from scipy.stats.contingency import association
 
 from sijstudy.audit.acquisition import parameters_of
 from sijstudy.audit.findings import Finding
-from sijstudy.manifest import Manifest
+from sijstudy.cohort.manifest import Manifest
 
 Array = np.ndarray[Any, Any]
 FEW = 5  # an acquisition number with at most this many values is taken as a category: a scanner, a protocol

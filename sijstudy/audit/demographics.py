@@ -10,8 +10,8 @@ from scipy import stats
 
 from sijstudy.audit.findings import Finding, listed
 from sijstudy.audit.inspection import FileFacts
-from sijstudy.manifest import Manifest
-from sijstudy.paper_values import AGE_P, AGES, MALE, SEX_P
+from sijstudy.cohort.manifest import Manifest
+from sijstudy.paper import AGE_P, AGES, MALE, SEX_P
 from sijstudy.records import GROUPS
 
 MIXED = "Subjects with both positive and negative slices, unlike the paper's cohort."

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from sijstudy.account import IMAGES, USED, reasons
-from sijstudy.manifest import Manifest
+from sijstudy.cohort.account import IMAGES, USED, reasons
+from sijstudy.cohort.manifest import Manifest
 from sijstudy.records import GROUPS
 
 OUTLINES = ("SEG", "label map")

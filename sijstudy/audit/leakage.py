@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sijstudy.artifacts import read_json
 from sijstudy.audit.findings import Finding, listed
 from sijstudy.audit.inspection import FileFacts
 from sijstudy.errors import StudyError
+from sijstudy.files import read_json
 
 
 @dataclass(frozen=True)

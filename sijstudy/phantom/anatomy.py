@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sijstudy.phantom import knobs
+from sijstudy.phantom import difficulty as knobs
 from sijstudy.phantom.contours import Outline
 from sijstudy.phantom.fields import Array, Field, random_field
 from sijstudy.phantom.protocol import PAPER, Contrast, Protocol

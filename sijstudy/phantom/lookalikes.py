@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sijstudy.phantom import knobs
+from sijstudy.phantom import difficulty as knobs
 from sijstudy.phantom.fields import Array, cover, smoothstep
 from sijstudy.phantom.plane import Plane
 from sijstudy.phantom.protocol import PAPER, Protocol

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from sijstudy.phantom import knobs
+from sijstudy.phantom import difficulty as knobs
 
 CONTRASTS = ("gd_fs_t1", "stir")
 MATRICES = (256, 288, 320, 336, 384, 448)  # rows and columns that a randomised examination may have

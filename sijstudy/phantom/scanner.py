@@ -9,7 +9,7 @@ import scipy.fft
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from sijstudy.phantom import knobs
+from sijstudy.phantom import difficulty as knobs
 from sijstudy.phantom.fields import Array, Grid, smoothstep
 from sijstudy.phantom.plane import Plane
 from sijstudy.phantom.protocol import GD_FS_T1, Protocol

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sijstudy.phantom import knobs
+from sijstudy.phantom import difficulty as knobs
 from sijstudy.phantom.bones import Bones, box_distance, cortex, spine_frame
 from sijstudy.phantom.fields import Array, cover, smoothstep
 from sijstudy.phantom.lookalikes import LookAlikes, paint_foramina, paint_patches, paint_spots

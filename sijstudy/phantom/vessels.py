@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from sijstudy.phantom import knobs
+from sijstudy.phantom import difficulty as knobs
 from sijstudy.phantom.contours import spline
 from sijstudy.phantom.fields import Array, cover
 from sijstudy.phantom.plane import Plane

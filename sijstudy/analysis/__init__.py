@@ -1,0 +1,1 @@
+"""Predictions in; the tables and sentences of the reports out."""

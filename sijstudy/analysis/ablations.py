@@ -1,0 +1,235 @@
+"""Ablations: the study with one of its choices changed, measured on the same folds and subjects as the study itself.
+
+The paper reports none but whole slices against ROI patches. A variant is a name and the parameters it changes;
+everything else, its test subjects included, stays the study's.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from sijstudy.analysis.evaluation import add_courses, collect_predictions, fold_metrics, subject_predictions
+from sijstudy.config import StudyConfig
+from sijstudy.errors import StudyError
+from sijstudy.files import FitRun
+from sijstudy.metrics import Bootstrap, bootstrap, difference, interval, mean_sd
+from sijstudy.model import build_model
+
+NONE, ALL = "none", "all"
+REFERENCE = "this study"
+PRETRAINED, OTHER_SEED = "the study's weights, else imagenet", "the study's seed + 1"  # values that hang on the study
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One change of the study. changes: parameter -> value; question: what a reviewer wants to know of it."""
+
+    name: str
+    group: str
+    question: str
+    changes: Mapping[str, Any] = field(default_factory=dict)
+
+
+NO_NOISE = {"noise_gaussian_variance": 0.0, "noise_poisson": "none"}
+PAPERS_NOISE = {"noise_gaussian_variance": 0.3, "noise_poisson": "power_of_log"}
+VARIANTS = (
+    Variant("no noise", "noise", "Is the added noise worth having, in training and test alike?", NO_NOISE),
+    Variant("the paper's noise", "noise", "What does the paper's noise change?", PAPERS_NOISE),
+    Variant("cross-entropy", "loss", "Does focal loss help where classes are nearly balanced?",
+            {"loss": "cross_entropy"}),
+    Variant("focal loss", "loss", "Does focal loss help where classes are nearly balanced?", {"loss": "focal"}),
+    *(Variant(f"factor {factor}", "roi", "Does it matter how far the ROI reaches inward?", {"roi_factor": factor})
+      for factor in (0.6, 0.8, 1.0)),
+    *(Variant(f"{size} slices" if size > 1 else "no filter", "filter", "Does the size of the median filter matter?",
+              {"median_size": size}) for size in (1, 3, 5, 7)),
+    Variant("pretrained", "pretraining", "What do weights learned on photographs bring?", {"weights": PRETRAINED}),
+    Variant("from scratch", "pretraining", "What do weights learned on photographs bring?", {"weights": "none"}),
+    *(Variant(f"ResNet{depth}", "backbone", "Does a deeper network do better?", {"backbone": f"resnet{depth}"})
+      for depth in (18, 34, 50)),
+    Variant("another seed", "repeat", "How much does training alone change, nothing else being changed?",
+            {"seed": OTHER_SEED}),
+)  # fmt: skip
+GROUPS = {
+    "noise": "Noise",
+    "loss": "Loss",
+    "roi": "ROI",
+    "filter": "Median filter",
+    "pretraining": "Weights",
+    "backbone": "Network",
+    "repeat": "Repeated",
+}
+
+MEASURES = {  # column of the tables -> rows it is computed on, metric
+    "slice accuracy": ("slices", "accuracy"),
+    "slice AUC": ("slices", "auc"),
+    "filtered slice accuracy": ("filtered slices", "accuracy"),
+    "subject recall": ("subjects", "recall"),
+    "subject specificity": ("subjects", "specificity"),
+}
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A variant in this study. config: the study's with the variant's changes; missing: why it cannot be had, or ""."""
+
+    variant: Variant
+    config: StudyConfig
+    missing: str = ""
+
+    @property
+    def name(self) -> str:
+        """Unique among the trials of a study."""
+        return self.variant.name
+
+
+def chosen_groups(ablations: str) -> tuple[str, ...]:
+    """The groups that the parameter names, in the tables' order: none, all, or some of them separated by commas.
+
+    Raises StudyError for an unknown one.
+    """
+    if ablations == NONE:
+        return ()
+    wanted = tuple(GROUPS) if ablations == ALL else tuple(part.strip() for part in ablations.split(","))
+    for name in wanted:
+        if name not in GROUPS:
+            close = difflib.get_close_matches(name, GROUPS, n=1)
+            hint = f" (did you mean '{close[0]}'?)" if close else ""
+            raise StudyError(
+                f"parameter ablations={ablations!r}: '{name}' is no group of variants{hint}; give none, all, or "
+                f"some of {', '.join(GROUPS)}, separated by commas"
+            )
+    return tuple(group for group in GROUPS if group in wanted)
+
+
+def plan_trials(study: StudyConfig) -> tuple[Trial, ...]:
+    """The study itself first, then every chosen variant that changes one of its parameters; empty for none."""
+    groups = chosen_groups(study.ablations)
+    trials = [Trial(Variant(REFERENCE, "", "What the others are compared with."), study)]
+    for variant in (variant for group in groups for variant in VARIANTS if variant.group == group):
+        config = replace(study, **{name: _settled(value, study) for name, value in variant.changes.items()})
+        if config != study:
+            trials.append(Trial(variant, config, _missing(config, study)))
+    return tuple(trials) if groups else ()
+
+
+def _settled(value: Any, study: StudyConfig) -> Any:
+    if value == OTHER_SEED:
+        return study.seed + 1
+    if value == PRETRAINED:
+        return "imagenet" if study.weights == "none" else study.weights
+    return value
+
+
+def _missing(config: StudyConfig, study: StudyConfig) -> str:
+    """Why the network's first weights cannot be had. Nothing is downloaded for a study that is trained from scratch."""
+    if config.weights == "none" or (config.weights, config.backbone) == (study.weights, study.backbone):
+        return ""
+    if study.weights == "none":
+        file = imagenet_file(config.backbone)
+        if not file.is_file():
+            return (
+                "ImageNet weights are not on this machine, and a study from scratch downloads none; put "
+                f"{file.name} into torch's folder hub/checkpoints"
+            )
+    try:
+        build_model(config.backbone, config.hidden_units, config.weights, seed=0)
+    except StudyError as error:
+        return str(error)
+    return ""
+
+
+def imagenet_file(backbone: str) -> Path:
+    """Where torchvision keeps a backbone's ImageNet weights once they are on the machine."""
+    import torchvision  # here, as in build_model: most notebooks need not wait for it
+
+    url = torchvision.models.get_model_weights(backbone).IMAGENET1K_V1.url
+    return Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[-1]
+
+
+def courses_of(
+    trials: Sequence[Trial], runs: Mapping[str, Mapping[int, FitRun]], groups: Mapping[str, str]
+) -> dict[str, pd.DataFrame]:
+    """``evaluation.add_courses`` of every trial that was run, each under its own parameters: name -> rows.
+
+    runs: trial's name -> fold -> run. groups: subject_id -> axSpA or control.
+    """
+    return {
+        trial.name: add_courses(collect_predictions(runs[trial.name], groups), trial.config)
+        for trial in trials
+        if trial.name in runs
+    }
+
+
+def ablation_table(trials: Sequence[Trial], courses: Mapping[str, pd.DataFrame], study: StudyConfig) -> pd.DataFrame:
+    """A row per trial and measure: percent, differences from the study in percentage points.
+
+    Columns: group, variant, changed (``name=value`` of each parameter), measure; mean, sd (over folds, ddof 1), low,
+    high (95% CI, subjects resampled); difference, difference_low, difference_high (paired: the same subjects and
+    folds in both), excludes_zero; missing. Numbers are NaN for a trial that could not be run; differences, for the
+    study itself.
+    """
+    units = {name: _units(frame, _trial(trials, name).config) for name, frame in courses.items()}
+    drawn = {name: _bootstraps(frames, study) for name, frames in units.items()}
+    rows = []
+    for trial in trials:
+        head = {"group": trial.variant.group, "variant": trial.name, "changed": _changed(trial, study)}
+        for measure, (unit, metric) in MEASURES.items():
+            numbers = {}
+            if trial.name in drawn:
+                numbers = _numbers(units[trial.name][unit], drawn[trial.name][unit], metric)
+            if trial.name in drawn and trial.name != REFERENCE:
+                numbers |= _against(drawn[trial.name][unit], drawn[REFERENCE][unit], metric)
+            rows.append({**head, "measure": measure, **numbers, "missing": trial.missing})
+    table = pd.DataFrame(rows).reindex(columns=COLUMNS)
+    return table.assign(excludes_zero=(table["difference_low"] > 0) | (table["difference_high"] < 0))
+
+
+COLUMNS = [
+    "group", "variant", "changed", "measure", "mean", "sd", "low", "high",
+    "difference", "difference_low", "difference_high", "excludes_zero", "missing",
+]  # fmt: skip
+
+
+def _trial(trials: Sequence[Trial], name: str) -> Trial:
+    return next(trial for trial in trials if trial.name == name)
+
+
+def _changed(trial: Trial, study: StudyConfig) -> str:
+    """The parameters that differ from the study's, as -p takes them."""
+    return " ".join(
+        f"{name}={getattr(trial.config, name)}"
+        for name in trial.variant.changes
+        if getattr(trial.config, name) != getattr(study, name)
+    )
+
+
+def _units(courses: pd.DataFrame, config: StudyConfig) -> dict[str, pd.DataFrame]:
+    """What is counted: fold, subject_id, label, decision and score of slices, filtered slices and subjects."""
+    head = courses[["fold", "subject_id", "label"]]
+    return {
+        "slices": head.assign(decision=courses["decision"], score=courses["score"]),
+        "filtered slices": head.assign(decision=courses["filtered_decision"], score=courses["filtered_score"]),
+        "subjects": subject_predictions(courses, config),
+    }
+
+
+def _bootstraps(units: Mapping[str, pd.DataFrame], study: StudyConfig) -> dict[str, Bootstrap]:
+    return {name: bootstrap(frame, samples=study.bootstrap_samples, seed=study.seed) for name, frame in units.items()}
+
+
+def _numbers(frame: pd.DataFrame, drawn: Bootstrap, metric: str) -> dict[str, float]:
+    mean, sd = mean_sd(fold_metrics(frame)[metric].to_numpy())
+    low, high = interval(drawn.samples[metric])
+    return {"mean": 100 * mean, "sd": 100 * sd, "low": 100 * low, "high": 100 * high}
+
+
+def _against(drawn: Bootstrap, reference: Bootstrap, metric: str) -> dict[str, float]:
+    mean, low, high = difference(drawn, reference, metric)
+    return {"difference": 100 * mean, "difference_low": 100 * low, "difference_high": 100 * high}

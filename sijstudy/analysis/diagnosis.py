@@ -1,0 +1,175 @@
+"""One new subject through finished networks: slice scores, filtered course, subject decision, Grad-CAM [3.1]."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from tqdm.auto import tqdm
+
+from sijstudy.aggregation import asas_positive, subject_score
+from sijstudy.analysis.evaluation import add_courses
+from sijstudy.cohort.subject_folder import SubjectFolder
+from sijstudy.config import StudyConfig
+from sijstudy.errors import StudyError
+from sijstudy.files import FitRun, digest
+from sijstudy.gradcam import cam_maps
+from sijstudy.model import EdemaNet
+from sijstudy.records import Arm, Slice
+from sijstudy.training.device import resolve_device
+from sijstudy.training.loop import load_model, noisy_patches, predict
+from sijstudy.training.networks import Networks
+from sijstudy.training.patches import PatchSet, patch_of
+
+Array = np.ndarray[Any, Any]
+EXPLAINED = 6  # slices with the highest scores
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """What was decided of a subject: score in [0, 1], decision by the mean rule, and by the ASAS two-slice rule."""
+
+    score: float
+    positive: bool
+    asas_positive: bool
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """One slice as the networks see it: patch ``(S, S)`` in [0, 255] with noise, mean Grad-CAM ``(S, S)`` in [0, 1]."""
+
+    item: Slice
+    score: float
+    patch: Array
+    cam: Array
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """A subject's results. A score is the mean over the networks of all folds used.
+
+    arm: roi, or original when whole slices were used. left_out: slices without an ilium box.
+    slices: a row per slice from the lower to the upper pelvis: slice_index, file, score, score_sd, score_low,
+    score_high (over networks; SD NaN with one), decision, filtered_decision, filtered_score, course.
+    networks: a row per network: fold, address, score, positive, asas_positive, trained_on_name (a subject of this
+    name was in its training data). explained: highest score first.
+    """
+
+    subject: SubjectFolder
+    config: StudyConfig
+    trained_on: str
+    arm: Arm
+    slices: pd.DataFrame
+    networks: pd.DataFrame
+    opinion: Opinion
+    left_out: tuple[Slice, ...]
+    explained: tuple[Explanation, ...]
+
+
+def diagnose(subject: SubjectFolder, networks: Networks, *, device: str = "auto", progress: bool = True) -> Diagnosis:
+    """Diagnose one subject as the study does its test subjects: same patches, noise, filter and thresholds.
+
+    With ilium boxes the ROI arm's networks are used, on the slices that have one; without any, whole slices
+    and the original arm's. Raises StudyError when there is no network for what the folder holds.
+    """
+    config = replace(networks.config, device=device)
+    arm, used = _arm(subject, networks)
+    runs = networks.runs[arm]
+    inputs = noisy_patches(_patches(used, arm, config, progress), config, "test")
+    models = {fold: _model(run) for fold, run in runs.items()}
+    shown = tqdm(models.items(), desc="scoring slices", unit="network", disable=not progress)
+    place = resolve_device(config.device)
+    scores = np.stack([predict(model.to(place), inputs, config, place) for _, model in shown])
+    courses = _courses(subject.subject_id, used, scores.mean(axis=0), config)
+    spread = scores.std(axis=0, ddof=1) if len(scores) > 1 else np.full(len(used), np.nan)
+    names = [item.file.name if item.frame is None else f"{item.file.name} #{item.frame}" for item in used]
+    courses = courses.assign(file=names, score_sd=spread, score_low=scores.min(axis=0), score_high=scores.max(axis=0))
+    opinions = [_opinion(_courses(subject.subject_id, used, row, config), config) for row in scores]
+    return Diagnosis(
+        subject=subject,
+        config=config,
+        trained_on=networks.trained_on,
+        arm=arm,
+        slices=courses,
+        networks=_by_network(runs, opinions, subject.subject_id),
+        opinion=_opinion(courses, config),
+        left_out=tuple(item for item in subject.slices if item not in used),
+        explained=_explained(used, scores.mean(axis=0), inputs, list(models.values()), progress),
+    )
+
+
+def _arm(subject: SubjectFolder, networks: Networks) -> tuple[Arm, tuple[Slice, ...]]:
+    """Which networks are asked about which slices."""
+    boxed = tuple(item for item in subject.slices if item.boxes is not None)
+    if boxed and "roi" in networks.runs:
+        return "roi", boxed
+    if "original" in networks.runs:
+        return "original", subject.slices
+    raise StudyError(
+        f"subject {subject.subject_id}: no ilium box in a DICOM SEG of the folder or in --boxes, and the run has no "
+        "network for whole slices; give boxes, or a run that holds the original arm"
+    )
+
+
+def _patches(items: tuple[Slice, ...], arm: Arm, config: StudyConfig, progress: bool) -> PatchSet:
+    shown = tqdm(items, desc="reading slices", unit="slice", disable=not progress)
+    stack = np.stack([patch_of(item, arm, config) for item in shown])[:, None]
+    table = pd.DataFrame([{"subject_id": item.subject_id, "slice_index": item.index, "label": 0} for item in items])
+    return PatchSet(stack, table, arm, digest([item.sha256 for item in items]))
+
+
+def _model(run: FitRun) -> EdemaNet:
+    try:
+        return load_model(run)
+    except (KeyError, RuntimeError, TypeError) as error:
+        reason = str(error).splitlines()[-1].strip()[:120]
+        raise StudyError(
+            f"{run.folder}: weights and config.json do not fit together ({reason}); train it again"
+        ) from None
+
+
+def _courses(subject_id: str, items: tuple[Slice, ...], scores: Array, config: StudyConfig) -> pd.DataFrame:
+    """Scores ``(n,)`` with the slice results before and after the median filter."""
+    frame = pd.DataFrame({"fold": 0, "subject_id": subject_id, "slice_index": [item.index for item in items]})
+    return add_courses(frame.assign(score=scores), config)
+
+
+def _opinion(courses: pd.DataFrame, config: StudyConfig) -> Opinion:
+    score = subject_score(courses["course"].to_numpy())
+    asas = asas_positive(courses["filtered_decision"].to_numpy(), courses["slice_index"].to_numpy())
+    return Opinion(score, score >= config.subject_threshold, asas)
+
+
+def _by_network(runs: Mapping[int, FitRun], opinions: list[Opinion], subject_id: str) -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            {
+                "fold": fold,
+                "address": run.folder.resolve().name,
+                "score": opinion.score,
+                "positive": opinion.positive,
+                "asas_positive": opinion.asas_positive,
+                "trained_on_name": subject_id in run.config().get("train", ()),
+            }
+            for (fold, run), opinion in zip(runs.items(), opinions, strict=True)
+        ]
+    )
+
+
+def _explained(
+    items: tuple[Slice, ...], scores: Array, inputs: torch.Tensor, models: list[EdemaNet], progress: bool
+) -> tuple[Explanation, ...]:
+    """Grad-CAM of the slices with the highest scores: the mean of the networks' maps."""
+    rows = np.argsort(-scores, kind="stable")[:EXPLAINED]
+    chosen = inputs[torch.from_numpy(rows.copy())]
+    shown = tqdm(models, desc="Grad-CAM", unit="network", disable=not progress)
+    maps = [cam_maps(model, chosen.to(next(model.parameters()).device)) for model in shown]
+    mean = np.mean(maps, axis=0)
+    return tuple(
+        Explanation(items[row], float(scores[row]), chosen[place, 0].numpy(), mean[place])
+        for place, row in enumerate(rows)
+    )

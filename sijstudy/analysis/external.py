@@ -1,0 +1,291 @@
+"""The study's networks on another cohort: scores, intensity baselines beside them, agreement with its readers.
+
+The paper has no external test. A network must at least beat what a threshold on bright bone reaches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from tqdm.auto import tqdm
+
+from sijstudy.aggregation import slice_decisions
+from sijstudy.audit.agreement import agreement, readers_of
+from sijstudy.cohort.manifest import Manifest, cohort_hash
+from sijstudy.config import StudyConfig
+from sijstudy.errors import StudyError
+from sijstudy.gradcam import cam_maps
+from sijstudy.images.outlines import Segmentation, read_outlines
+from sijstudy.images.read import read_image
+from sijstudy.metrics import METRIC_NAMES, Roc, bootstrap_ci, confusion, roc, six_metrics
+from sijstudy.model import EdemaNet
+from sijstudy.records import Slice
+from sijstudy.training.device import resolve_device
+from sijstudy.training.loop import load_model, noisy_patches, predict
+from sijstudy.training.networks import Networks
+from sijstudy.training.patches import PatchSet, load_patches, mask_patch
+
+Array = np.ndarray[Any, Any]
+FEW = 10  # subjects; below it percentile intervals from resampling them are rough
+
+BASELINES = {
+    "p99_over_median": "99th percentile of bone over its median",
+    "bright_share": "share of bone above twice its median",
+}
+NOT_GIVEN = (
+    "No other cohort is given, so nothing is tested here. Build its manifest with sijstudy manifest build and run "
+    "this notebook with -p external_manifest data_manifest/NAME."
+)
+BONES = ("left ilium", "right ilium", "sacrum")
+
+
+@dataclass(frozen=True)
+class ExternalCohort:
+    """Another cohort through the study's networks of the ROI arm.
+
+    manifest: the slices that have an ilium box. left_out: number of those that have none. frame: a row per slice
+    of ``manifest``: subject_id, slice_index, label, reader columns, score (mean over the networks), decision,
+    fold_1 ... (each network's score), the BASELINES, region (where these were measured). inputs: ``(n, 1, S, S)``
+    float32, the noisy patches.
+    """
+
+    manifest: Manifest
+    left_out: int
+    frame: pd.DataFrame
+    config: StudyConfig
+    models: Mapping[int, EdemaNet]
+    inputs: torch.Tensor
+
+    @property
+    def scores(self) -> dict[str, str]:
+        """Column of a score -> what it is, networks first."""
+        folds = {f"fold_{fold}": f"network of fold {fold}" for fold in self.models}
+        return {"score": f"mean of {len(folds)} networks", **folds, **BASELINES}
+
+
+def apply_networks(
+    manifest: Manifest, networks: Networks, cache: Path, *, device: str, workers: int = 1, progress: bool = True
+) -> ExternalCohort:
+    """Score every slice that has an ilium box with each network of the ROI arm, as test slices are scored.
+
+    Raises StudyError when no slice has a box, or there is no such network.
+    """
+    config = replace(networks.config, device=device)
+    if "roi" not in networks.runs:
+        raise StudyError("the study has no network for ROI patches; run notebook 04 again")
+    boxed = [item.boxes is not None for item in manifest.slice_records()]
+    if not any(boxed):
+        raise StudyError(f"{manifest.folder}: no slice has an ilium box; outline the ilia or give a table of boxes")
+    kept = replace(manifest, slices=manifest.slices[boxed].reset_index(drop=True))
+    patches = load_patches(kept, "roi", config, cache, workers=workers, progress=progress)
+    inputs, place = noisy_patches(patches, config, "test"), resolve_device(config.device)
+    models = {fold: load_model(run).to(place) for fold, run in networks.runs["roi"].items()}
+    shown = tqdm(models.items(), desc="scoring the external cohort", unit="network", disable=not progress)
+    scores = {f"fold_{fold}": predict(model, inputs, config, place) for fold, model in shown}
+    frame = kept.slices[["subject_id", "slice_index", "label", *readers_of(kept.slices)]].assign(**scores)
+    frame["score"] = frame[list(scores)].mean(axis=1)
+    frame["decision"] = slice_decisions(frame["score"].to_numpy(), config.slice_threshold)
+    frame = frame.join(pd.DataFrame(_baselines(kept, patches, progress)))
+    return ExternalCohort(kept, len(boxed) - sum(boxed), frame, config, models, inputs)
+
+
+def intensity_baselines(values: Array) -> dict[str, float]:
+    """The BASELINES of the pixels ``(n,)`` of bone; NaN when their median is not above 0."""
+    median = float(np.median(values)) if len(values) else 0.0
+    if median <= 0:
+        return dict.fromkeys(BASELINES, float("nan"))
+    return {
+        "p99_over_median": float(np.percentile(values, 99)) / median,
+        "bright_share": float(np.mean(values > 2 * median)),
+    }
+
+
+def bone_mask(outlines: Segmentation | None, item: Slice) -> Array | None:
+    """Outline of all bone on the slice, ``(H, W)`` bool: the segment bone, else ilia and sacrum; None without."""
+    if outlines is None:
+        return None
+    masks = [outlines.mask(item.uid, "bone")]
+    if masks[0] is None:
+        masks = [outlines.mask(item.uid, name) for name in BONES]
+    drawn = [mask for mask in masks if mask is not None and mask.any()]
+    return np.logical_or.reduce(drawn) if drawn else None
+
+
+def auc_table(cohort: ExternalCohort, *, samples: int, seed: int) -> pd.DataFrame:
+    """AUC of slices with its 95% CI, subjects resampled: index what is scored, columns auc, low, high.
+
+    A row "mean over the folds" follows the networks. NaN where the slices are all of one class.
+    """
+    frame, rows = cohort.frame, {}
+    for column, name in cohort.scores.items():
+        rows[name] = _auc_row(frame.assign(fold=0, score=frame[column]), samples, seed)
+    folds = [column for column in cohort.scores if column.startswith("fold_")]
+    every = pd.concat([frame.assign(fold=number, score=frame[column]) for number, column in enumerate(folds)])
+    rows["mean over the folds' networks"] = _auc_row(every, samples, seed)
+    order = ["score", *folds]
+    names = [cohort.scores[column] for column in order]
+    table = pd.DataFrame.from_dict(rows, orient="index")
+    return table.loc[[*names, "mean over the folds' networks", *BASELINES.values()]]
+
+
+def decision_table(cohort: ExternalCohort, *, samples: int, seed: int) -> pd.DataFrame:
+    """The six metrics of the mean score at the study's threshold, percent with 95% CI; index metric."""
+    frame = cohort.frame.assign(fold=0)
+    six = six_metrics(confusion(frame["label"].to_numpy(), frame["decision"].to_numpy()))
+    interval = bootstrap_ci(frame, samples=samples, seed=seed).loc[list(six)]
+    table = 100 * interval.assign(value=pd.Series(six, dtype=float))[["value", "low", "high"]]
+    return table.rename(index=METRIC_NAMES)
+
+
+def curves(cohort: ExternalCohort) -> dict[str, Roc]:
+    """ROC curve of every score, by column."""
+    frame = cohort.frame
+    return {column: _roc(frame, column) for column in cohort.scores}
+
+
+def reader_agreement(cohort: ExternalCohort, *, samples: int, seed: int) -> pd.DataFrame:
+    """Cohen's kappa of the networks' decision with each reader, above the readers' own (``audit.agreement``)."""
+    frame, tables = cohort.frame, []
+    for reader in readers_of(frame):
+        pair = pd.DataFrame(
+            {"subject_id": frame["subject_id"], "reader_1": frame["decision"], "reader_2": frame[reader]}
+        )
+        name = f"networks and {reader.replace('_', ' ')}"
+        tables.append(agreement(pair, samples=samples, seed=seed).set_axis([name]))
+    return pd.concat([*tables, agreement(frame, samples=samples, seed=seed)])
+
+
+def subject_table(cohort: ExternalCohort) -> pd.DataFrame:
+    """A row per subject: group, slices, with edema, called positive, mean score, AUC inside the subject."""
+    groups = cohort.manifest.subjects.set_index("subject_id")["group"]
+    rows = {}
+    for subject, part in cohort.frame.groupby("subject_id"):
+        rows[subject] = {
+            "group": groups[str(subject)],
+            "slices": len(part),
+            "with edema": int(part["label"].sum()),
+            "called positive": int(part["decision"].sum()),
+            "mean score": float(part["score"].mean()),
+            "AUC inside the subject": _roc(part, "score").auc,
+        }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("subject")
+
+
+def examples(cohort: ExternalCohort, *, right: bool, count: int = 2) -> list[tuple[str, Array, Array, Array]]:
+    """Slices for ``figures.cam_gallery`` with the networks' mean Grad-CAM.
+
+    right False: the highest scores without edema and the lowest with it. right True: the surest correct ones.
+    """
+    frame, rows = cohort.frame, []
+    for label in (0, 1):
+        part = frame[frame["label"] == label].sort_values("score", ascending=(label == 0) == right)
+        rows += part.index[:count].tolist()
+    if not rows:
+        return []
+    inputs = cohort.inputs[rows]
+    cams = np.mean([cam_maps(model, inputs.to(next(model.parameters()).device)) for model in cohort.models.values()], 0)
+    items = cohort.manifest.slice_records()
+    return [
+        (
+            f"{items[row].subject_id}, slice {items[row].index}\n"
+            f"{'edema' if frame.loc[row, 'label'] else 'no edema'}, score {frame.loc[row, 'score']:.2f}",
+            inputs[place, 0].numpy(),
+            _edema(cohort, items[row]),
+            cams[place],
+        )
+        for place, row in enumerate(rows)
+    ]
+
+
+def coverage_sentence(cohort: ExternalCohort) -> str:
+    """What was used, where the baselines were measured, and how far the numbers carry."""
+    frame, regions = cohort.frame, cohort.frame["region"].value_counts()
+    positive, subjects = int(frame["label"].sum()), frame["subject_id"].nunique()
+    places = " and ".join(f"the {region} on {count}" for region, count in regions.items())
+    words = [
+        f"{len(frame)} slices of {subjects} subject{'s' * (subjects > 1)}, {positive} with edema. "
+        f"Slices left out for want of an ilium box: {cohort.left_out}. The baselines are measured in {places} slices."
+    ]
+    if positive in (0, len(frame)):
+        words.append("All slices are of one class: areas under the curve are undefined.")
+    if subjects < FEW:
+        words.append(f"With {subjects} subject{'s' * (subjects > 1)} the intervals are rough.")
+    return " ".join(words)
+
+
+def answer_sentence(cohort: ExternalCohort, areas: pd.DataFrame, kappas: pd.DataFrame) -> str:
+    """The notebook's answer: the AUC beside the better baseline, kappas with the readers beside their own."""
+    first, frame = areas.iloc[0], cohort.frame
+    what = f"On {len(frame)} slices of {frame['subject_id'].nunique()} subjects of {cohort.manifest.name} "
+    if np.isnan(first["auc"]):
+        share = 100 * frame["decision"].mean()
+        return f"{what}the networks call {share:.1f}% positive; all slices are of one class, so no AUC is defined."
+    rivals = areas.loc[list(BASELINES.values()), "auc"].dropna()
+    beside = f"; the better intensity threshold reaches {rivals.max():.2f}" if len(rivals) else ""
+    area = f"{first['auc']:.2f} (95% CI {first['low']:.2f} to {first['high']:.2f})"
+    return f"{what}the networks reach an AUC of {area}{beside}.{_kappa_sentence(kappas)}"
+
+
+def headline(cohort: ExternalCohort, areas: pd.DataFrame) -> dict[str, Any]:
+    """The number for the index page; the paper has none of its kind."""
+    first = {name: float(value) for name, value in areas.iloc[0].items()}
+    own = {key: None if np.isnan(value) else value for key, value in first.items()}
+    name = f"Slice AUC on {cohort.manifest.name}"
+    return {"name": name, "unit": "", "paper": None, "ours": own["auc"], "low": own["low"], "high": own["high"]}
+
+
+def origin(cohort: ExternalCohort) -> dict[str, str]:
+    """The other cohort, for the provenance table."""
+    manifest = cohort.manifest
+    return {"external cohort": f"{manifest.name} ({manifest.source})", "external cohort_hash": cohort_hash(manifest)}
+
+
+def _kappa_sentence(kappas: pd.DataFrame) -> str:
+    ours = kappas.index.str.startswith("networks")
+    parts = []
+    for who, table in (("with the readers", kappas[ours]), ("among the readers", kappas[~ours])):
+        pairs = table.loc[table["measure"] == "Cohen's kappa", "kappa"].dropna()
+        if len(pairs):
+            parts.append(f"{who} {pairs.min():.2f} to {pairs.max():.2f}")
+    return f" Cohen's kappa is {', '.join(parts)}." if parts else ""
+
+
+def _baselines(manifest: Manifest, patches: PatchSet, progress: bool) -> list[dict[str, Any]]:
+    read: dict[Path, Segmentation] = {}
+    items = tqdm(manifest.slice_records(), desc="intensity baselines", unit="slice", disable=not progress)
+    rows = []
+    for row, item in enumerate(items):
+        if item.segmentation is not None and item.segmentation not in read:
+            read[item.segmentation] = read_outlines(item.segmentation, manifest.segments)
+        mask = bone_mask(read.get(item.segmentation) if item.segmentation else None, item)
+        values = patches.patches[row].ravel() if mask is None else read_image(item).pixels[mask]
+        rows.append({**intensity_baselines(values), "region": "ROI patch" if mask is None else "bone outline"})
+    return rows
+
+
+def _auc_row(frame: pd.DataFrame, samples: int, seed: int) -> dict[str, float]:
+    used = frame.dropna(subset=["score"])
+    each = [_roc(part, "score").auc for _, part in used.groupby("fold")]
+    if not each or np.isnan(each).all():
+        return {"auc": float("nan"), "low": float("nan"), "high": float("nan")}
+    low, high = bootstrap_ci(used, samples=samples, seed=seed).loc["auc"]
+    return {"auc": float(np.nanmean(each)), "low": float(low), "high": float(high)}
+
+
+def _roc(frame: pd.DataFrame, column: str) -> Roc:
+    used = frame.dropna(subset=[column])
+    return roc(used["label"].to_numpy(), used[column].to_numpy())
+
+
+def _edema(cohort: ExternalCohort, item: Slice) -> Array:
+    """The edema's outline as the patch shows it; nothing without one."""
+    outlines = read_outlines(item.segmentation, cohort.manifest.segments) if item.segmentation else None
+    mask = outlines.mask(item.uid, "edema") if outlines else None
+    size = cohort.config.patch_size
+    return np.zeros((size, size), dtype=bool) if mask is None else mask_patch(item, mask, cohort.config)

@@ -1,0 +1,243 @@
+"""The manifest: which slices a study uses, of whom, with which label.
+
+A manifest is a folder with ``slices.csv``, ``subjects.csv`` and ``cohort.json``; docs/DATA.md describes them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pandas as pd
+from tqdm.auto import tqdm
+
+from sijstudy.cohort.schema import BOX_COLUMNS, SLICES, SUBJECTS, validated
+from sijstudy.errors import StudyError
+from sijstudy.files import read_table
+from sijstudy.images.segment_names import SegmentTable, segment_table
+from sijstudy.records import Box, IliumBoxes, Slice, Subject
+
+SOURCES = ("synthetic", "hospital", "public")
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A validated manifest.
+
+    root: folder that the slices' files are relative to. outlines_root: folder that the outlines' files are relative
+    to, often the same. source: one of SOURCES. segments: what a hospital's names of segments mean, for
+    ``annotations.read_outlines``. slices and subjects: tables of the schemas SLICES and SUBJECTS, sorted by
+    subject_id and slice_index. boxes_proposed: some ilium boxes are drafts that nobody has looked at yet.
+    """
+
+    folder: Path
+    root: Path
+    outlines_root: Path
+    name: str
+    source: str
+    segments: SegmentTable
+    slices: pd.DataFrame
+    subjects: pd.DataFrame
+    boxes_proposed: bool = False
+
+    def slice_records(self) -> list[Slice]:
+        """The slices as records, in the order of the table, with absolute paths."""
+        return [
+            Slice(
+                subject_id=row["subject_id"],
+                index=int(row["slice_index"]),
+                label=int(row["label"]),
+                file=self.root / row["file"],
+                frame=None if pd.isna(row["frame"]) else int(row["frame"]),
+                uid=row["sop_instance_uid"],
+                sha256=row["sha256"],
+                boxes=_boxes(row),
+                segmentation=None if pd.isna(row["segmentation"]) else self.outlines_root / row["segmentation"],
+            )
+            for row in self.slices.to_dict("records")
+        ]
+
+    def subject_records(self) -> list[Subject]:
+        """The subjects as records."""
+        return [
+            Subject(
+                row["subject_id"],
+                row["group"],
+                None if pd.isna(row["age_years"]) else int(row["age_years"]),
+                None if pd.isna(row["sex"]) else row["sex"],
+            )
+            for row in self.subjects.to_dict("records")
+        ]
+
+
+def load_manifest(folder: Path) -> Manifest:
+    """Read and check a manifest. Raises StudyError naming the file, and the row and value where there is one.
+
+    The DICOM files themselves are not touched, so that tables can be read where the images are not;
+    ``verify_files`` looks at the images.
+    """
+    about = _about(folder)
+    slices = validated(read_table(folder / "slices.csv"), SLICES, folder / "slices.csv")
+    subjects = validated(read_table(folder / "subjects.csv"), SUBJECTS, folder / "subjects.csv")
+    _check_subjects(slices, subjects, folder)
+    _check_paths(slices, folder / "slices.csv")
+    _check_files(slices, folder / "slices.csv")
+    _check_boxes(slices, folder / "slices.csv")
+    return Manifest(
+        folder=folder,
+        root=(folder / about["root"]).resolve(),
+        outlines_root=(folder / about.get("outlines", about["root"])).resolve(),
+        name=about["name"],
+        source=about["source"],
+        segments=_segments(about, folder / "cohort.json"),
+        slices=slices.sort_values(["subject_id", "slice_index"], ignore_index=True),
+        subjects=subjects.sort_values("subject_id", ignore_index=True),
+        boxes_proposed=about.get("boxes") == "proposed",
+    )
+
+
+def verify_files(manifest: Manifest, *, progress: bool = True) -> None:
+    """Hash every slice and segmentation again.
+
+    StudyError names the first file that is missing, has changed, or is a link that leads out of the cohort's folder.
+    """
+    folders = {"file": manifest.root, "segmentation": manifest.outlines_root}
+    hashes = {
+        (folders[file], name): expected
+        for file, sha256 in (("file", "sha256"), ("segmentation", "segmentation_sha256"))
+        for name, expected in manifest.slices[[file, sha256]].to_numpy()
+        if not pd.isna(expected)
+    }
+    for (root, name), expected in tqdm(hashes.items(), desc="verifying files", unit="file", disable=not progress):
+        path = inside(root, root / name)
+        if file_hash(path) != expected:
+            raise StudyError(f"{path}: its SHA-256 is not the manifest's; restore the file or build the manifest again")
+
+
+def cohort_hash(manifest: Manifest) -> str:
+    """SHA-256 of what the study depends on: pixels, order, labels, boxes, groups; not paths or row order."""
+    columns = ["subject_id", "slice_index", "label", "sha256", *BOX_COLUMNS["left"], *BOX_COLUMNS["right"]]
+    if manifest.slices["frame"].notna().any():
+        columns.append("frame")
+    slices = manifest.slices[columns].sort_values(["subject_id", "slice_index"])
+    subjects = manifest.subjects[["subject_id", "group"]].sort_values("subject_id")
+    text = slices.to_csv(index=False, float_format="%.6f") + subjects.to_csv(index=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def read_account(folder: Path) -> pd.DataFrame | None:
+    """The account that the build left beside a manifest, a row per file, all text; None for a manifest without one."""
+    path = folder / "account.csv"
+    return read_table(path).fillna("") if path.is_file() else None
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file, 64 hexadecimal digits. StudyError when it is missing or cannot be read."""
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except FileNotFoundError:
+        raise StudyError(f"{path}: no such file; restore it or build the manifest again") from None
+    except OSError as error:
+        raise StudyError(f"{path}: cannot be read ({error.strerror}); check its permissions") from None
+
+
+def inside(root: Path, path: Path) -> Path:
+    """``path`` itself. StudyError when it leads out of ``root``, links followed."""
+    if not path.resolve().is_relative_to(root.resolve()):
+        raise StudyError(f"{path}: leads out of the cohort's folder {root}; put the file itself there, not a link")
+    return path
+
+
+def _about(folder: Path) -> dict[str, Any]:
+    """The content of cohort.json, checked."""
+    path = folder / "cohort.json"
+    if not path.is_file():
+        raise StudyError(f"{folder} is no manifest, it has no cohort.json; make one with `sijstudy manifest build`")
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise StudyError(f"{path} is no JSON ({error}); build the manifest again") from None
+    for key in ("name", "source", "root"):
+        if not isinstance(about, dict) or not isinstance(about.get(key), str):
+            raise StudyError(f"{path}: '{key}' must be there and be text; build the manifest again")
+    if not isinstance(about.get("outlines", ""), str):
+        raise StudyError(f"{path}: 'outlines' must be text; build the manifest again")
+    check_source(about["source"], path)
+    return about
+
+
+def _segments(about: Mapping[str, Any], path: Path) -> SegmentTable:
+    try:
+        return segment_table(about.get("segments", ()), path)
+    except (TypeError, KeyError):
+        raise StudyError(f"{path}: 'segments' is no list of rows; build the manifest again") from None
+
+
+def check_source(source: str, where: Path | str) -> None:
+    """StudyError, starting with ``where``, unless ``source`` is one of SOURCES."""
+    if source not in SOURCES:
+        raise StudyError(f"{where}: source is '{source}'; it must be {', '.join(SOURCES[:-1])} or {SOURCES[-1]}")
+
+
+def _check_subjects(slices: pd.DataFrame, subjects: pd.DataFrame, folder: Path) -> None:
+    used, known = set(slices["subject_id"]), set(subjects["subject_id"])
+    if used - known:
+        raise StudyError(f"{folder / 'slices.csv'}: subject {min(used - known)} has no row in subjects.csv; add one")
+    if known - used:
+        raise StudyError(f"{folder / 'subjects.csv'}: subject {min(known - used)} has no slice; remove its row")
+
+
+def _check_paths(slices: pd.DataFrame, path: Path) -> None:
+    for column in ("file", "segmentation"):
+        for row, value in _rows(slices[column]):
+            parts = PurePosixPath(value)
+            if parts.is_absolute() or ".." in parts.parts or "\\" in value or re.match(r"^[A-Za-z]:", value):
+                raise StudyError(f"{path}: row {row}: {column}='{value}' leads out of the cohort's folder; correct it")
+
+
+def _check_files(slices: pd.DataFrame, path: Path) -> None:
+    """A file may hold several slices, each with a frame of its own; a file with another's content is a copy."""
+    whole = slices["frame"].isna() & slices.duplicated("file", keep=False)
+    names = slices["sha256"].map(slices.groupby("sha256")["file"].first())
+    hashes = slices["file"].map(slices.groupby("file")["sha256"].first())
+    checks = (
+        (slices.duplicated(["file", "frame"]), "file", "occurs more than once"),
+        (whole, "file", "occurs more than once, here without a frame"),
+        (slices["file"] != names, "sha256", "occurs more than once, in different files"),
+        (slices["sha256"] != hashes, "sha256", "is not the one that an earlier row gives the same file"),
+    )
+    for bad, column, reason in checks:
+        if bad.any():
+            place = int(bad.to_numpy().argmax())
+            value = slices[column].iloc[place]
+            raise StudyError(f"{path}: row {place + 2}: {column}='{value}' {reason}; remove one of the rows")
+
+
+def _check_boxes(slices: pd.DataFrame, path: Path) -> None:
+    for side, columns in BOX_COLUMNS.items():
+        present = slices[columns].notna()
+        partial = present.any(axis=1) & ~present.all(axis=1)
+        x0, y0, x1, y1 = (slices[column] for column in columns)
+        for bad, reason in ((partial, "has some edges and lacks others"), ((x1 <= x0) | (y1 <= y0), "is empty")):
+            if bad.any():
+                place = int(bad.to_numpy().argmax())
+                raise StudyError(f"{path}: row {place + 2}: the {side} ilium's box {reason}; correct it")
+
+
+def _rows(column: pd.Series[str]) -> Iterable[tuple[int, str]]:
+    """(row number in the file, value) of the cells that are not empty."""
+    return ((place + 2, value) for place, value in enumerate(column) if not pd.isna(value))
+
+
+def _boxes(row: dict[Any, Any]) -> IliumBoxes | None:
+    left, right = (
+        None if pd.isna(row[columns[0]]) else Box(*(float(row[column]) for column in columns))
+        for columns in BOX_COLUMNS.values()
+    )
+    return None if left is None and right is None else IliumBoxes(left, right)

@@ -1,0 +1,275 @@
+"""What lies under a folder: every file with its kind, MR images with what their headers say."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pydicom
+from joblib import Parallel, delayed
+from pydicom.dataset import Dataset
+from pydicom.uid import (
+    EnhancedMRImageStorage,
+    LegacyConvertedEnhancedMRImageStorage,
+    MediaStorageDirectoryStorage,
+    MRImageStorage,
+    MRSpectroscopyStorage,
+    SecondaryCaptureImageStorage,
+)
+from tqdm.auto import tqdm
+
+from sijstudy.cohort.series import MrImage
+from sijstudy.errors import StudyError
+from sijstudy.images.dicom_attributes import FRAME_TAGS, GROUPS, Attributes, frames_of
+from sijstudy.images.dicom_file import open_file, reading
+from sijstudy.images.label_maps import is_label_map_name
+from sijstudy.images.nifti import is_volume
+
+MR_CLASSES = (MRImageStorage, EnhancedMRImageStorage, LegacyConvertedEnhancedMRImageStorage)
+TABLES = (".csv", ".tsv", ".xlsx", ".xls")
+IMAGE_SUFFIXES = ("", ".dcm", ".ima", ".dicom")  # an empty file of such a name was an image once
+BATCH = 64  # files that a process reads in one go
+FEW = 500  # files below which starting processes takes longer than reading
+TEXTS = ("SequenceName", "PulseSequenceName", "ProtocolName")
+TAGS = (
+    *("SOPClassUID", "SOPInstanceUID", "Modality", "PatientID", "SeriesInstanceUID", "SeriesNumber", "Rows"),
+    *("SeriesDescription", "ImagePositionPatient", "SamplesPerPixel", "ScanningSequence", "ScanOptions"),
+    *("ContrastBolusAgent", "ContrastBolusAgentSequence", "SegmentSequence", "ReferencedSeriesSequence"),
+    *(keyword for keyword in GROUPS if keyword not in ("InversionRecovery", "FatSuppression", "InversionTime")),
+    *TEXTS,
+    *FRAME_TAGS,
+)
+
+
+@dataclass(frozen=True)
+class FoundFile:
+    """A file. kind: MR image, MR multi-frame, NIfTI volume, SEG, label map, table, DICOMDIR, other DICOM, not DICOM.
+
+    patient_id: as the file says, "" when it does not. images: of an MR file. labels, sources: of a SEG, its segments'
+    labels and the SOP Instance UIDs it refers to. note: why it is no slice. broken: the error that reading it gave,
+    where it may have been a slice.
+    """
+
+    path: Path
+    kind: str
+    patient_id: str = ""
+    images: tuple[MrImage, ...] = ()
+    labels: tuple[str, ...] = ()
+    sources: frozenset[str] = frozenset()
+    note: str = ""
+    broken: str = ""
+
+
+def scan(folder: Path, *, without: Path | None = None, workers: int = 1, progress: bool = True) -> list[FoundFile]:
+    """Look at every file under ``folder``, in the order of their paths; headers only. ``without`` is left aside.
+
+    StudyError when ``folder`` is none, or a link leads out of it.
+    """
+    if not folder.is_dir():
+        raise StudyError(f"{folder}: no such folder; give the folder that holds the DICOM files")
+    paths = sorted(_files(folder, without))
+    batches = [paths[at : at + BATCH] for at in range(0, len(paths), BATCH)]
+    jobs = (delayed(_look)(batch, folder) for batch in batches)
+    found: list[FoundFile] = []
+    with tqdm(total=len(paths), desc=f"scanning {folder.name}", unit="file", disable=not progress) as bar:
+        for part in Parallel(n_jobs=workers if len(paths) > FEW else 1, return_as="generator")(jobs):
+            found += part
+            bar.update(len(part))
+    return found
+
+
+def _files(folder: Path, without: Path | None) -> Iterator[Path]:
+    root, aside = folder.resolve(), without.resolve() if without else None
+    for place, names, files in os.walk(folder):
+        for name in (*names, *files):
+            path = Path(place, name)
+            if path.is_symlink() and not path.resolve().is_relative_to(root):
+                raise StudyError(
+                    f"{path}: leads out of the cohort's folder {folder}; put the file itself there, not a link"
+                )
+        names[:] = [name for name in names if Path(place, name).resolve() != aside]
+        yield from (Path(place, name) for name in files if Path(place, name).is_file())
+
+
+def _look(paths: list[Path], folder: Path) -> list[FoundFile]:
+    with _quiet():
+        return [look_at(path, folder) for path in paths]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """pydicom warns of every oddity in a header; what matters is said by the account."""
+    logger = logging.getLogger("pydicom")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def look_at(path: Path, folder: Path) -> FoundFile:
+    """What a file under ``folder`` is, by its content; tables, volumes and label maps by their names."""
+    if any(part.startswith(".") for part in path.relative_to(folder).parts):
+        return FoundFile(path, "not DICOM", note="a hidden file")
+    if is_label_map_name(path):
+        return FoundFile(path, "NIfTI volume" if is_volume(path) else "label map")
+    if path.suffix.lower() in TABLES:
+        return FoundFile(path, "table", note="a table that no option names")
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(132)
+    except OSError as error:
+        return FoundFile(path, "not DICOM", broken=f"{path}: cannot be read ({error.strerror}); check its permissions")
+    if head[128:] == b"DICM":
+        return _dicom(path)
+    return _unmarked(path, head)
+
+
+def _unmarked(path: Path, head: bytes) -> FoundFile:
+    """A file without the DICM mark: none of ours, unless it was or is an MR image all the same."""
+    if not head:
+        lost = path.suffix.lower() in IMAGE_SUFFIXES or path.suffix[1:].isdigit()
+        broken = f"{path}: the file is empty; copy it again" if lost else ""
+        return FoundFile(path, "not DICOM", note="an empty file", broken=broken)
+    if head[:2] in (b"\x08\x00", b"\x02\x00"):  # begins with an element as DICOM files do after the mark
+        try:
+            dataset = pydicom.dcmread(path, force=True, stop_before_pixels=True, specific_tags=["Modality", "Rows"])
+            if dataset.get("Modality") == "MR" and dataset.get("Rows"):
+                broken = f"{path}: an MR image without the DICM mark of DICOM files; export it again"
+                return FoundFile(path, "MR image", broken=broken)
+        except Exception:  # no DICOM after all
+            return FoundFile(path, "not DICOM", note="not a DICOM file")
+    return FoundFile(path, "not DICOM", note="not a DICOM file")
+
+
+def _dicom(path: Path) -> FoundFile:
+    try:
+        with reading(path):
+            return _described(open_file(path, pixels=False, tags=TAGS), path)
+    except StudyError as error:
+        stored = _class_in_meta(path)
+        if stored and stored not in MR_CLASSES:
+            return FoundFile(path, "other DICOM", note="damaged, and no MR image")
+        return FoundFile(path, "MR image", broken=str(error))
+
+
+def _class_in_meta(path: Path) -> str:
+    try:
+        return str(pydicom.filereader.read_file_meta_info(path).get("MediaStorageSOPClassUID", ""))
+    except Exception:  # cut off in its first bytes
+        return ""
+
+
+def _described(dataset: Any, path: Path) -> FoundFile:
+    stored = str(dataset.get("SOPClassUID") or dataset.file_meta.get("MediaStorageSOPClassUID", ""))
+    modality, patient = str(dataset.get("Modality") or ""), str(dataset.get("PatientID") or "").strip()
+    if stored == MediaStorageDirectoryStorage or path.name == "DICOMDIR":
+        return FoundFile(path, "DICOMDIR", note="a list of files, no image")
+    if modality == "SEG":
+        labels = tuple(str(item.get("SegmentLabel", "")) for item in dataset.get("SegmentSequence") or ())
+        return FoundFile(path, "SEG", patient, labels=labels, sources=_sources(dataset))
+    if modality != "MR" and stored not in MR_CLASSES:
+        return _foreign(dataset, path, stored, modality, patient)
+    if stored == SecondaryCaptureImageStorage and not dataset.get("ImagePositionPatient"):
+        return FoundFile(path, "other DICOM", patient, note="a screenshot (secondary capture)")
+    if not dataset.get("Rows"):
+        if stored in (*MR_CLASSES, ""):
+            broken = f"{path}: its header is cut off (Rows is missing); copy it or export it again"
+            return FoundFile(path, "MR image", patient, broken=broken)
+        return FoundFile(path, "other DICOM", patient, note="MR data without an image")
+    if stored == MRSpectroscopyStorage:
+        return FoundFile(path, "other DICOM", patient, note="MR spectroscopy")
+    frames = frames_of(dataset)
+    kind = "MR image" if frames == [None] else "MR multi-frame"
+    return FoundFile(path, kind, patient, images=tuple(_image(Attributes(dataset, path, frame)) for frame in frames))
+
+
+def _foreign(dataset: Any, path: Path, stored: str, modality: str, patient: str) -> FoundFile:
+    if not stored and not modality and len(dataset) == 0:
+        broken = f"{path}: its header is cut off before it says what it holds; copy it or export it again"
+        return FoundFile(path, "other DICOM", broken=broken)
+    return FoundFile(path, "other DICOM", patient, note=f"modality {modality or 'not stated'}, not MR")
+
+
+def _image(values: Attributes) -> MrImage:
+    agents = [str(item.get("CodeMeaning", "")) for item in values.sequence("ContrastBolusAgentSequence")]
+    return MrImage(
+        file=values.path,
+        frame=values.frame,
+        sop_uid=str(values.required("SOPInstanceUID")),
+        patient_id=_text(values, "PatientID"),
+        series_uid=_text(values, "SeriesInstanceUID"),
+        number=_text(values, "SeriesNumber"),
+        description=_text(values, "SeriesDescription"),
+        image_type=_names(values, "ImageType"),
+        orientation=_orientation(values),
+        repetition_time=_number(values, "RepetitionTime"),
+        echo_time=_number(values, "EchoTime"),
+        words=_words(values),
+        contrast_agent=_text(values, "ContrastBolusAgent") or " ".join(agents),
+        colour=int(values.get("SamplesPerPixel") or 1) > 1,
+    )
+
+
+def _words(values: Attributes) -> str:
+    words = [_text(values, name) for name in TEXTS]
+    words += [f"sequence:{name}" for name in _names(values, "ScanningSequence")]
+    words += [f"option:{name}" for name in _names(values, "ScanOptions")]
+    words += ["sequence:IR"] if _text(values, "InversionRecovery").upper() == "YES" else []
+    words += ["option:FS"] if _text(values, "FatSuppression").upper() in ("FAT", "FAT_AND_WATER") else []
+    return " ".join(filter(None, words)).lower()
+
+
+def _orientation(values: Attributes) -> tuple[float, ...] | None:
+    """Without position, an orientation says nothing; what else is wrong with it is said when the slice is read."""
+    if not values.get("ImagePositionPatient"):
+        return None
+    try:
+        vector = tuple(float(value) for value in values.get("ImageOrientationPatient") or ())
+    except (TypeError, ValueError):
+        return None
+    return vector if len(vector) == 6 else None
+
+
+def _text(values: Attributes, keyword: str) -> str:
+    value = values.get(keyword)
+    return re.sub(r"\s+", " ", "" if value is None else str(value)).strip()
+
+
+def _names(values: Attributes, keyword: str) -> tuple[str, ...]:
+    value = values.get(keyword)
+    items = [value] if isinstance(value, str) else list(value or ())
+    return tuple(str(item).strip().upper() for item in items if str(item).strip())
+
+
+def _number(values: Attributes, keyword: str) -> float | None:
+    try:
+        return float(values.get(keyword))
+    except (TypeError, ValueError):
+        return None
+
+
+def _sources(dataset: Dataset) -> frozenset[str]:
+    """SOP Instance UIDs that a SEG refers to, as a whole or in its frames."""
+    listed = {
+        str(instance.get("ReferencedSOPInstanceUID", ""))
+        for series in dataset.get("ReferencedSeriesSequence") or ()
+        for instance in series.get("ReferencedInstanceSequence") or ()
+    }
+    drawn = {
+        str(source.get("ReferencedSOPInstanceUID", ""))
+        for frame in dataset.get("PerFrameFunctionalGroupsSequence") or ()
+        for derivation in frame.get("DerivationImageSequence") or ()
+        for source in derivation.get("SourceImageSequence") or ()
+    }
+    return frozenset((listed | drawn) - {""})

@@ -1,0 +1,189 @@
+"""MR series as their headers describe them: weighting, fat suppression, contrast agent, plane."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from sijstudy.images.dicom import slice_uid
+
+# Words in descriptions and sequence names, as vendors and hospitals write them; between letters they do not count.
+LOCALIZER = re.compile(r"(?<![a-z])(loc|locali[sz]er|localisation|scout|survey|pilot|3[ _-]?plane)(?![a-z])")
+T1 = re.compile(r"(?<![a-z0-9])(t1w?|vibe|lava|thrive)(?![0-9])")
+STIR = re.compile(r"(?<![a-z])(stir|tirm)(?![a-z])|(?<![a-z])t?ir[_ -]?tse")
+FAT_SUPPRESSED = re.compile(
+    r"(?<![a-z])(fs|fatsat|fat[ _-]?(sat|supp?)[a-z]*|dixon|water|spair|spir)(?![a-z])|(?<![a-z])mdixon"
+)
+CONTRAST = re.compile(
+    r"(?<![a-z])(gd|gad[a-z]*|km|contrast|post|ce|dotarem|clariscan|magnevist)(?![a-z])|\+ ?c\b|\bc\+|t1c(?![a-z])"
+)
+NO_AGENT = ("", "none", "no", "n", "0", "without")
+DIXON_TYPES = {
+    **dict.fromkeys(("WATER", "W"), "water"),
+    **dict.fromkeys(("FAT", "F"), "fat"),
+    **dict.fromkeys(("IN_PHASE", "IP", "INPHASE"), "in phase"),
+    **dict.fromkeys(("OPP_PHASE", "OUT_PHASE", "OP", "OPPOSED_PHASE", "OUTPHASE"), "opposed phase"),
+}
+DIXON_NAMES = (
+    ("water", re.compile(r"(water|[ _-]w)$")),
+    ("fat", re.compile(r"([ _-]fat|[ _-]f)$")),
+    ("in phase", re.compile(r"([ _-]in|[ _-]ip|in[ _-]?phase)$")),
+    ("opposed phase", re.compile(r"([ _-]opp|[ _-]op|(opp|out)[a-z]*[ _-]?phase)$")),
+)
+TURNED = np.cos(np.deg2rad(20.0))  # planes further apart than 20 degrees are of different directions
+
+
+@dataclass(frozen=True)
+class MrImage:
+    """One MR image by its header: a slice, or one of those that are told from it.
+
+    frame: its place in a multi-frame file, from 1, else None. orientation: ``(6,)`` unit vectors, None where the
+    header has none. times in ms, None where not stated. words: sequence, options and protocol, lower case.
+    """
+
+    file: Path
+    frame: int | None
+    sop_uid: str
+    patient_id: str
+    series_uid: str
+    number: str
+    description: str
+    image_type: tuple[str, ...]
+    orientation: tuple[float, ...] | None
+    repetition_time: float | None
+    echo_time: float | None
+    words: str
+    contrast_agent: str
+    colour: bool = False
+
+    @property
+    def uid(self) -> str:
+        """The slice's key in a manifest."""
+        return slice_uid(self.sop_uid, self.frame)
+
+    @property
+    def part(self) -> str:
+        """Which image of a Dixon measurement it is: water, fat, in phase, opposed phase; empty when none."""
+        for name in self.image_type:
+            if name in DIXON_TYPES:
+                return DIXON_TYPES[name]
+        text = self.description.lower()
+        if re.search(r"dixon|ideal|flex|vibe", f"{text} {self.words}"):
+            for part, pattern in DIXON_NAMES:
+                if pattern.search(text):
+                    return part
+        return ""
+
+
+@dataclass(frozen=True)
+class Series:
+    """The images of one series; of a Dixon series that holds several parts, those of one part."""
+
+    images: tuple[MrImage, ...]
+
+    @property
+    def first(self) -> MrImage:
+        """The image that speaks for the series in what all its images share."""
+        return self.images[0]
+
+    @property
+    def text(self) -> str:
+        """Number, description and Dixon part: what --series is matched with, and how messages call the series."""
+        part = f"({self.first.part})" if self.first.part else ""
+        return " ".join(filter(None, (self.first.number, self.first.description, part)))
+
+    @cached_property
+    def words(self) -> str:
+        """Description, protocol and sequence, lower case."""
+        return f"{self.first.description} {self.first.words}".lower()
+
+    @property
+    def slices(self) -> int:
+        """Number of slices, copies counted once."""
+        return len({image.uid for image in self.images})
+
+    @property
+    def is_localizer(self) -> bool:
+        """By image type, by description, or as its planes lie in several directions, none of them the usual one."""
+        named = any("LOCALIZER" in image.image_type for image in self.images)
+        return named or bool(LOCALIZER.search(self.first.description.lower())) or self._scattered()
+
+    @property
+    def is_derived(self) -> bool:
+        """A secondary capture, projection, reformat or subtraction, or no image of a plane; Dixon water is none."""
+        if all(image.colour or image.orientation is None for image in self.images):
+            return True
+        types = set(self.first.image_type)
+        reworked = types & {"MPR", "MIP", "MNIP", "PROJECTION IMAGE", "SUB", "SUBTRACTION", "SCREEN SAVE"}
+        return bool(reworked) or ("SECONDARY" in types and self.first.part != "water")
+
+    @property
+    def is_stir(self) -> bool:
+        """Short-tau inversion recovery."""
+        inverted = "sequence:ir" in self.words and "sequence:gr" not in self.words
+        return inverted or bool(STIR.search(self.words))
+
+    @property
+    def is_t1(self) -> bool:
+        """T1-weighted: TR below 1000 ms and TE below 30 ms where the header states them, else by description."""
+        if self.is_stir:
+            return False
+        repetition, echo = self.first.repetition_time, self.first.echo_time
+        if repetition is not None and echo is not None:
+            return repetition < 1000 and echo < 30
+        return bool(T1.search(self.words))
+
+    @property
+    def is_fat_suppressed(self) -> bool:
+        """By Dixon water image, scan options or description."""
+        if self.first.part:
+            return self.first.part == "water"
+        return "option:fs" in self.words or bool(FAT_SUPPRESSED.search(self.words))
+
+    @property
+    def has_agent(self) -> bool:
+        """A contrast agent is named in the header, or the description speaks of one."""
+        named = self.first.contrast_agent.strip().lower() not in NO_AGENT
+        return named or bool(CONTRAST.search(self.first.description.lower()))
+
+    @property
+    def plane(self) -> str:
+        """Plane: coronal, axial or sagittal, each of them possibly oblique; "unknown" without orientation.
+
+        ASSUMED: oblique coronal up to 60 degrees from coronal, with the plane leaning back as the sacrum does.
+        """
+        if self.first.orientation is None:
+            return "unknown"
+        x, y, z = _normal(self.first.orientation)
+        if abs(x) > max(abs(y), abs(z)):
+            return "sagittal"
+        y, z = (y, z) if z >= 0 else (-y, -z)
+        angle = np.degrees(np.arctan2(z, y))  # 0 coronal, 90 axial; beyond, planes that lean forward
+        return "coronal" if angle <= 60 or angle >= 150 else "axial"
+
+    def _scattered(self) -> bool:
+        normals = [_normal(image.orientation) for image in self.images if image.orientation is not None]
+        if not normals:
+            return False
+        aligned = np.abs(np.array(normals) @ np.array(normals).T) > TURNED
+        return bool(aligned.sum(axis=1).max() <= len(normals) / 2)
+
+
+def series_of(images: Iterable[MrImage]) -> list[Series]:
+    """Images grouped into series, a Dixon series into its parts, by series number."""
+    groups: dict[tuple[str, str], list[MrImage]] = defaultdict(list)
+    for image in images:
+        groups[image.series_uid, image.part].append(image)
+    found = [Series(tuple(sorted(own, key=lambda image: (image.file, image.frame or 0)))) for own in groups.values()]
+    return sorted(found, key=lambda one: (one.first.number.zfill(12), one.first.series_uid, one.first.part))
+
+
+def _normal(orientation: tuple[float, ...]) -> np.ndarray:
+    normal: np.ndarray = np.cross(orientation[:3], orientation[3:])
+    return normal / max(float(np.linalg.norm(normal)), 1e-9)

@@ -1,0 +1,151 @@
+"""The tables a cohort may bring beside its images: readers' votes, labels, ilium boxes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import pandas as pd
+
+from sijstudy.cohort.schema import BOX_COLUMNS, OPTIONAL_READERS, READERS
+from sijstudy.errors import StudyError
+from sijstudy.files import read_table
+from sijstudy.records import Box, IliumBoxes
+
+Value = TypeVar("Value")
+Votes = tuple[int | None, ...]
+KEYS = ("sop_instance_uid", "file")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Which slice is meant: its SOP instance UID, its file relative to the DICOM folder, and its subject."""
+
+    uid: str
+    file: str
+    subject_id: str
+
+
+@dataclass(frozen=True)
+class SideTable(Generic[Value]):
+    """A table by slice. rows: SOP instance UID or file -> (subject_id or None, value)."""
+
+    path: Path
+    rows: dict[str, tuple[str | None, Value]]
+
+    def of(self, place: Place) -> Value | None:
+        """The value of a slice, None without a row. StudyError when the row gives the slice to someone else."""
+        key = place.uid if place.uid in self.rows else place.file
+        subject, value = self.rows.get(key, (None, None))
+        if subject not in (None, place.subject_id):
+            raise StudyError(
+                f"{self.path}: slice {key} is listed for subject {subject}, its file lies with {place.subject_id}; "
+                "correct the row or move the file"
+            )
+        return value
+
+    def has(self, place: Place) -> bool:
+        """True when the table has a row for the slice, an empty one too."""
+        return place.uid in self.rows or place.file in self.rows
+
+    def check_used(self, keys: set[str], left_out: Mapping[str, str]) -> None:
+        """StudyError when a row names none of ``keys``, the UIDs and files of the slices that the cohort has.
+
+        left_out: UIDs and files of images that are no slice of the cohort -> why.
+        """
+        if lost := set(self.rows) - keys:
+            key = min(lost)
+            if key in left_out:
+                raise StudyError(
+                    f"{self.path}: slice {key} has a row, its image is left out ({left_out[key]}); drop the row, or "
+                    "choose the series with --series"
+                )
+            raise StudyError(f"{self.path}: slice {key} has a row but no DICOM file; add the file or drop the row")
+
+
+@dataclass(frozen=True)
+class Tables:
+    """What a cohort brings beside its images; None where it brings no such table."""
+
+    votes: SideTable[Votes] | None = None
+    labels: SideTable[int] | None = None
+    boxes: SideTable[IliumBoxes | None] | None = None
+
+
+def read_tables(votes_csv: Path | None, labels_csv: Path | None, boxes_csv: Path | None) -> Tables:
+    """Read the tables that are given. StudyError names the file, the row and the value at fault."""
+    return Tables(
+        votes=_read(votes_csv, READERS, _votes) if votes_csv else None,
+        labels=_read(labels_csv, ("label",), _label) if labels_csv else None,
+        boxes=_read(boxes_csv, (*BOX_COLUMNS["left"], *BOX_COLUMNS["right"]), _boxes) if boxes_csv else None,
+    )
+
+
+def _read(path: Path, columns: tuple[str, ...], parse: Callable[[dict[str, Any]], Value]) -> SideTable[Value]:
+    """Rows keyed by sop_instance_uid, or by file where the table lacks that column."""
+    table = read_table(path)
+    key = _key_column(table, columns, path)
+    rows: dict[str, tuple[str | None, Value]] = {}
+    for number, row in enumerate(table.to_dict("records"), 2):
+        cells = {str(name): None if pd.isna(value) else str(value) for name, value in row.items()}
+        name = (cells[key] or "").replace("\\", "/")
+        if not name or name in rows:
+            reason = f"{key} '{name}' occurs twice; remove one" if name else f"{key} is empty; fill it in"
+            raise StudyError(f"{path}: row {number}: {reason}")
+        try:
+            rows[name] = (cells.get("subject_id"), parse(cells))
+        except ValueError as error:
+            raise StudyError(f"{path}: row {number}: {error}; correct it") from None
+    return SideTable(path, rows)
+
+
+def _key_column(table: pd.DataFrame, columns: tuple[str, ...], path: Path) -> str:
+    known = ("subject_id", *KEYS, *columns)
+    for name in table.columns:
+        if name not in known:
+            raise StudyError(f"{path}: unknown column '{name}'; remove it (known: {', '.join(known)})")
+    for name in columns:
+        if name not in table.columns and name not in OPTIONAL_READERS:
+            raise StudyError(f"{path}: column '{name}' is missing; add it, see docs/DATA.md")
+    for key in KEYS:
+        if key in table.columns:
+            return key
+    raise StudyError(f"{path}: names no slice; add the column sop_instance_uid or the column file")
+
+
+def _binary(cells: dict[str, Any], column: str) -> int | None:
+    cell = cells.get(column)
+    if cell not in (None, "0", "1"):
+        raise ValueError(f"{column}='{cell}' must be 0 or 1")
+    return None if cell is None else int(cell)
+
+
+def _votes(cells: dict[str, Any]) -> Votes:
+    return tuple(_binary(cells, name) for name in READERS)
+
+
+def _label(cells: dict[str, Any]) -> int:
+    label = _binary(cells, "label")
+    if label is None:
+        raise ValueError("label is empty, it must be 0 or 1")
+    return label
+
+
+def _boxes(cells: dict[str, Any]) -> IliumBoxes | None:
+    left, right = (_box(cells, side) for side in ("left", "right"))
+    return None if left is None and right is None else IliumBoxes(left, right)
+
+
+def _box(cells: dict[str, Any], side: str) -> Box | None:
+    values = {name: cells[name] for name in BOX_COLUMNS[side]}
+    if all(value is None for value in values.values()):
+        return None
+    edges = []
+    for name, value in values.items():
+        try:
+            edges.append(float(value))
+        except (TypeError, ValueError):
+            raise ValueError(f"{name}='{value or ''}' must be a number, as the {side} box has other edges") from None
+    return Box(*edges)

@@ -1,0 +1,111 @@
+"""One new subject's folder -> its slices in order, without labels, with ilium boxes where there are any."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from sijstudy.cohort.files_by_uid import assign_segs
+from sijstudy.cohort.gather import Wanted, broken_files, slice_owners
+from sijstudy.cohort.scan import FoundFile, scan
+from sijstudy.cohort.schema import BOX_COLUMNS
+from sijstudy.cohort.series import MrImage
+from sijstudy.cohort.side_tables import Place, SideTable, Tables, read_tables
+from sijstudy.cohort.subject_rows import Layout, Settings, SubjectFiles, subject_rows
+from sijstudy.cohort.subject_series import choose_images
+from sijstudy.errors import StudyError
+from sijstudy.images.segment_names import SegmentTable, read_segment_table
+from sijstudy.records import Box, IliumBoxes, Slice
+
+
+@dataclass(frozen=True)
+class SubjectFolder:
+    """A subject as found in a folder, named as the folder is.
+
+    slices: from the lower to the upper pelvis; label is 0 everywhere and means nothing. boxes_from: where the ilium
+    boxes come from, "" when no slice has one. series: number and description of the one that is used. rule: why it is.
+    """
+
+    subject_id: str
+    slices: tuple[Slice, ...]
+    boxes_from: str
+    series: str
+    rule: str
+
+
+class _NoLabels(SideTable[int]):
+    """Stands where a cohort has its labels: a new subject has none, and every slice is taken."""
+
+    def of(self, place: Place) -> int:
+        return 0
+
+
+def read_subject(
+    folder: Path, boxes_csv: Path | None = None, wanted: Wanted | None = None, segments_csv: Path | None = None
+) -> SubjectFolder:
+    """Read one subject's MR slices, pixels checked, and the ilium boxes: from ``boxes_csv``, else from a DICOM SEG.
+
+    The folder may hold several series and other files; ``wanted`` and ``series_choice`` say which series is used.
+    segments_csv: what the SEG's labels mean, as ``read_segment_table`` reads it. Raises StudyError naming the file at
+    fault, or the persons when the folder holds several.
+    """
+    wanted, name = wanted or Wanted(), folder.resolve().name
+    segments = read_segment_table(segments_csv) if segments_csv else SegmentTable()
+    found = scan(folder, progress=False)
+    broken_files(found, skip=wanted.skip_broken)
+    images = _images(folder, found)
+    own = choose_images(name, images, contrast=wanted.contrast, pattern=wanted.pattern())
+    seg_files = [file for file in found if file.kind == "SEG"]
+    segs = assign_segs(seg_files, slice_owners([own], {name: images}), segments, {})
+    given = read_tables(None, None, boxes_csv)
+    files = SubjectFiles(name, own.sources, tuple(segs.files.get(name, ())))
+    tables = Tables(labels=_NoLabels(folder, {}), boxes=given.boxes)
+    settings = Settings(tables, segments, skip_broken=wanted.skip_broken)
+    rows = subject_rows(Layout(folder, folder), files, settings).rows
+    if given.boxes:
+        given.boxes.check_used({row[key] for row in rows for key in ("sop_instance_uid", "file")}, {})
+    slices = tuple(_slice(folder, row) for row in rows)
+    source = boxes_csv.name if boxes_csv else "the DICOM SEG in its folder"
+    boxes_from = source if any(item.boxes for item in slices) else ""
+    return SubjectFolder(name, slices, boxes_from, own.choice.chosen.text, own.choice.rule)
+
+
+def _images(folder: Path, found: Sequence[FoundFile]) -> list[MrImage]:
+    images = [image for file in found for image in file.images]
+    if not images and any(file.kind == "SEG" for file in found):
+        raise StudyError(f"{folder}: holds no MR slice, only segmentations; add the images they were drawn on")
+    if not images:
+        raise StudyError(f"{folder}: holds no DICOM file with an MR image; give the folder with one subject's slices")
+    persons = sorted({image.patient_id for image in images})
+    if len(persons) > 1:
+        raise StudyError(
+            f"{folder}: holds {len(persons)} subjects (PatientID {', '.join(persons)}); give the folder of one of them"
+        )
+    return images
+
+
+def _slice(folder: Path, row: dict[str, Any]) -> Slice:
+    frame = row.get("frame")
+    return Slice(
+        subject_id=row["subject_id"],
+        index=row["slice_index"],
+        label=0,
+        file=folder / row["file"],
+        frame=None if frame is None or pd.isna(frame) else int(frame),
+        uid=row["sop_instance_uid"],
+        sha256=row["sha256"],
+        boxes=_boxes(row),
+        segmentation=folder / row["segmentation"] if row["segmentation"] else None,
+    )
+
+
+def _boxes(row: dict[str, Any]) -> IliumBoxes | None:
+    left, right = (
+        None if row[columns[0]] is None else Box(*(float(row[column]) for column in columns))
+        for columns in BOX_COLUMNS.values()
+    )
+    return None if left is None and right is None else IliumBoxes(left, right)

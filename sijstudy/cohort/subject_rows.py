@@ -1,0 +1,247 @@
+"""One subject's chosen slices and outlines -> the subject's rows of slices.csv."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sijstudy.cohort.ilium_boxes import boxes_of_slices, edges
+from sijstudy.cohort.manifest import file_hash
+from sijstudy.cohort.schema import READERS
+from sijstudy.cohort.side_tables import Place, Tables
+from sijstudy.errors import StudyError
+from sijstudy.images.consensus import EdemaRule
+from sijstudy.images.dicom import DicomHeader
+from sijstudy.images.outlines import Segmentation
+from sijstudy.images.read import read_plane
+from sijstudy.images.segment_names import SegmentTable
+from sijstudy.images.slice_order import normal_of, slice_order
+from sijstudy.images.subject_outlines import DrawnSubject, read_subject_outlines
+
+Row = dict[str, Any]
+Source = tuple[Path, int | None]  # a slice's file, and its frame in a multi-frame file
+MAJORITY = 2  # readers who must agree at least [2.1]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where files lie: folders that the manifest's ``file`` and ``segmentation`` are relative to."""
+
+    root: Path
+    outlines_root: Path
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How slices are read and labelled. combine: the manifest keeps outlines in files of its own.
+
+    skip_broken: leave out slices that cannot be read, instead of stopping. require_boxes: leave out slices without
+    an ilium box, which give no ROI patch.
+    """
+
+    tables: Tables
+    segments: SegmentTable
+    rule: EdemaRule = EdemaRule()  # noqa: RUF009  (frozen)
+    combine: bool = False
+    skip_broken: bool = False
+    require_boxes: bool = False
+
+
+@dataclass(frozen=True)
+class SubjectFiles:
+    """What a subject's rows are made of: its slices and the files with its outlines."""
+
+    subject_id: str
+    slices: tuple[Source, ...]
+    outlines: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class SubjectRows:
+    """Rows of slices.csv, lowest slice first, and the PatientID that the files carry ("" when they carry none).
+
+    left_out: slices that are no rows -> why. outlines: content of the outlines' file that the manifest keeps, None
+    where it needs none. proposed: rows of the table of proposed boxes.
+    """
+
+    subject_id: str
+    patient_id: str
+    rows: list[Row]
+    left_out: dict[Source, str]
+    outlines: bytes | None = None
+    proposed: tuple[Row, ...] = ()
+
+
+def subject_rows(layout: Layout, files: SubjectFiles, settings: Settings) -> SubjectRows:
+    """Read a subject's slices, pixels included, and its outlines. StudyError names the file at fault."""
+    headers, left_out = _read(files, settings.skip_broken)
+    _check_one_person(headers)
+    _check_uids(headers)
+    ordered = [headers[place] for place in slice_order(headers)]
+    drawn = read_subject_outlines(
+        files.outlines, ordered, settings.segments, settings.rule, combine=settings.combine, subject_id=files.subject_id
+    )
+    if drawn is not None:
+        _check_outlines(drawn.segmentation, headers)
+    places = {header.uid: _place(layout.root, header, files.subject_id) for header in ordered}
+    boxes = boxes_of_slices(ordered, places, drawn.segmentation if drawn else None, settings.tables.boxes)
+    hashes = {header.file: file_hash(header.file) for header in headers}
+    shared = _outlines_cells(layout, drawn)
+    rows = []
+    for index, header in zip(_indices(ordered), ordered, strict=True):
+        row = _row(index, header, places[header.uid], drawn, settings.tables)
+        if row["label"] is None:
+            left_out[header.file, header.frame] = _disagreement(row, header, drawn, settings.tables)
+        elif settings.require_boxes and boxes.boxes[header.uid] is None:
+            left_out[header.file, header.frame] = "no ilium is outlined or boxed on it"
+        else:
+            rows.append({**row, **edges(boxes.boxes[header.uid]), **shared, "sha256": hashes[header.file]})
+    if not rows:
+        raise StudyError(
+            f"subject {files.subject_id}: no slice has a label its readers agree on, and a box where one is required; "
+            "settle some of them"
+        )
+    proposed = tuple(
+        {"subject_id": files.subject_id, "file": places[uid].file, **edges(boxes.boxes[uid])}
+        for uid in (row["sop_instance_uid"] for row in rows)
+        if uid in boxes.proposed
+    )
+    content = drawn.content if drawn else None
+    return SubjectRows(files.subject_id, headers[0].patient_id, rows, left_out, content, proposed)
+
+
+def _outlines_cells(layout: Layout, drawn: DrawnSubject | None) -> Row:
+    """Where the subject's outlines lie, the same on all its rows."""
+    if drawn is None:
+        return {"segmentation": None, "segmentation_sha256": None}
+    file = drawn.segmentation.file
+    if drawn.content is not None:
+        return {"segmentation": file.name, "segmentation_sha256": hashlib.sha256(drawn.content).hexdigest()}
+    return {"segmentation": file.relative_to(layout.outlines_root).as_posix(), "segmentation_sha256": file_hash(file)}
+
+
+def _read(files: SubjectFiles, skip_broken: bool) -> tuple[list[DicomHeader], dict[Source, str]]:
+    headers, left_out = [], {}
+    for path, frame in files.slices:
+        try:
+            headers.append(read_plane(path, frame).header)
+        except StudyError as error:
+            if not skip_broken:
+                raise
+            left_out[path, frame] = f"cannot be read: {str(error).removeprefix(f'{path}: ')}"
+    if not headers:
+        raise StudyError(f"subject {files.subject_id} has no MR slice; add its DICOM files or remove the subject")
+    return headers, left_out
+
+
+def _check_one_person(headers: list[DicomHeader]) -> None:
+    first = headers[0]
+    for header in headers[1:]:
+        if header.patient_id != first.patient_id:
+            raise StudyError(
+                f"{header.file}: PatientID is '{header.patient_id}', that of {first.file.name} is "
+                f"'{first.patient_id}'; give each person a folder"
+            )
+
+
+def _check_uids(headers: list[DicomHeader]) -> None:
+    seen: dict[str, Path] = {}
+    for header in headers:
+        if header.uid in seen:
+            raise StudyError(f"{header.file}: has the SOP Instance UID of {seen[header.uid]}; remove one of the two")
+        seen[header.uid] = header.file
+
+
+def _check_outlines(outlines: Segmentation, headers: list[DicomHeader]) -> None:
+    if not any(outlines.covers(header.uid) for header in headers):
+        raise StudyError(f"{outlines.file}: refers to no slice of its subject; draw on the series that is used")
+    for header in headers:
+        for mask in outlines.masks.get(header.uid, {}).values():
+            if mask.shape != header.shape:
+                raise StudyError(
+                    f"{outlines.file}: its outlines are {mask.shape[0]} x {mask.shape[1]} pixels, {header.file.name} "
+                    f"has {header.shape[0]} x {header.shape[1]}; draw on the original slices"
+                )
+
+
+def _indices(ordered: list[DicomHeader]) -> list[int]:
+    """Slice indices in steps of the slice distance, so that a left-out slice leaves a gap.
+
+    "Two consecutive slices" [2.1] then means neighbours in the body, even where a cohort keeps only some slices.
+    """
+    normal = normal_of(ordered[0].orientation)
+    gaps = np.diff([float(np.dot(header.position, normal)) for header in ordered])
+    if not len(gaps):
+        return [0]
+    steps = np.maximum(1, np.round(gaps / _slice_distance(ordered[0], float(gaps.min()))))
+    return [0, *np.cumsum(steps).astype(int).tolist()]
+
+
+def _slice_distance(header: DicomHeader, smallest_gap: float) -> float:
+    """Distance between neighbouring slices, mm.
+
+    ASSUMED: SpacingBetweenSlices, unless it is below the slice thickness (some scanners store the gap between
+    slices there) or above the smallest distance found; then that distance.
+    """
+    declared, thickness = (header.acquisition[name] for name in ("spacing_between_slices_mm", "slice_thickness_mm"))
+    if not isinstance(declared, (int, float)) or not isinstance(thickness, (int, float, type(None))):
+        return smallest_gap
+    return min(float(declared), smallest_gap) if declared >= 0.9 * (thickness or 0) > 0 else smallest_gap
+
+
+def _place(root: Path, header: DicomHeader, subject_id: str) -> Place:
+    file = header.file.relative_to(root).as_posix()
+    return Place(header.uid, file if header.frame is None else f"{file}#{header.frame}", subject_id)
+
+
+def _row(index: int, header: DicomHeader, place: Place, drawn: DrawnSubject | None, tables: Tables) -> Row:
+    given = tables.votes.of(place) if tables.votes else None
+    votes = given or (drawn and drawn.votes.get(header.uid)) or (None,) * len(READERS)
+    return {
+        "subject_id": place.subject_id,
+        "slice_index": index,
+        "label": _label(header, place, drawn, tables),
+        "file": place.file if header.frame is None else place.file.removesuffix(f"#{header.frame}"),
+        "frame": header.frame,
+        "sop_instance_uid": header.uid,
+        "lesions": drawn.segmentation.lesion_count(header.uid) if drawn else None,
+        **dict(zip(READERS, votes, strict=True)),
+    }
+
+
+def _label(header: DicomHeader, place: Place, drawn: DrawnSubject | None, tables: Tables) -> int | None:
+    """The readers' majority, else the labels table; edema outlines only where a cohort brings neither table.
+
+    None when two readers or more voted and no majority came of it, or drew and came to no label, or drew on other
+    slices: such a slice is left out.
+    """
+    votes = [vote for vote in (tables.votes and tables.votes.of(place)) or () if vote is not None]
+    for answer in (1, 0):
+        if votes.count(answer) >= max(MAJORITY, len(votes) // 2 + 1):
+            return answer
+    label = tables.labels.of(place) if tables.labels else None
+    if label is not None or len(votes) >= MAJORITY:
+        return label
+    if votes:
+        raise StudyError(f"{header.file}: has one reader's vote only; let another read it, or settle it as a label")
+    given = [str(table.path) for table in (tables.votes, tables.labels) if table]
+    if given:
+        raise StudyError(f"{header.file}: has no label in {' or '.join(given)}; add its row or leave the slice out")
+    if drawn is None or "edema" not in drawn.segmentation.segments:
+        raise StudyError(f"{header.file}: has no label; give votes, a labels table or outlines with a segment 'edema'")
+    if header.uid not in drawn.labels and drawn.content is None:
+        raise StudyError(f"{header.file}: has no label; {drawn.segmentation.file.name} was not drawn on it")
+    return drawn.labels.get(header.uid)
+
+
+def _disagreement(row: Row, header: DicomHeader, drawn: DrawnSubject | None, tables: Tables) -> str:
+    if tables.votes or tables.labels or drawn is None:
+        votes = ", ".join(str(row[reader]) for reader in READERS if row[reader] is not None)
+        return f"no majority of the readers' votes '{votes}'"
+    if header.uid not in drawn.labels:
+        return "no reading of edema covers it"
+    return "some readings mark edema, too few agree on enough of it"

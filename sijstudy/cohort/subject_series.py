@@ -1,0 +1,98 @@
+"""Scanned MR images -> whose they are, the one series of each subject, its slices without copies."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sijstudy.cohort.manifest import file_hash
+from sijstudy.cohort.scan import FoundFile
+from sijstudy.cohort.series import MrImage, Series, series_of
+from sijstudy.cohort.series_choice import Choice, choose_series
+from sijstudy.errors import StudyError
+
+
+@dataclass(frozen=True)
+class SubjectImages:
+    """One subject's series. slices: the chosen one's images without copies. left_out: file -> why it is not used."""
+
+    subject_id: str
+    choice: Choice
+    slices: tuple[MrImage, ...]
+    left_out: Mapping[Path, str]
+
+    @property
+    def sources(self) -> tuple[tuple[Path, int | None], ...]:
+        """File and frame of each slice."""
+        return tuple((image.file, image.frame) for image in self.slices)
+
+
+def subject_of(found: FoundFile, root: Path, subjects: set[str]) -> str:
+    """The subject a file belongs to, "" for nobody: the topmost folder on its path that is one, else its PatientID."""
+    for folder in found.path.relative_to(root).parts[:-1]:
+        if folder in subjects:
+            return folder
+    return found.patient_id if found.patient_id in subjects else ""
+
+
+def images_by_subject(
+    found: Iterable[FoundFile], root: Path, subjects: set[str], subjects_csv: Path
+) -> dict[str, list[MrImage]]:
+    """All MR images of each subject. StudyError names an image that is nobody's, and a subject without any."""
+    images: dict[str, list[MrImage]] = defaultdict(list)
+    for file in found:
+        if not file.images:
+            continue
+        subject = subject_of(file, root, subjects)
+        if not subject:
+            raise StudyError(
+                f"{file.path}: an MR image of nobody: neither a folder on its path nor its PatientID "
+                f"'{file.patient_id}' is a subject_id of {subjects_csv}; add a row, or take the file out"
+            )
+        images[subject] += file.images
+    if not images:
+        raise StudyError(f"{root}: holds no DICOM file with an MR image; give the folder that holds the cohort")
+    if missing := subjects - set(images):
+        raise StudyError(f"{subjects_csv}: subject {min(missing)} has no MR slice in {root}; remove its row")
+    return dict(images)
+
+
+def choose_images(
+    subject_id: str, images: Sequence[MrImage], *, contrast: str, pattern: re.Pattern[str] | None
+) -> SubjectImages:
+    """Choose a subject's series. StudyError as ``choose_series``, and for a slice that is there in two versions."""
+    choice = choose_series(subject_id, series_of(images), contrast=contrast, pattern=pattern)
+    _check_one_person(choice.considered)
+    left_out = {image.file: reason for series, reason in choice.left_out for image in series.images}
+    slices, copies = _without_copies(choice.chosen)
+    for image in choice.chosen.images:
+        left_out.pop(image.file, None)  # another part of the same multi-frame file
+    return SubjectImages(subject_id, choice, slices, {**left_out, **copies})
+
+
+def _check_one_person(considered: Sequence[Series]) -> None:
+    first, *others = (image for series in considered for image in series.images)
+    for image in others:
+        if image.patient_id != first.patient_id:
+            raise StudyError(
+                f"{image.file}: PatientID is '{image.patient_id}', that of {first.file.name} is "
+                f"'{first.patient_id}'; give each person a folder"
+            )
+
+
+def _without_copies(series: Series) -> tuple[tuple[MrImage, ...], dict[Path, str]]:
+    """Slices, each once, and the files that are copies of another one, to the byte."""
+    files: dict[str, Path] = {}
+    slices, copies = [], {}
+    for image in series.images:
+        first = files.setdefault(image.sop_uid, image.file)
+        if first == image.file:
+            slices.append(image)
+            continue
+        if image.file not in copies and file_hash(first) != file_hash(image.file):
+            raise StudyError(f"{image.file}: has the SOP Instance UID of {first}; remove one of the two")
+        copies[image.file] = f"a copy of '{first.name}'"
+    return tuple(slices), copies

@@ -1,0 +1,1 @@
+"""Data in, matplotlib Figures out; nothing here reads a file."""

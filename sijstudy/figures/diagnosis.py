@@ -1,0 +1,60 @@
+"""Data -> matplotlib Figure: one subject's course, and where the networks looked. Reads no file, keeps no state."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from sijstudy.figures.paper import BLUE, GREY, SKY, SMALL, TITLE
+
+Array = np.ndarray[Any, Any]
+ROW = 3  # overlays side by side
+
+
+def subject_course(slices: pd.DataFrame, threshold: float, size: int) -> Figure:
+    """As Fig. 6 for a subject without labels: results before (above) and after the median filter (below).
+
+    slices: slice_index, score, score_low, score_high (over networks), decision, filtered_decision, in slice order.
+    """
+    figure = Figure(figsize=(7.2, 4.6), layout="constrained")
+    above, below = figure.subplots(2, 1, sharex=True)
+    index = slices["slice_index"]
+    above.fill_between(index, slices["score_low"], slices["score_high"], color=SKY, alpha=0.35, label="networks, range")
+    above.plot(index, slices["score"], color=GREY, linewidth=1.2, marker=".", label="score")
+    above.axhline(threshold, color=GREY, linestyle=":", linewidth=1, label="threshold")
+    _steps(above, slices, "decision", "before filtering")
+    _steps(below, slices, "filtered_decision", f"median of {size} slices")
+    below.set_xlabel("slice, lower to upper pelvis", fontsize=SMALL)
+    below.xaxis.set_major_locator(MaxNLocator(integer=True))
+    figure.legend(*above.get_legend_handles_labels(), frameon=False, loc="outside lower center", ncols=4)
+    return figure
+
+
+def _steps(axis: Axes, slices: pd.DataFrame, column: str, title: str) -> None:
+    axis.step(slices["slice_index"], slices[column], where="mid", color=BLUE, linewidth=1.5, label="slice result")
+    axis.set(ylim=(-0.08, 1.08), yticks=[0, 1], yticklabels=["negative", "positive"])
+    axis.set_title(title, fontsize=TITLE)
+    axis.grid(alpha=0.25, axis="x")
+
+
+def cam_overlays(examples: list[tuple[str, Array, Array]]) -> Figure:
+    """(title, patch ``(S, S)``, map ``(S, S)`` in [0, 1]) of some slices: the patch, and below it with its map."""
+    columns = min(ROW, len(examples))
+    blocks = -(-len(examples) // columns)
+    figure = Figure(figsize=(2.5 * columns, 5.2 * blocks), layout="constrained")
+    axes = np.atleast_2d(figure.subplots(2 * blocks, columns, squeeze=False))
+    for axis in axes.ravel():
+        axis.set_axis_off()
+    for number, (title, patch, cam) in enumerate(examples):
+        block, column = divmod(number, columns)
+        low, high = np.percentile(patch, [0.5, 99.5])
+        for axis in (axes[2 * block, column], axes[2 * block + 1, column]):
+            axis.imshow(patch, cmap="gray", vmin=low, vmax=max(high, low + 1), interpolation="nearest")
+        axes[2 * block, column].set_title(title, fontsize=SMALL)
+        axes[2 * block + 1, column].imshow(cam, cmap="turbo", alpha=0.15 + 0.45 * cam, vmin=0, vmax=1)
+    return figure

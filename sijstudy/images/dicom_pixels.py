@@ -1,0 +1,69 @@
+"""Decoding the pixels of one MR image to stored values after rescale; no window, no look-up table.
+
+A window (VOI LUT) is a setting of a display: header values record it, the network never sees it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from pydicom.pixels import pixel_array
+
+from sijstudy.errors import StudyError
+from sijstudy.images.dicom_attributes import Attributes
+from sijstudy.images.dicom_file import brief
+
+Pixels = np.ndarray[Any, np.dtype[np.float32]]
+GREY = ("MONOCHROME1", "MONOCHROME2")
+
+
+def pixels_of(values: Attributes) -> Pixels:
+    """Pixels ``(H, W)`` float32, bright tissue high.
+
+    MONOCHROME1 is turned over (0 and the highest storable value change places), then rescale slope and intercept
+    apply: the frame's, the file's, or where there are none those of a single linear real-world value map.
+    Raises StudyError naming the file when they cannot be decoded, are not one grey plane, not finite, or all the same.
+    """
+    dataset, path = values.dataset, values.path
+    if not any(name in dataset for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
+        raise StudyError(f"{path}: holds no pixels (a header only, or cut off); export it again")
+    colour = str(dataset.get("PhotometricInterpretation", "MONOCHROME2"))
+    if colour not in GREY:
+        raise StudyError(f"{path}: {colour} pixels, not one grey plane; export the original image, grey")
+    try:
+        stored = pixel_array(dataset, index=(values.frame or 1) - 1)
+    except Exception as error:  # cut off, or compressed in a way that no installed decoder reads
+        if "less than expected" in str(error):
+            raise StudyError(f"{path}: is cut off, pixels are missing; copy it or export it again") from None
+        raise StudyError(f"{path}: pixels cannot be decoded ({brief(error)}); export it uncompressed") from None
+    if stored.ndim != 2:
+        raise StudyError(f"{path}: pixels have shape {stored.shape}, not one grey plane; export single slices")
+    slope, intercept = _rescale(values)
+    pixels = _bright_high(stored, values, colour).astype(np.float32)
+    pixels *= np.float32(slope)
+    pixels += np.float32(intercept)
+    if not np.isfinite(pixels).all():
+        raise StudyError(f"{path}: pixels are not all finite numbers; export it again")
+    if pixels.min() == pixels.max():
+        raise StudyError(f"{path}: all pixels have the value {pixels.min():g}; leave this slice out")
+    return pixels
+
+
+def _bright_high(stored: np.ndarray[Any, Any], values: Attributes, colour: str) -> np.ndarray[Any, Any]:
+    if colour == "MONOCHROME2":
+        return stored
+    if not np.issubdtype(stored.dtype, np.integer):
+        return -stored
+    signed = int(values.get("PixelRepresentation") or 0) == 1
+    ends = -1 if signed else 2 ** int(values.required("BitsStored")) - 1  # lowest + highest storable value
+    return ends - stored.astype(np.int64)
+
+
+def _rescale(values: Attributes) -> tuple[float, float]:
+    slope, intercept = values.get("RescaleSlope"), values.get("RescaleIntercept")
+    if slope is None and intercept is None:
+        maps = values.sequence("RealWorldValueMappingSequence")
+        if len(maps) == 1:
+            slope, intercept = maps[0].get("RealWorldValueSlope"), maps[0].get("RealWorldValueIntercept")
+    return (1.0 if slope is None else float(slope)), (0.0 if intercept is None else float(intercept))

@@ -1,0 +1,206 @@
+"""A NIfTI MR volume as slices: planes upright as a scanner stores them, with the geometry of a DICOM header."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+from pydicom.uid import generate_uid
+
+from sijstudy.errors import StudyError
+from sijstudy.images.dicom import ACQUISITION, DicomHeader, DicomSlice, slice_uid
+
+Array = np.ndarray[Any, Any]
+SUFFIXES = (".nii", ".nii.gz")
+UID_LENGTH = 58  # of a UID's 64, so that a plane's number can follow
+RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
+
+# ASSUMED: slices lie at least this much further apart than pixels; a volume with nearly equal voxels is refused
+SLICE_SPACING_RATIO = 1.2
+PIXEL_SPACING_RATIO = 1.05  # pixels count as square up to here
+
+
+@dataclass(frozen=True)
+class PlaneAxes:
+    """How the planes of a volume lie in its array.
+
+    rows, columns, slices: array axes. flip_rows, flip_columns: whether a plane runs against its array axis.
+    """
+
+    rows: int
+    columns: int
+    slices: int
+    flip_rows: bool
+    flip_columns: bool
+
+    def upright(self, volume: Array, place: int) -> Array:
+        """Plane ``place`` (from 0) of ``volume`` as ``(rows, columns)``."""
+        plane = volume[(slice(None),) * self.slices + (place,)]
+        plane = plane if self.rows < self.columns else plane.T
+        return plane[:: -1 if self.flip_rows else 1, :: -1 if self.flip_columns else 1]
+
+
+def is_volume(path: Path) -> bool:
+    """True when the file's name is a NIfTI file's."""
+    return path.name.lower().endswith(SUFFIXES)
+
+
+def read_volume_headers(path: Path) -> list[DicomHeader]:
+    """The headers of a volume's planes, in the order of the slice axis of its array; pixels are not read.
+
+    UIDs are made of the file's SHA-256 and the plane's number, so that they stay the same wherever the file lies.
+    Raises StudyError naming the file as ``read_volume_slice``.
+    """
+    with reading_volume(path):
+        image = _opened(path)
+        affine = lps_affine(image, path)
+        shape = image.shape[:3]
+        axes = plane_axes(affine, shape, path)
+        sha256 = _sha256(path)
+        return [_header(path, sha256, affine, shape, axes, place) for place in range(shape[axes.slices])]
+
+
+def read_volume_header(path: Path, frame: int) -> DicomHeader:
+    """The header of plane ``frame``, counted from 1. Raises StudyError naming the file."""
+    headers = read_volume_headers(path)
+    if not 1 <= frame <= len(headers):
+        raise StudyError(f"{path}: has {len(headers)} planes, not a plane {frame}; build the manifest again")
+    return headers[frame - 1]
+
+
+def read_volume_slice(path: Path, frame: int) -> DicomSlice:
+    """Plane ``frame``, counted from 1, its pixels ``(H, W)`` float32 after slope and intercept.
+
+    Columns run to the subject's left, so that the right side is on the left of the image, and rows downwards.
+    Raises StudyError, naming the file, when it is missing, no NIfTI, cut off, not one grey volume of at least one
+    plane, without orientation, when its slice axis is ambiguous, or when the plane is not finite or all the same.
+    """
+    return DicomSlice(read_volume_header(path, frame), read_volume_pixels(path, frame))
+
+
+def read_volume_pixels(path: Path, frame: int) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """The pixels of ``read_volume_slice`` alone. Raises StudyError as it does."""
+    with reading_volume(path):
+        image = _opened(path)
+        axes = plane_axes(lps_affine(image, path), image.shape[:3], path)
+        planes = image.shape[axes.slices]
+        if not 1 <= frame <= planes:
+            raise StudyError(f"{path}: has {planes} planes, not a plane {frame}; build the manifest again")
+        place: list[Any] = [slice(None)] * 3 + [0] * (image.ndim - 3)
+        place[axes.slices] = slice(frame - 1, frame)
+        pixels = np.asarray(image.dataobj[tuple(place)], dtype=np.float32)
+    pixels = np.ascontiguousarray(axes.upright(pixels, 0))
+    if not np.isfinite(pixels).all():
+        raise StudyError(f"{path}: plane {frame} is not all finite numbers; mend it or leave the volume out")
+    if pixels.min() == pixels.max():
+        raise StudyError(f"{path}: all pixels of plane {frame} have the value {pixels.min():g}; cut the plane off")
+    return pixels
+
+
+@contextmanager
+def reading_volume(path: Path) -> Iterator[None]:
+    """Turn what nibabel raises on a missing, foreign or damaged file into a StudyError naming ``path``."""
+    try:
+        yield
+    except StudyError:
+        raise
+    except FileNotFoundError:
+        raise StudyError(f"{path}: no such file; restore it or take its rows out of the manifest") from None
+    except Exception as error:  # nibabel, gzip and zlib have one each
+        brief = " ".join(str(error).split())[:120] or type(error).__name__
+        raise StudyError(f"{path}: cannot be read as NIfTI ({brief}); copy or export it again") from None
+
+
+def lps_affine(image: Any, path: Path) -> Array:
+    """Array index -> patient coordinates (LPS, as in DICOM), mm: ``(4, 4)``. StudyError when the file states none."""
+    if int(image.header["sform_code"]) == 0 and int(image.header["qform_code"]) == 0:
+        raise StudyError(f"{path}: states no orientation (sform and qform codes are 0); export it with orientation")
+    affine: Array = RAS_TO_LPS @ image.affine
+    if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
+        raise StudyError(f"{path}: its affine is not invertible; export it again")
+    return affine
+
+
+def plane_axes(affine: Array, shape: tuple[int, ...], path: Path) -> PlaneAxes:
+    """Which array axes are rows, columns and slices, from an LPS affine.
+
+    ASSUMED: slices lie along the axis with the largest voxels. Columns are the in-plane axis that runs most from
+    side to side. Rows run downwards, which is to the feet or, where the plane is nearer to axial, to the back.
+    """
+    linear = affine[:3, :3]
+    spacing = np.linalg.norm(linear, axis=0)
+    directions = linear / spacing
+    if not np.allclose(directions.T @ directions, np.eye(3), atol=1e-2):
+        raise StudyError(f"{path}: its axes are not at right angles; export the volume as it was acquired")
+    first, second, slices = (int(axis) for axis in np.argsort(spacing, kind="stable"))
+    if (
+        spacing[slices] < SLICE_SPACING_RATIO * spacing[second]
+        or spacing[second] > PIXEL_SPACING_RATIO * spacing[first]
+    ):
+        sizes = " x ".join(f"{value:.3g}" for value in spacing)
+        raise StudyError(
+            f"{path}: voxels of {sizes} mm do not tell slices from pixels; give the volume as it was acquired, with "
+            "square pixels and thicker slices"
+        )
+    rows, columns = sorted((first, second), key=lambda axis: abs(directions[0, axis]))
+    if abs(directions[0, columns]) < np.sqrt(0.5):
+        raise StudyError(f"{path}: its planes are sagittal, {shape[slices]} of them; give the oblique coronal series")
+    downward = -directions[2, rows] if abs(directions[2, rows]) >= abs(directions[1, rows]) else directions[1, rows]
+    return PlaneAxes(rows, columns, slices, bool(downward < 0), bool(directions[0, columns] < 0))
+
+
+def _opened(path: Path) -> Any:
+    image: Any = nib.load(path)
+    if not isinstance(image, nib.Nifti1Pair):  # NIfTI-2 is one, too
+        raise StudyError(f"{path}: is a {type(image).__name__}, not a NIfTI volume; export it as .nii.gz")
+    kind = image.get_data_dtype()
+    if kind.fields is not None or kind.kind == "c":
+        raise StudyError(f"{path}: has colour or complex pixels; give the magnitude image in grey values")
+    if len(image.shape) < 3 or any(size > 1 for size in image.shape[3:]):
+        raise StudyError(f"{path}: has shape {image.shape}, not that of one volume; give one volume in a file")
+    if 0 in image.shape:
+        raise StudyError(f"{path}: has shape {image.shape}, so no slice; export it again")
+    return image
+
+
+def _header(path: Path, sha256: str, affine: Array, shape: tuple[int, ...], axes: PlaneAxes, place: int) -> DicomHeader:
+    """Header of the plane at ``place``, counted from 0. NIfTI states no slice thickness, only the slices' distance."""
+    spacing = np.linalg.norm(affine[:3, :3], axis=0)
+    across, down = (
+        affine[:3, axis] / spacing[axis] * (-1 if flip else 1)
+        for axis, flip in ((axes.columns, axes.flip_columns), (axes.rows, axes.flip_rows))
+    )
+    corner = np.zeros(4)
+    corner[3], corner[axes.slices] = 1, place
+    for axis, flip in ((axes.columns, axes.flip_columns), (axes.rows, axes.flip_rows)):
+        corner[axis] = shape[axis] - 1 if flip else 0
+    series_uid = str(generate_uid(entropy_srcs=[sha256]))[:UID_LENGTH]
+    known = {
+        "spacing_between_slices_mm": round(float(spacing[axes.slices]), 4),
+        "rows": shape[axes.rows],
+        "columns": shape[axes.columns],
+    }
+    return DicomHeader(
+        file=path,
+        uid=slice_uid(series_uid, place + 1),
+        patient_id="",
+        series_uid=series_uid,
+        frame_of_reference="",
+        shape=(shape[axes.rows], shape[axes.columns]),
+        position=tuple((affine @ corner)[:3].tolist()),
+        orientation=(*across.tolist(), *down.tolist()),
+        spacing=(float(spacing[axes.rows]), float(spacing[axes.columns])),
+        acquisition={name: known.get(name) for name in ACQUISITION},
+        frame=place + 1,
+    )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

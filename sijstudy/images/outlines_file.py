@@ -1,0 +1,178 @@
+"""One subject's outlines from all its label maps, the readers' consensus among them; kept as one compressed file."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sijstudy.errors import StudyError
+from sijstudy.files import write_atomic
+from sijstudy.images.consensus import EdemaRule, consensus_mask, reading_vote, slice_label
+from sijstudy.images.dicom import DicomHeader
+from sijstudy.images.label_maps import Mask, Outline
+from sijstudy.images.segment_names import MAX_READERS, Meaning
+
+SUFFIX = ".npz"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class SubjectOutlines:
+    """Outlines by slice, and what the readings say of it.
+
+    masks: SOP instance UID -> segment -> ``(H, W)`` bool, slices and segments with pixels only. The segment
+    "edema" is the consensus, inside the bone; "edema reader 1" ... are the readings as drawn. segments: all
+    that are declared. slices: those that were read. labels: UID -> 1, 0, or None where readers disagree; votes: UID
+    -> one vote per reader, MAX_READERS of them. Only slices that were read are in labels and votes.
+    """
+
+    masks: dict[str, dict[str, Mask]]
+    segments: frozenset[str]
+    slices: frozenset[str]
+    labels: dict[str, int | None]
+    votes: dict[str, tuple[int | None, ...]]
+
+
+def combined(
+    outlines: Sequence[Outline], headers: Sequence[DicomHeader], rule: EdemaRule, where: str
+) -> SubjectOutlines:
+    """Unite a subject's outlines and settle its edema by ``rule``.
+
+    Bone is the segment "bone", else ilia and sacrum where the sacrum and an ilium are outlined (ASSUMED: ilia
+    alone would rule out edema of the sacrum). Raises StudyError, starting with ``where``, when edema comes with
+    readers and without, or ``rule`` asks for more readings than there are.
+    """
+    merged = _merged(outlines)
+    readings = {meaning: outline for meaning, outline in merged.items() if meaning.segment == "edema"}
+    _check_readings(readings, rule, where)
+    masks: dict[str, dict[str, Mask]] = {}
+    labels: dict[str, int | None] = {}
+    votes: dict[str, tuple[int | None, ...]] = {}
+    for header in headers:
+        of_slice = {
+            meaning.name: outline.masks[header.uid]
+            for meaning, outline in merged.items()
+            if header.uid in outline.masks and meaning != Meaning("edema")
+        }
+        read = {
+            meaning: _mask(outline, header) for meaning, outline in readings.items() if header.uid in outline.slices
+        }
+        if read:
+            bone, stack = _bone(merged, header), list(read.values())
+            of_slice["edema"] = consensus_mask(stack, bone, rule)
+            labels[header.uid] = slice_label(stack, bone, rule)
+            by_reader = {meaning.reader: reading_vote(mask, bone, rule) for meaning, mask in read.items()}
+            votes[header.uid] = tuple(by_reader.get(reader) for reader in range(1, MAX_READERS + 1))
+        masks[header.uid] = {name: mask for name, mask in of_slice.items() if mask.any()}
+    segments = frozenset(meaning.name for meaning in merged) | ({"edema"} if readings else set())
+    slices = frozenset(labels) if readings else frozenset().union(*(outline.slices for outline in merged.values()))
+    return SubjectOutlines({uid: own for uid, own in masks.items() if own}, segments, slices, labels, votes)
+
+
+def write_outlines(path: Path, outlines: SubjectOutlines, headers: Sequence[DicomHeader]) -> None:
+    """Write ``packed`` outlines, in one step."""
+    content = packed(outlines, headers)
+    write_atomic(path, lambda stream: stream.write(content))
+
+
+def packed(outlines: SubjectOutlines, headers: Sequence[DicomHeader]) -> bytes:
+    """Masks, segments and slices as the content of an .npz file; the same outlines give the same bytes.
+
+    Arrays: ``format``; ``uids`` ``(N,)`` and ``shapes`` ``(N, 2)`` of all slices, ``read`` ``(N,)`` bool; ``segments``
+    ``(S,)``; ``places`` ``(M, 2)``: slice and segment of each mask; ``bits``: the masks' packed bits in that order.
+    """
+    uids, segments = [header.uid for header in headers], sorted(outlines.segments)
+    places = [(uids.index(uid), segments.index(name)) for uid, own in outlines.masks.items() for name in own]
+    places.sort()
+    bits = [np.packbits(outlines.masks[uids[place]][segments[segment]]) for place, segment in places]
+    stream = io.BytesIO()
+    np.savez_compressed(
+        stream,
+        format=np.array(FORMAT),
+        uids=np.array(uids, dtype="U72"),
+        shapes=np.array([header.shape for header in headers], dtype=np.int32),
+        read=np.array([uid in outlines.slices for uid in uids]),
+        segments=np.array(segments, dtype="U32"),
+        places=np.array(places, dtype=np.int32).reshape(-1, 2),
+        bits=np.concatenate([np.zeros(0, np.uint8), *bits]),
+    )
+    return stream.getvalue()
+
+
+def read_outlines_file(path: Path) -> tuple[dict[str, dict[str, Mask]], frozenset[str], frozenset[str]]:
+    """Masks, segments and slices as ``write_outlines`` was given them. StudyError when the file is damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            parts: dict[str, Any] = {name: stored[name] for name in stored.files}
+        if int(parts["format"]) != FORMAT:
+            raise ValueError(f"format {parts['format']}")
+        return (
+            _unpacked(parts),
+            frozenset(map(str, parts["segments"])),
+            frozenset(map(str, parts["uids"][parts["read"]])),
+        )
+    except FileNotFoundError:
+        raise StudyError(f"{path}: no such file; build the manifest again") from None
+    except Exception as error:  # a cut zip, another program's npz, a pickle
+        brief = " ".join(str(error).split())[:120] or type(error).__name__
+        raise StudyError(f"{path}: no outlines file of this study ({brief}); build the manifest again") from None
+
+
+def _unpacked(parts: dict[str, Any]) -> dict[str, dict[str, Mask]]:
+    masks: dict[str, dict[str, Mask]] = {}
+    start = 0
+    for place, segment in parts["places"]:
+        rows, columns = (int(size) for size in parts["shapes"][place])
+        end = start + (rows * columns + 7) // 8
+        packed = parts["bits"][start:end]
+        mask = np.unpackbits(packed, count=rows * columns).reshape(rows, columns).astype(bool)
+        masks.setdefault(str(parts["uids"][place]), {})[str(parts["segments"][segment])] = mask
+        start = end
+    if start != len(parts["bits"]):
+        raise ValueError("masks and bits do not match")
+    return masks
+
+
+def _merged(outlines: Sequence[Outline]) -> dict[Meaning, Outline]:
+    """Outlines of one segment and reader united, whatever files they came from."""
+    merged: dict[Meaning, Outline] = {}
+    for outline in outlines:
+        known = merged.get(outline.meaning, Outline(outline.meaning, {}, frozenset()))
+        masks = dict(known.masks)
+        for uid, mask in outline.masks.items():
+            masks[uid] = masks[uid] | mask if uid in masks else mask
+        merged[outline.meaning] = Outline(outline.meaning, masks, known.slices | outline.slices)
+    return merged
+
+
+def _check_readings(readings: dict[Meaning, Outline], rule: EdemaRule, where: str) -> None:
+    if not readings:
+        return
+    if Meaning("edema") in readings and len(readings) > 1:
+        raise StudyError(f"{where}: edema is outlined with a reader's number and without; number all of them, or none")
+    if rule.needed(len(readings)) > len(readings):
+        raise StudyError(
+            f"{where}: has {len(readings)} edema readings, {rule.agreement} must agree; lower --agreement or add them"
+        )
+
+
+def _bone(merged: dict[Meaning, Outline], header: DicomHeader) -> Mask | None:
+    """Where bone is on the slice; None where no outline says so."""
+    names = {"bone"} if Meaning("bone") in merged else {"left ilium", "right ilium", "sacrum"}
+    parts = [
+        outline for meaning, outline in merged.items() if meaning.segment in names and header.uid in outline.slices
+    ]
+    found = {outline.meaning.segment for outline in parts}
+    if "bone" not in found and not ("sacrum" in found and len(found) > 1):
+        return None
+    bone: Mask = np.any([_mask(outline, header) for outline in parts], axis=0)
+    return bone
+
+
+def _mask(outline: Outline, header: DicomHeader) -> Mask:
+    return outline.masks.get(header.uid, np.zeros(header.shape, bool))

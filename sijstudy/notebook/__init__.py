@@ -1,0 +1,1 @@
+"""What a notebook calls: its workspace, what it shows, sliders and live panels."""

@@ -1,0 +1,64 @@
+"""The cohort of a study: the hospital's manifest, or the synthetic one, made on first use."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from filelock import FileLock
+
+from sijstudy.cohort.build import build_manifest
+from sijstudy.cohort.manifest import Manifest, load_manifest
+from sijstudy.config import StudyConfig
+from sijstudy.files import code_digest, digest
+from sijstudy.phantom import generate_cohort
+
+COHORT_PARAMETERS = (
+    "axspa_subjects",
+    "control_subjects",
+    "positive_slices",
+    "negative_slices",
+    "matrix_size",
+    "phantom_contrast",
+    "phantom_randomised",
+    "seed",
+)
+
+
+def prepare_cohort(config: StudyConfig, root: Path, *, workers: int = 2, progress: bool = True) -> Manifest:
+    """The manifest a study works on.
+
+    ``config.manifest`` names the folder of a prepared one (relative to ``root``). When it is empty the
+    synthetic cohort is written to ``root/data/NAME`` as DICOM, and its manifest built through the
+    same door as a hospital's, in ``root/data_manifest/NAME``; both are reused by later runs.
+    """
+    if config.manifest:
+        return load_manifest(root / config.manifest)
+    name = synthetic_name(config)
+    images, folder = root / "data" / name, root / "data_manifest" / name
+    images.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(images.parent / f".{name}.lock"):
+        if (folder / "cohort.json").exists() and images.exists():
+            return load_manifest(folder)
+        if not images.exists():
+            generate_cohort(images, config, workers=workers, progress=progress)
+        shutil.rmtree(folder, ignore_errors=True)
+        return build_manifest(
+            images,
+            folder,
+            name=name,
+            source="synthetic",
+            subjects_csv=images / "subjects.csv",
+            votes_csv=images / "votes.csv",
+            provenance={"seed": config.seed, "generator": "sijstudy.phantom"},
+            workers=workers,
+            progress=progress,
+        )
+
+
+def synthetic_name(config: StudyConfig) -> str:
+    """Name of the synthetic cohort: its sizes, its seed, and a hash of all that shapes its pixels."""
+    modules = sorted(path.stem for path in (Path(__file__).parents[1] / "phantom").glob("*.py"))
+    code = code_digest(*(f"phantom/{module}" for module in modules))
+    mark = digest({**config.subset(*COHORT_PARAMETERS), "code": code})[:8]
+    return f"synthetic-{config.axspa_subjects}x{config.control_subjects}-seed{config.seed}-{mark}"

@@ -1,0 +1,77 @@
+"""Where a report comes from: commit, versions, device, cohort, weights."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+
+from sijstudy import __version__
+from sijstudy.cohort.manifest import Manifest, cohort_hash
+from sijstudy.config import StudyConfig
+from sijstudy.training.device import arithmetic, resolve_device, threads_of
+
+PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "pandas", "pydicom", "highdicom", "grad-cam")
+
+
+def provenance(config: StudyConfig, manifest: Manifest) -> dict[str, str]:
+    """Everything a reader needs to make the run again, as name -> text."""
+    return {
+        "commit": commit(),
+        "sijstudy": __version__,
+        "profile": config.profile,
+        "seed": str(config.seed),
+        "device": device_name(config),
+        "precision": precision_line(config),
+        "weights": config.weights,
+        "cohort": f"{manifest.name} ({manifest.source})",
+        "cohort_hash": cohort_hash(manifest),
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        **{name: version(name) for name in PACKAGES},
+    }
+
+
+def cohort_line(manifest: Manifest) -> str:
+    """The cohort in one line: name, subjects by group, slices by label."""
+    groups = manifest.subjects["group"].value_counts()
+    positive, slices = int(manifest.slices["label"].sum()), len(manifest.slices)
+    return (
+        f"{manifest.name}: {len(manifest.subjects)} subjects ({groups.get('axSpA', 0)} axSpA, "
+        f"{groups.get('control', 0)} control), {slices} slices ({positive} with edema)."
+    )
+
+
+def commit() -> str:
+    """The checked-out commit, marked when files differ from it; "not a git checkout" without one."""
+    folder = Path(__file__).parent
+    try:
+        revision = _git("rev-parse", "HEAD", cwd=folder)
+        changed = _git("status", "--porcelain", "--untracked-files=no", cwd=folder)
+    except (OSError, subprocess.CalledProcessError):
+        return "not a git checkout"
+    return revision + (" with uncommitted changes" if changed else "")
+
+
+def device_name(config: StudyConfig) -> str:
+    """GPU model, or CPU with the threads of one fit; whether a cluster trained the networks."""
+    if config.scheduler:
+        return f"{device_name(replace(config, scheduler=''))}; networks trained by the workers of a Dask cluster"
+    device = resolve_device(config.device)
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"CPU {platform.machine()}, {config.parallel_fits} fits at a time, {threads_of(config)} thread(s) each"
+
+
+def precision_line(config: StudyConfig) -> str:
+    """Arithmetic that the configured precision means here, and the mode."""
+    return f"{arithmetic(config, resolve_device(config.device))}, {config.mode}"
+
+
+def _git(*arguments: str, cwd: Path) -> str:
+    done = subprocess.run(["git", *arguments], cwd=cwd, check=True, capture_output=True, text=True)
+    return done.stdout.strip()

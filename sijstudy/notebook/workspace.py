@@ -1,0 +1,235 @@
+"""The desk a notebook works at: configuration, cohort, run store, results of the earlier notebooks."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pandas as pd
+
+from sijstudy.analysis.external import ExternalCohort, apply_networks
+from sijstudy.audit.cohort import Audit, audit_cohort
+from sijstudy.cohort.manifest import Manifest, load_manifest
+from sijstudy.config import StudyConfig
+from sijstudy.errors import StudyError
+from sijstudy.files import FitRun, RunStore, StudyFolder
+from sijstudy.folds import Fold, load_folds
+from sijstudy.images.outlines import read_outlines
+from sijstudy.images.segment_names import SEGMENTS
+from sijstudy.notebook.cohort import prepare_cohort
+from sijstudy.notebook.provenance import cohort_line, provenance
+from sijstudy.records import Arm, Slice
+from sijstudy.training.loop import Fit
+from sijstudy.training.networks import open_networks, save_fits
+from sijstudy.training.parallel import fit_all, fit_each
+from sijstudy.training.patches import PatchSet, load_patches
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """One study on disk, under ``root``: ``data``, ``data_manifest`` and ``runs``."""
+
+    config: StudyConfig
+    root: Path
+    stages: dict[str, float] = field(default_factory=dict)  # stage -> seconds it took in this notebook
+    opened: float = field(default_factory=time.perf_counter)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Measure a stage of the notebook for its provenance; a stage entered again adds up."""
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.stages[name] = self.stages.get(name, 0.0) + time.perf_counter() - began
+
+    @cached_property
+    def manifest(self) -> Manifest:
+        """The cohort; the synthetic one is made on first use."""
+        with self.stage("cohort"):
+            return prepare_cohort(self.config, self.root, workers=os.cpu_count() or 1)
+
+    @cached_property
+    def groups(self) -> dict[str, str]:
+        """subject_id -> axSpA or control."""
+        subjects = self.manifest.subjects
+        return dict(zip(subjects["subject_id"], subjects["group"], strict=True))
+
+    @property
+    def store(self) -> RunStore:
+        """Trained networks and cached patches of all profiles."""
+        return RunStore(self.root / "runs")
+
+    @property
+    def folder(self) -> StudyFolder:
+        """Tables and results of this profile."""
+        return StudyFolder(self.root / "runs" / self.config.profile)
+
+    @cached_property
+    def folds(self) -> tuple[Fold, ...]:
+        """The folds that notebook 02 saved. StudyError when they are missing or belong to another cohort."""
+        folds = load_folds(self.folder.folds_file)
+        strangers = {subject for fold in folds for subject in (*fold.train, *fold.test)} ^ set(self.groups)
+        if strangers:
+            raise StudyError(
+                f"{self.folder.folds_file} was made for another cohort (subject {min(strangers)} is not in both); "
+                "run notebook 02 again"
+            )
+        return folds
+
+    def audit(self) -> Audit:
+        """All that the audit finds in the cohort, and in the folds that an earlier run of notebook 02 saved."""
+        manifest, folds = self.manifest, self.folder.folds_file
+        with self.stage("audit"):
+            return audit_cohort(
+                manifest,
+                folds_file=folds if folds.exists() else None,
+                samples=self.config.bootstrap_samples,
+                seed=self.config.seed,
+                workers=os.cpu_count() or 1,
+            )
+
+    def patches(self, arm: Arm, config: StudyConfig | None = None) -> PatchSet:
+        """The cohort's patches for one arm, cached on disk; config: a variant's parameters in place of the study's."""
+        manifest = self.manifest
+        with self.stage("patches"):
+            workers = os.cpu_count() or 1
+            return load_patches(manifest, arm, config or self.config, self.store.patches, workers=workers)
+
+    def train_folds(self, arms: tuple[Arm, ...], folds: tuple[Fold, ...]) -> dict[Arm, dict[int, FitRun]]:
+        """Trained runs by arm and fold number; all missing ones are trained side by side."""
+        patches = {arm: self.patches(arm) for arm in arms}
+        keys = [(arm, fold) for arm in arms for fold in folds]
+        fits = [Fit(fold, patches[arm], self.config.backbone, self.config.epochs) for arm, fold in keys]
+        with self.stage("training"):
+            runs = fit_all(fits, self.config, self.store)
+        return {
+            arm: {fold.number: run for (other, fold), run in zip(keys, runs, strict=True) if other == arm}
+            for arm in arms
+        }
+
+    def train_variants(self, configs: Mapping[str, StudyConfig]) -> dict[str, dict[int, FitRun]]:
+        """Trained runs of the ROI arm by variant and fold number; all missing ones are trained side by side."""
+        patches = {name: self.patches("roi", config) for name, config in configs.items()}
+        asked = [
+            (Fit(fold, patches[name], config.backbone, config.epochs), config)
+            for name, config in configs.items()
+            for fold in self.folds
+        ]
+        with self.stage("training"):
+            runs = iter(fit_each(asked, self.store))
+        return {name: {fold.number: next(runs) for fold in self.folds} for name in configs}
+
+    def save_fits(self, runs: Mapping[Arm, Mapping[int, FitRun]]) -> None:
+        """Note in this profile's folder which fit belongs to which arm and fold."""
+        save_fits(self.folder, self.config, runs)
+
+    def external_cohort(self) -> ExternalCohort:
+        """The cohort ``external_manifest`` through the networks that notebook 04 left in this profile's folder.
+
+        StudyError when these are missing, or when the cohort shares a file with the study's own.
+        """
+        networks = open_networks(self.folder.root)
+        manifest = load_manifest(self.root / self.config.external_manifest)
+        shared = len(set(manifest.slices["sha256"]) & set(self.manifest.slices["sha256"]))
+        if shared:
+            raise StudyError(
+                f"external_manifest {manifest.folder}: {shared} of its files are the study's own; give another cohort"
+            )
+        with self.stage("external cohort"):
+            return apply_networks(
+                manifest, networks, self.store.patches, device=self.config.device, workers=os.cpu_count() or 1
+            )
+
+    def train_candidates(self, backbones: tuple[str, ...], split: Fold) -> dict[str, pd.DataFrame]:
+        """Training histories by backbone, followed on the validation subjects of ``split`` [2.5, Fig. 5]."""
+        patches, epochs = self.patches("roi"), self.config.selection_epochs
+        fits = [Fit(split, patches, backbone, epochs, follow=True) for backbone in backbones]
+        with self.stage("training"):
+            runs = fit_all(fits, self.config, self.store)
+        return {backbone: run.history() for backbone, run in zip(backbones, runs, strict=True)}
+
+    def examples(self, *, positive: int, negative: int) -> list[Slice]:
+        """Slices to show: the middle one of evenly spread subjects with two outlined ilia, edema first."""
+        shown = []
+        for label, count in ((1, positive), (0, negative)):
+            items = [item for item in self.manifest.slice_records() if item.label == label and _two_sided(item)]
+            by_subject: dict[str, list[Slice]] = {}
+            for item in items:
+                by_subject.setdefault(item.subject_id, []).append(item)
+            middles = [own[len(own) // 2] for own in by_subject.values()]
+            shown += [middles[(2 * k + 1) * len(middles) // (2 * count)] for k in range(count)]
+        return shown
+
+    def spread(self, *, subjects: int, slices: int) -> list[Slice]:
+        """Slices to show: ``slices`` of each of at most ``subjects`` subjects, evenly spread, in the body's order."""
+        by_subject: dict[str, list[Slice]] = {}
+        for item in self.manifest.slice_records():
+            by_subject.setdefault(item.subject_id, []).append(item)
+        return [item for own in _evenly(list(by_subject.values()), subjects) for item in _evenly(own, slices)]
+
+    def row_of(self, item: Slice) -> int:
+        """Row of a slice in the manifest, and so in every PatchSet."""
+        slices = self.manifest.slices
+        match = (slices["subject_id"] == item.subject_id) & (slices["slice_index"] == item.index)
+        return int(match.to_numpy().argmax())
+
+    def masks(self, item: Slice) -> dict[str, Any]:
+        """Outlines of a slice, one of SEGMENTS -> ``(H, W)`` bool, no single readings; empty without a segmentation."""
+        if item.segmentation is None:
+            return {}
+        found = read_outlines(item.segmentation, self.manifest.segments).masks.get(item.uid, {})
+        return {name: mask for name, mask in found.items() if name in SEGMENTS}
+
+    def training_time(self, runs: Mapping[Any, Mapping[int, FitRun]]) -> str:
+        """Seconds of training behind ``runs``, as text, whether they were trained now or earlier."""
+        seconds = [run.seconds() for run in {run for by_fold in runs.values() for run in by_fold.values()}]
+        return f"{len(seconds)} networks, {sum(seconds):.0f} s in all, {self.config.parallel_fits} side by side"
+
+    def finish(self, notebook: str, title: str, answer: str, headline: list[dict[str, Any]]) -> dict[str, str]:
+        """Save the notebook's answer for the index page; returns the provenance to show at the report's end."""
+        spent = {**self.stages, "whole notebook": time.perf_counter() - self.opened}
+        times = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in spent.items())
+        origin = {**provenance(self.config, self.manifest), "time per stage": times}
+        result = {"title": title, "answer": answer, "headline": headline, "cohort": cohort_line(self.manifest)}
+        self.folder.save_result(notebook, {**result, "data_source": self.manifest.source, "provenance": origin})
+        return origin
+
+
+def _evenly(items: list[Item], count: int) -> list[Item]:
+    """``count`` of the items, the first and the last among them; all when there are fewer."""
+    if len(items) <= count:
+        return items
+    return [items[round(place * (len(items) - 1) / max(1, count - 1))] for place in range(count)]
+
+
+def _two_sided(item: Slice) -> bool:
+    return item.boxes is not None and item.boxes.left is not None and item.boxes.right is not None
+
+
+def open_workspace(namespace: Mapping[str, Any], root: Path | None = None) -> Workspace:
+    """The workspace of a notebook, from its ``globals()`` after the parameters cell.
+
+    root: the project's folder; by default the nearest one upwards that holds ``notebooks/profiles``.
+    """
+    config = StudyConfig.from_namespace(namespace)
+    return Workspace(config, root or find_root(Path.cwd()))
+
+
+def find_root(start: Path) -> Path:
+    """The nearest folder from ``start`` upwards that holds ``notebooks/profiles`` (StudyError when there is none).
+
+    An executed notebook lies in ``runs/PROFILE/notebooks``; opened there, it finds the project all the same.
+    """
+    for folder in (start, *start.parents):
+        if (folder / "notebooks" / "profiles").is_dir():
+            return folder
+    raise StudyError(f"no folder 'notebooks/profiles' in {start} or above it; start from the project's folder")

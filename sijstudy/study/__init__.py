@@ -1,0 +1,1 @@
+"""Notebooks in; executed notebooks and the pages of the report out."""

@@ -1,0 +1,200 @@
+"""A diagnosis -> one HTML page that needs no network, and the same as JSON (docs/DIAGNOSE.md)."""
+
+from __future__ import annotations
+
+import datetime
+import io
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from sijstudy import __version__
+from sijstudy.analysis.diagnosis import Diagnosis
+from sijstudy.figures.diagnosis import cam_overlays, subject_course
+from sijstudy.files import write_atomic, write_json
+from sijstudy.notebook.display import DOTS_PER_INCH
+from sijstudy.notebook.provenance import commit, device_name, precision_line
+from sijstudy.study.cells import png_figure
+from sijstudy.study.templating import render
+
+FORMAT = 1  # of the JSON; raised when a field changes its meaning or goes
+NOTICE = "Research only, not for diagnosis."
+ARM_NAMES = {"roi": "ROI patches", "original": "whole slices"}
+
+
+@dataclass(frozen=True)
+class Written:
+    """The files of one diagnosis."""
+
+    html: Path
+    json: Path
+
+
+def write_diagnosis(result: Diagnosis, folder: Path, run: Path) -> Written:
+    """Write ``diagnosis.html`` and ``diagnosis.json`` into ``folder``; run: the folder the networks came from.
+
+    StudyError when the folder cannot be written.
+    """
+    files = Written(folder / "diagnosis.html", folder / "diagnosis.json")
+    now = datetime.datetime.now().astimezone()
+    page = _page(result, run, now)
+    write_atomic(files.html, lambda stream: stream.write(page.encode()))
+    write_json(files.json, _content(result, run, now))
+    return files
+
+
+def summary(result: Diagnosis) -> str:
+    """The result as the command line says it, a sentence a line."""
+    lines = [
+        patch_sentence(result),
+        ensemble_sentence(result),
+        training_warning(result),
+        decision_sentence(result),
+        NOTICE,
+    ]
+    return "\n".join(filter(None, lines))
+
+
+def decision_sentence(result: Diagnosis) -> str:
+    """The decision with the numbers it rests on."""
+    opinion, networks = result.opinion, result.networks
+    verdict = "positive" if opinion.positive else "negative"
+    agree = int(networks["positive"].sum())
+    votes = f" {agree} of {len(networks)} networks by themselves say positive." if len(networks) > 1 else ""
+    return (
+        f"Active sacroiliitis: {verdict}. The subject score, the mean of {len(result.slices)} filtered slice results, "
+        f"is {opinion.score:.2f}; the threshold is {result.config.subject_threshold:g}.{votes} The ASAS two-slice rule "
+        f"says {'positive' if opinion.asas_positive else 'negative'}."
+    )
+
+
+def patch_sentence(result: Diagnosis) -> str:
+    """Which series the networks were shown, in which form, and what was left out."""
+    series = f"Series '{result.subject.series}' ({result.subject.rule}). "
+    if result.arm == "original":
+        reason = (
+            "no ilium boxes were given" if not result.subject.boxes_from else "the run has no network for ROI patches"
+        )
+        return (
+            f"{series}Whole images are used: {reason}. In the paper whole slices were classified less well (Table 2)."
+        )
+    missing = len(result.left_out)
+    words = f" {missing} slice{'s' * (missing > 1)} without a box left out." if missing else ""
+    return f"{series}ROI patches are used, from the ilium boxes of {result.subject.boxes_from}.{words}"
+
+
+def ensemble_sentence(result: Diagnosis) -> str:
+    """How many networks there are and what is averaged."""
+    if len(result.networks) == 1:
+        return f"One network, that of fold {result.networks['fold'].iloc[0]}, trained on {result.trained_on}."
+    return (
+        f"A score is the mean over {len(result.networks)} networks, one per fold, trained on {result.trained_on}; "
+        "its SD and range over them are given."
+    )
+
+
+def training_warning(result: Diagnosis) -> str:
+    """Whether networks may have been trained on this very subject; empty when none was."""
+    folds = result.networks.loc[result.networks["trained_on_name"], "fold"].tolist()
+    if not folds:
+        return ""
+    numbers = ", ".join(map(str, folds))
+    return (
+        f"A subject named {result.subject.subject_id} was among the training data of fold {numbers}. "
+        "If it is this one, these networks have seen it and the result is no test of them; --fold picks one network."
+    )
+
+
+def _content(result: Diagnosis, run: Path, now: datetime.datetime) -> dict[str, Any]:
+    fields = ["slice_index", "file", "score", "score_sd", "score_low", "score_high", "decision", "filtered_decision",
+              "filtered_score"]  # fmt: skip
+    return {
+        "format": FORMAT,
+        "notice": NOTICE,
+        "subject_id": result.subject.subject_id,
+        "decision": {
+            "positive": result.opinion.positive,
+            "score": result.opinion.score,
+            "threshold": result.config.subject_threshold,
+            "asas_two_slice_rule": result.opinion.asas_positive,
+        },
+        "input": {
+            "arm": result.arm,
+            "series": result.subject.series,
+            "series_rule": result.subject.rule,
+            "boxes_from": result.subject.boxes_from or None,
+            "slices_left_out": [item.file.name for item in result.left_out],
+        },
+        "slices": [_plain(row) for row in result.slices[fields].to_dict("records")],
+        "networks": [_plain(row) for row in result.networks.to_dict("records")],
+        "explained_slices": [one.item.index for one in result.explained],
+        "provenance": _provenance(result, run, now),
+        "parameters": {name: value for name, value in asdict(result.config).items() if name != "manifest"},
+    }
+
+
+def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """Values as JSON knows them; what is undefined becomes null."""
+    plain = {str(name): getattr(value, "item", lambda value=value: value)() for name, value in row.items()}
+    return {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in plain.items()}
+
+
+def _provenance(result: Diagnosis, run: Path, now: datetime.datetime) -> dict[str, str]:
+    return {
+        "made": now.isoformat(timespec="seconds"),
+        "sijstudy": __version__,
+        "commit": commit(),
+        "run": f"{run.resolve().parent.name}/{run.resolve().name}",
+        "networks": ", ".join(result.networks["address"]),
+        "trained on": result.trained_on,
+        "backbone": result.config.backbone,
+        "seed": str(result.config.seed),
+        "device": device_name(result.config),
+        "precision": precision_line(result.config),
+    }
+
+
+def _page(result: Diagnosis, run: Path, now: datetime.datetime) -> str:
+    config = result.config
+    course = subject_course(result.slices, config.slice_threshold, config.median_size)
+    overlays = cam_overlays(
+        [(f"slice {one.item.index}\nscore {one.score:.2f}", one.patch, one.cam) for one in result.explained]
+    )
+    return render(
+        "diagnosis.html.j2",
+        subject=result.subject.subject_id,
+        notice=NOTICE,
+        decision=decision_sentence(result),
+        arm=ARM_NAMES[result.arm],
+        patches=patch_sentence(result),
+        whole_images=result.arm == "original",
+        ensemble=ensemble_sentence(result),
+        seen=training_warning(result),
+        synthetic="synthetic" in result.trained_on,
+        made=f"{now:%d %B %Y, %H:%M %Z}",
+        course=_picture(course, _course_words(result)),
+        overlays=_picture(overlays, "The slices with the highest scores as the networks see them, below each its map."),
+        slices=result.slices.to_dict("records"),
+        networks=result.networks.to_dict("records"),
+        threshold=config.slice_threshold,
+        size=config.median_size,
+        provenance=_provenance(result, run, now),
+    )
+
+
+def _course_words(result: Diagnosis) -> str:
+    before, after = int(result.slices["decision"].sum()), int(result.slices["filtered_decision"].sum())
+    return (
+        f"Slice results from the lower to the upper pelvis: {before} of {len(result.slices)} slices positive before "
+        f"the median filter, {after} after it."
+    )
+
+
+def _picture(figure: Figure, alt: str) -> Any:
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=DOTS_PER_INCH)
+    return png_figure(stream.getvalue(), alt)

@@ -1,0 +1,1 @@
+"""A manifest in; patches and trained networks out, kept by the hash of all that determines them."""

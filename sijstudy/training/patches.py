@@ -1,0 +1,162 @@
+"""Manifest -> patches: every slice of the cohort as the network sees it before noise."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import pandas as pd
+from filelock import FileLock
+from joblib import Parallel, delayed
+from numpy.lib.format import dtype_to_descr, write_array_header_1_0
+from tqdm.auto import tqdm
+
+from sijstudy.cohort.manifest import Manifest, cohort_hash, verify_files
+from sijstudy.config import StudyConfig
+from sijstudy.errors import StudyError
+from sijstudy.files import code_digest, digest, remove_temporaries, write_atomic
+from sijstudy.images.read import read_image_pixels
+from sijstudy.noise import to_8bit
+from sijstudy.records import Arm, Slice
+from sijstudy.roi import RoiBoxes, roi_boxes, roi_patch, whole_image
+
+PATCH_CODE = (
+    "roi",
+    "noise",
+    "intensity",
+    "images/dicom",
+    "images/dicom_attributes",
+    "images/dicom_pixels",
+    "images/nifti",
+    "images/read",
+    "training/patches",
+)
+TRIED = 32  # slices read at first, to see how long the others will take
+WORTH_PROCESSES = 10.0  # seconds; four times what a process takes to start
+
+
+@dataclass(frozen=True)
+class PatchSet:
+    """The patches of one arm of the study, a row per slice of the manifest.
+
+    patches: ``(N, 1, S, S)`` float32 on the 8-bit scale [0, 255], without noise; memory-mapped, read-only.
+    slices: N rows in the same order: subject_id, slice_index, label.
+    digest: hash of all that determines them, the cohort included.
+    """
+
+    patches: np.ndarray[Any, np.dtype[np.float32]]
+    slices: pd.DataFrame
+    arm: Arm
+    digest: str
+
+    def rows_of(self, subjects: tuple[str, ...]) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """Row numbers ``(n,)`` of the subjects' slices, ascending."""
+        rows: np.ndarray[Any, np.dtype[np.int64]] = np.flatnonzero(self.slices["subject_id"].isin(subjects))
+        return rows
+
+
+def roi_of(item: Slice, image_shape: tuple[int, int], config: StudyConfig) -> RoiBoxes:
+    """The ROI boxes of a slice under the configured reading [2.2]. StudyError when it has no ilium box."""
+    if item.boxes is None:
+        raise StudyError(
+            f"{item.file}: slice {item.index} of subject {item.subject_id} has no ilium box; "
+            "outline an ilium, give a box, or leave the slice out of the manifest"
+        )
+    try:
+        return roi_boxes(
+            item.boxes, image_shape, reading=config.roi_reading, factor=config.roi_factor, height=config.roi_height
+        )
+    except StudyError as error:
+        raise StudyError(f"{item.file}: {error}") from None
+
+
+def patch_of(item: Slice, arm: Arm, config: StudyConfig) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """One slice as ``(S, S)`` float32 in [0, 255]: read, brought to the 8-bit scale, cropped, resized [2.2, 2.3]."""
+    image = to_8bit(read_image_pixels(item))
+    if arm == "original":
+        return whole_image(image, config.patch_size)
+    return roi_patch(image, roi_of(item, image.shape, config), config.patch_size)
+
+
+def mask_patch(item: Slice, mask: np.ndarray[Any, Any], config: StudyConfig) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """An outline ``(H, W)`` bool of the slice as its ROI patch shows it: ``(S, S)`` bool."""
+    rois = roi_of(item, mask.shape, config)
+    return roi_patch(mask.astype(np.float32), rois, config.patch_size, order="nearest") > 0.5
+
+
+def load_patches(
+    manifest: Manifest, arm: Arm, config: StudyConfig, cache: Path, *, workers: int = 1, progress: bool = True
+) -> PatchSet:
+    """All slices of the manifest as patches, from ``cache`` when they were made before.
+
+    Raises StudyError naming the first file that changed since the manifest was built, or the first slice that
+    cannot be read or has no ilium box (ROI arm).
+    """
+    key = digest(
+        {
+            "cohort": cohort_hash(manifest),
+            "arm": arm,
+            "code": code_digest(*PATCH_CODE),
+            **config.subset("patch_size"),
+            **(config.subset("roi_reading", "roi_factor", "roi_height") if arm == "roi" else {}),
+        }
+    )
+    file = cache / f"{key}.npy"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(file.with_suffix(".lock")):
+        if not file.exists():
+            remove_temporaries(file)
+            _make_patches(manifest, arm, config, file, workers, progress)
+    slices = manifest.slices[["subject_id", "slice_index", "label"]].reset_index(drop=True)
+    return PatchSet(np.load(file, mmap_mode="r"), slices, arm, key)
+
+
+def _make_patches(manifest: Manifest, arm: Arm, config: StudyConfig, file: Path, workers: int, progress: bool) -> None:
+    """Write all patches to ``file``, one after the other, so that memory holds a few of them whatever their number.
+
+    The key is made of the hashes that the manifest gives, so the files are hashed again meanwhile, in a thread; what
+    it finds goes before any other error, and before the file appears.
+    """
+    items = manifest.slice_records()
+    shape = (len(items), 1, config.patch_size, config.patch_size)
+    with ThreadPoolExecutor(1) as pool:
+        verified = pool.submit(verify_files, manifest, progress=False)
+
+        def write(stream: IO[bytes]) -> None:
+            header = {"descr": dtype_to_descr(np.dtype(np.float32)), "fortran_order": False, "shape": shape}
+            write_array_header_1_0(stream, header)
+            patches = _patches(items, arm, config, workers)
+            try:
+                for patch in tqdm(
+                    patches, total=len(items), desc=f"patches ({arm})", unit="slice", disable=not progress
+                ):
+                    stream.write(patch.data)
+                    if verified.done():
+                        verified.result()
+            finally:
+                verified.result()
+
+        write_atomic(file, write)
+
+
+def _patches(
+    items: list[Slice], arm: Arm, config: StudyConfig, workers: int
+) -> Iterator[np.ndarray[Any, np.dtype[np.float32]]]:
+    """The patches in order. Other processes take seconds to start, so they are asked only when that is won back."""
+    began = time.perf_counter()
+    for item in items[:TRIED]:
+        yield patch_of(item, arm, config)
+    rest = items[TRIED:]
+    expected = (time.perf_counter() - began) / TRIED * len(rest)
+    jobs = (delayed(patch_of)(item, arm, config) for item in rest)
+    yield from Parallel(
+        n_jobs=workers if expected > WORTH_PROCESSES else 1,
+        return_as="generator",
+        batch_size=16,
+        pre_dispatch="2*n_jobs",
+    )(jobs)

@@ -1,0 +1,63 @@
+"""Net benefit against the counts of Vickers and Elkin's formula, written out by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sijstudy.analysis import decision_curve
+from sijstudy.analysis.decision_curve import useful_text, useful_thresholds
+
+FRAME = pd.DataFrame(
+    {
+        "subject_id": ["a", "b", "c", "d", "e"],
+        "label": [1, 1, 1, 0, 0],
+        "score": [0.9, 0.6, 0.2, 0.7, 0.1],
+    }
+)
+CURVE = decision_curve.decision_curve(FRAME, samples=400, seed=3)
+AT = CURVE.set_index("threshold")
+
+
+def test_net_benefit_by_hand():
+    assert AT.loc[0.5, "model"] == pytest.approx(2 / 5 - 1 / 5 * 1)  # a, b found; d is a false alarm
+    assert AT.loc[0.2, "model"] == pytest.approx(3 / 5 - 1 / 5 * 0.25)  # c reaches its threshold exactly
+    assert AT.loc[0.8, "model"] == pytest.approx(1 / 5)
+    assert AT.loc[0.95, "model"] == 0
+
+
+def test_defaults():
+    assert AT.loc[0.5, "treat_all"] == pytest.approx(3 / 5 - 2 / 5)
+    assert AT.loc[0.6, "treat_all"] == pytest.approx(0)  # treating everyone is worth nothing at the prevalence
+    everyone = decision_curve.decision_curve(FRAME.assign(score=1.0), samples=50, seed=1)
+    assert everyone["model"].to_numpy() == pytest.approx(everyone["treat_all"].to_numpy())
+
+
+def test_another_prevalence_keeps_recall_and_specificity():
+    clinic = decision_curve.decision_curve(FRAME, samples=50, seed=1, prevalence=0.3).set_index("threshold")
+    assert clinic.loc[0.5, "model"] == pytest.approx(2 / 3 * 0.3 - 1 / 2 * 0.7)
+    assert clinic.loc[0.5, "treat_all"] == pytest.approx(0.3 - 0.7)
+    own = decision_curve.decision_curve(FRAME, samples=50, seed=1, prevalence=0.6)
+    assert own["model"].to_numpy() == pytest.approx(CURVE["model"].to_numpy())
+
+
+def test_band_holds_the_curve_and_resamples_subjects_whole():
+    assert (CURVE["low"] <= CURVE["model"] + 1e-12).all()
+    assert (CURVE["model"] <= CURVE["high"] + 1e-12).all()
+    big = pd.concat([FRAME.assign(subject_id=FRAME["subject_id"] + str(k)) for k in range(20)])
+    clustered = pd.concat([FRAME] * 20)
+    width = [
+        (lambda t: (t["high"] - t["low"]).mean())(decision_curve.decision_curve(frame, samples=200, seed=1))
+        for frame in (clustered, big)
+    ]
+    assert width[0] > 2 * width[1]
+
+
+def test_useful_thresholds_are_those_above_both_defaults():
+    useful = useful_thresholds(CURVE)
+    default = np.maximum(CURVE["treat_all"], 0)
+    assert set(useful) == set(CURVE["threshold"][CURVE["model"] > default + 1e-9])
+    assert 0.9 in useful
+    assert 0.95 not in useful
+    assert useful_text(CURVE).startswith(f"{useful[0]:.2f} to 0.90")
+    assert useful_text(CURVE.assign(model=CURVE["treat_all"])) == "none"
+    assert useful_text(CURVE.assign(model=1.0)) == "all"

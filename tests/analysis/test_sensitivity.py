@@ -1,0 +1,88 @@
+"""The grid of settings equals what the study itself would report under them."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sijstudy.aggregation import filtered_course
+from sijstudy.analysis import evaluation, sensitivity
+from sijstudy.config import StudyConfig
+
+RNG = np.random.default_rng(11)
+
+
+def predictions(noise):
+    """Two folds of eight subjects, 3 to 12 slices each, as ``collect_predictions`` gives them."""
+    rows = [
+        {"fold": fold, "subject_id": f"s{number}", "group": group, "slice_index": index, "label": int(group == "axSpA"),
+         "score": float(np.clip((0.7 if group == "axSpA" else 0.3) + noise * RNG.normal(), 0, 1))}
+        for fold in (1, 2)
+        for number, group in enumerate(["axSpA"] * 5 + ["control"] * 3)
+        for index in range(3 + (number * 5 + fold) % 10)
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+ROI, ORIGINAL = predictions(0.3), predictions(0.5)
+CONFIG = StudyConfig(bootstrap_samples=50)
+GRID = sensitivity.sensitivity_grid(ROI, ORIGINAL, CONFIG)
+
+
+@pytest.mark.parametrize("on", ["decision", "score"])
+@pytest.mark.parametrize("seed", range(10))
+def test_grid_equals_the_evaluation_at_random_settings(seed, on):
+    grid = GRID if on == "decision" else sensitivity.sensitivity_grid(ROI, ORIGINAL, StudyConfig(median_input="score"))
+    row = grid.sample(1, random_state=seed).iloc[0]
+    config = StudyConfig(
+        median_size=int(row["median_size"]), slice_threshold=float(row["slice_threshold"]),
+        subject_threshold=float(row["subject_threshold"]), median_input=on,
+    )  # fmt: skip
+    courses = evaluation.add_courses(ROI, config)
+    subjects = evaluation.fold_metrics(evaluation.subject_predictions(courses, config)).mean()
+    assert [row[name] for name in sensitivity.SUBJECT_METRICS] == pytest.approx(
+        [100 * subjects[name] for name in sensitivity.SUBJECT_METRICS]
+    )
+    filtered = evaluation.fold_metrics(courses, decision="filtered_decision")["accuracy"].mean()
+    whole = evaluation.fold_metrics(evaluation.add_courses(ORIGINAL, config), decision="filtered_decision")
+    assert row["slice_accuracy"] == pytest.approx(100 * filtered)
+    assert row["unfiltered_accuracy"] == pytest.approx(100 * evaluation.fold_metrics(courses)["accuracy"].mean())
+    assert row["original_accuracy"] == pytest.approx(100 * whole["accuracy"].mean())
+
+
+@pytest.mark.parametrize("size", [1, 3, 9, 15])
+def test_filtering_all_at_once_is_filtering_one_by_one(size):
+    thresholds = (0.2, 0.5, 0.9)
+    at_once = sensitivity.filtered_decisions(ROI, size, thresholds)
+    for row, threshold in enumerate(thresholds):
+        single = ROI.groupby(["fold", "subject_id"])["score"].transform(
+            lambda scores, threshold=threshold: filtered_course(scores.to_numpy(), size=size, threshold=threshold)
+        )
+        assert (at_once[row] == single.to_numpy().astype(bool)).all()
+
+
+def test_the_studys_own_settings_are_in_the_grid_whatever_they_are():
+    config = StudyConfig(median_size=11, slice_threshold=0.37, subject_threshold=0.123)
+    grid = sensitivity.sensitivity_grid(ROI, ORIGINAL, config)
+    assert sensitivity.at_settings(grid, config).sum() == 1
+    assert len(sensitivity.sensitivity_table(grid, config)) == 5
+
+
+def test_runs_of_values():
+    values = [0.1, 0.2, 0.3, 0.4, 0.5]
+    assert sensitivity.runs_of(values, [True] * 5) == "all"
+    assert sensitivity.runs_of(values, [False] * 5) == "none"
+    assert sensitivity.runs_of(values, [True, True, False, False, True]) == "0.1 to 0.2, 0.5"
+
+
+def test_table_says_what_holds():
+    perfect = ROI.assign(score=0.2 + 0.6 * ROI["label"])
+    wrong = ROI.assign(score=0.8 - 0.6 * ROI["label"])
+    table = sensitivity.sensitivity_table(sensitivity.sensitivity_grid(perfect, wrong, CONFIG), CONFIG)
+    roi, median, recall, _, every = (row for _, row in table.iterrows())
+    assert roi["at the study's settings"] == "holds (+100.0 points)"
+    assert roi["slice thresholds"] == "0.25 to 0.8"  # below and above it both arms call all slices alike
+    assert median["at the study's settings"] == "does not hold (+0.0 points)"
+    assert median["of all settings"] == "0%"
+    assert recall["slice thresholds"] == "0.05 to 0.8"
+    assert every["slice thresholds"] == "0.25 to 0.8"
+    assert every["filter sizes"] == every["subject thresholds"] == "all"

@@ -1,0 +1,134 @@
+"""What the notebooks call, on a tiny cohort of real DICOM files."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sijstudy.analysis import evaluation, explain
+from sijstudy.analysis import interpretations as readings
+from sijstudy.errors import StudyError
+from sijstudy.folds import Fold, make_folds, save_folds, split_validation
+from sijstudy.notebook.workspace import Workspace, find_root, open_workspace
+
+
+@pytest.fixture(scope="module")
+def runs(sample_work):
+    return sample_work.train_folds(("original", "roi"), sample_work.folds)
+
+
+def test_open_workspace_takes_the_parameters_and_finds_the_root(tmp_path, monkeypatch):
+    executed = tmp_path / "runs/quick/notebooks"
+    executed.mkdir(parents=True)
+    (tmp_path / "notebooks/profiles").mkdir(parents=True)
+    monkeypatch.chdir(executed)
+    work = open_workspace({"seed": 5, "epochs": 2, "In": [], "_private": 1})
+    assert (work.root, work.config.seed, work.config.epochs) == (tmp_path, 5, 2)
+    with pytest.raises(StudyError, match="unknown parameter 'epoch'; did you mean 'epochs'"):
+        open_workspace({"epoch": 2})
+
+
+def test_find_root_says_where_to_start(tmp_path):
+    with pytest.raises(StudyError, match="start from the project's folder"):
+        find_root(tmp_path)
+
+
+def test_folds_of_another_cohort_are_refused(sample_work, tmp_path):
+    work = Workspace(sample_work.config, tmp_path)
+    save_folds(work.folder.folds_file, [Fold(1, ("S00", "stranger"), ("S01",))])
+    with pytest.raises(StudyError, match="another cohort"):
+        _ = work.folds
+
+
+def test_every_arm_is_tested_on_the_same_subjects(sample_work, runs):
+    frames = {arm: evaluation.collect_predictions(by_fold, sample_work.groups) for arm, by_fold in runs.items()}
+    keys = ["fold", "subject_id", "slice_index", "label"]
+    pd.testing.assert_frame_equal(frames["original"][keys], frames["roi"][keys])
+    for fold in sample_work.folds:
+        tested = frames["roi"].query("fold == @fold.number")["subject_id"]
+        assert set(tested) == set(fold.test)
+
+
+def test_trained_runs_are_found_again(sample_work, runs):
+    again = sample_work.train_folds(("roi",), sample_work.folds)
+    assert again["roi"] == runs["roi"]
+    assert "4 networks" in sample_work.training_time(runs)
+
+
+def test_candidates_are_followed_on_validation_subjects_only(sample_work):
+    split = split_validation(sample_work.folds[0], sample_work.manifest.subjects, 0.3, 1)
+    histories = sample_work.train_candidates(("resnet18", "resnet34"), split)
+    assert set(split.train) | set(split.test) == set(sample_work.folds[0].train)
+    for history in histories.values():
+        assert len(history) == 2
+        assert history["held_out_accuracy"].notna().all()
+
+
+def test_explained_slices_are_the_positive_test_slices(sample_work, runs):
+    explained = explain.explain_folds(
+        runs["roi"], sample_work.patches("roi"), sample_work.manifest, sample_work.folds, sample_work.config,
+        progress=False,
+    )  # fmt: skip
+    positive = sample_work.manifest.slices.query("label == 1")["subject_id"].value_counts()
+    expected = sum(int(positive.get(subject, 0)) for fold in sample_work.folds for subject in fold.test)
+    assert len(explained.measures) == expected > 0
+    assert explained.masks.any(axis=(1, 2)).all()
+    np.testing.assert_allclose(explained.measures["area"], explained.masks.mean(axis=(1, 2)))
+    assert explained.measures["energy"].between(0, 1).all()
+    best, worst = explained.examples(best=True, count=1), explained.examples(best=False, count=1)
+    assert best[0][3].shape == (32, 32)
+    assert len(worst) == 1
+
+
+def test_maps_made_once_are_read_back_the_same(sample_work, runs, tmp_path, monkeypatch):
+    asked = (runs["roi"], sample_work.patches("roi"), sample_work.manifest, sample_work.folds, sample_work.config)
+    made = explain.load_explained(*asked, tmp_path)
+
+    def forbidden(*arguments, **options):
+        raise AssertionError("explained again")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(explain, "explain_folds", forbidden)
+        again = explain.load_explained(*asked, tmp_path)
+        with pytest.raises(AssertionError, match="explained again"):  # other slices are other maps
+            explain.load_explained(*asked[:-1], dataclasses.replace(sample_work.config, cam_slices=1), tmp_path)
+    pd.testing.assert_frame_equal(made.measures, again.measures)
+    for name in ("patches", "masks", "maps"):
+        assert np.array_equal(getattr(made, name), getattr(again, name))
+        assert getattr(made, name).dtype == getattr(again, name).dtype
+
+
+def test_readings_cover_every_choice(sample_work):
+    item = sample_work.examples(positive=1, negative=0)[0]
+    assert item.label == 1
+    drawn = readings.roi_by_reading(item, sample_work.config)
+    assert list(drawn) == ["centre_inward", "beyond_edge", "shifted_box"]
+    assert len({patch.tobytes() for _, patch in drawn.values()}) == 3
+    noisy = readings.noise_by_reading(drawn["centre_inward"][1], sample_work.config)
+    assert len(noisy) == 4
+    assert len({patch.tobytes() for patch in noisy.values()}) == 4
+
+
+def test_slices_are_spread_evenly(sample_work):
+    shown = sample_work.spread(subjects=3, slices=2)
+    places = [(item.subject_id, item.index) for item in shown]
+    assert places == [(name, index) for name in ("S00", "S06", "S11") for index in (0, 2)]
+    assert len(sample_work.spread(subjects=99, slices=99)) == 36
+
+
+def test_answer_is_saved_with_its_provenance(sample_work):
+    origin = sample_work.finish("04_five_fold_training", "Five folds", "An answer.", [])
+    saved = json.loads((sample_work.folder.root / "results/04_five_fold_training.json").read_text())
+    assert saved["answer"] == "An answer."
+    assert saved["data_source"] == "hospital"
+    assert saved["provenance"] == origin
+    assert {"commit", "seed", "device", "cohort_hash", "weights", "torch"} <= set(origin)
+
+
+def test_folds_are_made_once_per_seed(sample_work):
+    subjects = sample_work.manifest.subjects
+    one, again, other = (make_folds(subjects, folds=3, test_fraction=0.3, seed=seed) for seed in (1, 1, 2))
+    assert one == again
+    assert one != other

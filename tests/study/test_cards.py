@@ -1,0 +1,199 @@
+"""Model card and checklist: honest about what a run did not compute, every link leads somewhere."""
+
+import re
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sijstudy.analysis.calibration import calibration_table, equal_width
+from sijstudy.config import StudyConfig
+from sijstudy.files import StudyFolder
+from sijstudy.folds import Fold, save_folds
+from sijstudy.study import cards
+from sijstudy.study.cards import CHECKLIST, MODEL_CARD, STATUSES, Facts, read_checklist
+
+NUMBERS = {
+    "CLAIM 2024": [str(number) for number in range(1, 45)],
+    "TRIPOD+AI": [
+        f"{number}{letter}"
+        for number in range(1, 28)
+        for letter in {
+            3: "abc",
+            5: "ab",
+            6: "abc",
+            8: "abc",
+            9: "abc",
+            12: "abcdefg",
+            18: "abcdef",
+            20: "abc",
+            23: "ab",
+            27: "abc",
+        }.get(number, [""])
+    ],
+}
+ITEMS = [(guideline["name"], item) for guideline in read_checklist() for item in guideline["items"]]
+
+
+def test_every_item_of_both_guidelines_is_there_once():
+    assert {g["name"]: [item["n"] for item in g["items"]] for g in read_checklist()} == NUMBERS
+
+
+@pytest.mark.parametrize(("name", "item"), ITEMS, ids=[f"{name} {item['n']}" for name, item in ITEMS])
+def test_an_item_is_answered_with_a_link_or_says_why_not(name, item):
+    for entry in (item, {**item, **item.get("hospital", {})}, {**item, **item.get("external", {})}):
+        assert entry["status"] in STATUSES
+        assert entry["item"].endswith(".")
+        assert entry["answer"].endswith(".")
+        assert entry["links"] or entry["status"] != "answered"
+    assert set(item.get("hospital", {})) <= {"status", "answer", "links"}
+
+
+@pytest.fixture
+def facts(tmp_path):
+    """A run in which every notebook left what the pages read."""
+    folder = StudyFolder(tmp_path / "runs")
+    rng = np.random.default_rng(1)
+    frame = pd.DataFrame(
+        {"fold": np.repeat([1, 2], 20), "subject_id": [f"s{k}" for k in range(20)] * 2, "label": [0, 1] * 20,
+         "score": rng.uniform(size=40)}
+    )  # fmt: skip
+    folder.save_table("subjects", frame)
+    folder.save_table("predictions_roi", frame)
+    for name in ("slices", "subjects"):
+        table = calibration_table(frame, equal_width(5), samples=50, seed=1)
+        folder.save_table(f"calibration_{name}", table.reset_index())
+    folder.save_table(
+        "subgroups",
+        pd.DataFrame(
+            [{"subgroup": "women", "subjects": 7, "diagnoses": 9, "accuracy": 77.77, "low": 44.4, "high": 95.5,
+              "recall": np.nan, "specificity": 88.88}]
+        ),
+    )  # fmt: skip
+    save_folds(folder.folds_file, (Fold(1, ("a", "b", "c"), ("d",)),))
+    headline = {"name": "Subject recall", "paper": 100.0, "ours": 91.23, "low": 85.0, "high": 97.0, "unit": "%"}
+    origin = {"commit": "abc123", "cohort": "toy (synthetic)", "cohort_hash": "beef"}
+    results = {
+        name: {"answer": f"Answer of {name}.", "headline": [headline] * (name[:2] == "05"), "provenance": origin}
+        for name in ("02_roi_comparison", "03_resnet_selection", "04_five_fold_training", "05_subject_diagnosis",
+                     "06_grad_cam")
+    }  # fmt: skip
+    return Facts(StudyConfig(profile="toy"), folder, results, synthetic=True)
+
+
+def text_of(page):
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
+
+
+def test_model_card_shows_the_numbers_of_the_run(facts, tmp_path):
+    page = cards.render_model_card(facts, tmp_path)
+    text = text_of(page)
+    assert "Research only, not for diagnosis" in text
+    assert "Subject recall 91.23% 85.00 to 97.00 100.00%" in text
+    assert "women 7 9 77.8 44.4 to 95.5 – 88.9" in text
+    assert "40 diagnoses of 20 different subjects" in text
+    assert "50% of the diagnoses are of axSpA" in text
+    assert "1 folds: 3 training subjects" in text
+    assert "Answer of 06_grad_cam." in text
+    assert "abc123" in text
+    assert "Not computed in this run" not in text
+    assert not re.search(r"\bnan\b", text)
+
+
+def test_model_card_explains_an_interval_of_no_width(facts, tmp_path):
+    assert "no width" not in cards.render_model_card(facts, tmp_path)
+    sure = {"name": "Subject recall", "paper": 100.0, "ours": 100.0, "low": 100.0, "high": 100.0, "unit": "%"}
+    results = {"05_subject_diagnosis": {**facts.results["05_subject_diagnosis"], "headline": [sure]}}
+    assert "no width is no certainty" in cards.render_model_card(replace(facts, results=results), tmp_path)
+
+
+def test_model_card_of_a_run_without_notebooks_says_what_is_missing(facts, tmp_path):
+    bare = Facts(facts.config, facts.folder, {}, synthetic=False)
+    text = text_of(cards.render_model_card(bare, tmp_path))
+    assert text.count("Not computed in this run") == 6
+    assert "91.23" not in text
+    assert "images drawn by a program" not in text
+    assert "data of people" in text
+
+
+def test_data_cannot_break_out_of_the_page(facts, tmp_path):
+    evil = {name: {**result, "answer": "<script>alert(1)</script>"} for name, result in facts.results.items()}
+    page = cards.render_model_card(Facts(facts.config, facts.folder, evil, synthetic=True), tmp_path)
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;" in page
+
+
+def test_checklist_counts_its_items_and_links_what_exists(facts, tmp_path):
+    (tmp_path / "04_five_fold_training.html").write_text('<h2 id="table-2">Table &amp; 2</h2>')
+    page = cards.render_checklist(facts, tmp_path)
+    rows = re.findall(r'<strong class="status [a-z-]+">([a-z ]+)</strong>', page)
+    assert len(rows) == 44 + 52
+    for name in NUMBERS:
+        shown = re.search(rf'<tr><th><a href="#[^"]*">{re.escape(name)}</a></th>((?:<td>\d+</td>)+)</tr>', page)
+        total, *counts = map(int, re.findall(r"\d+", shown[1]))
+        assert total == sum(counts) == len(NUMBERS[name])
+    assert sum(Counter(rows).values()) == 96
+    assert '<a href="04_five_fold_training.html#table-2">04: Table &amp; 2</a>' in page
+    assert "05_subject_diagnosis.html" not in page
+
+
+def test_an_item_whose_report_is_missing_is_not_reported(facts, tmp_path):
+    page = text_of(cards.render_checklist(facts, tmp_path))
+    assert "not reported Every misclassified subject with its slices" in page
+    assert "The report that shows it is not part of this run." in page
+
+
+def test_a_hospital_cohort_gets_its_own_answers(facts, tmp_path):
+    ours = text_of(cards.render_checklist(facts, tmp_path))
+    theirs = text_of(cards.render_checklist(Facts(facts.config, facts.folder, facts.results, False), tmp_path))
+    assert "No person is involved." in ours
+    assert "No person is involved." not in theirs
+    assert "To be given by the hospital" in theirs
+
+
+def test_a_test_on_another_cohort_is_claimed_only_when_there_was_one(facts, tmp_path):
+    (tmp_path / "07_external_validation.html").write_text('<h2 id="result">Result</h2>')
+    answer = {"answer": "An AUC of 0.71 elsewhere.", "headline": []}
+    asked = StudyConfig(profile="toy", external_manifest="data_manifest/other")
+    untested = Facts(facts.config, facts.folder, {**facts.results, "07_external_validation": answer}, True)
+    tested = Facts(asked, facts.folder, {**facts.results, "07_external_validation": {**answer, "headline": [{}]}}, True)
+    item = "Test on external data."
+    assert f"{item} not reported" in text_of(cards.render_checklist(untested, tmp_path))
+    assert f"{item} answered" in text_of(cards.render_checklist(tested, tmp_path))
+    assert "One cohort: there was no test on other hospitals" in text_of(cards.render_model_card(untested, tmp_path))
+    assert "One other cohort was tested. An AUC of 0.71 elsewhere." in text_of(
+        cards.render_model_card(tested, tmp_path)
+    )
+
+
+def test_variants_are_claimed_only_when_they_were_tried(facts, tmp_path):
+    (tmp_path / "08_ablations.html").write_text('<h2 id="what-was-varied">What was varied</h2>')
+    results = {**facts.results, "08_ablations": {"answer": "None of 4 variants differs."}}
+    for ablations, claimed in (("none", False), ("loss", True)):
+        config = StudyConfig(profile="toy", ablations=ablations)
+        page = text_of(cards.render_checklist(Facts(config, facts.folder, results, True), tmp_path))
+        assert ("an appendix changes one choice of the study at a time" in page) == claimed
+        assert ("08: What was varied" in page) == claimed
+
+
+@pytest.mark.notebooks
+def test_every_link_of_the_smoke_study_leads_to_its_section(smoke_study):
+    folder = smoke_study.result.index.parent
+    pages = {page.name: set(re.findall(r'\bid="([^"]+)"', page.read_text())) for page in folder.glob("*.html")}
+    targets = {
+        link
+        for _, item in ITEMS
+        for entry in (item, {**item, **item.get("hospital", {})}, {**item, **item.get("ablated", {})})
+        for link in entry["links"]
+    }
+    assert len(targets) > 20
+    for target in targets:
+        page, _, anchor = target.partition("#")
+        assert page in pages, target
+        assert not anchor or anchor in pages[page], target
+    shown = set(re.findall(r'href="([^"#]+\.html(?:#[^"]+)?)"', (folder / CHECKLIST).read_text()))
+    used = {link for _, item in ITEMS for link in item["links"]}
+    assert used <= shown
+    assert MODEL_CARD in pages
