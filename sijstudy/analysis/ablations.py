@@ -15,7 +15,8 @@ from typing import Any
 import pandas as pd
 import torch
 
-from sijstudy.analysis.evaluation import add_courses, collect_predictions, fold_metrics, subject_predictions
+from sijstudy.analysis.fold_summary import fold_metrics
+from sijstudy.analysis.slice_courses import add_courses, collect_predictions, subject_predictions
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
 from sijstudy.files import FitRun
@@ -156,7 +157,7 @@ def imagenet_file(backbone: str) -> Path:
 def courses_of(
     trials: Sequence[Trial], runs: Mapping[str, Mapping[int, FitRun]], groups: Mapping[str, str]
 ) -> dict[str, pd.DataFrame]:
-    """``evaluation.add_courses`` of every trial that was run, each under its own parameters: name -> rows.
+    """``slice_courses.add_courses`` of every trial that was run, each under its own parameters: name -> rows.
 
     runs: trial's name -> fold -> run. groups: subject_id -> axSpA or control.
     """

@@ -12,7 +12,7 @@ import torch
 from tqdm.auto import tqdm
 
 from sijstudy.aggregation import asas_positive, subject_score
-from sijstudy.analysis.evaluation import add_courses
+from sijstudy.analysis.slice_courses import add_courses
 from sijstudy.cohort.subject_folder import SubjectFolder
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError

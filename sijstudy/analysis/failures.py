@@ -40,7 +40,7 @@ class Case:
 def subjects_to_show(subjects: pd.DataFrame, config: StudyConfig) -> pd.DataFrame:
     """Every misclassified subject of every fold; if there is none, of each group the one nearest to the threshold.
 
-    subjects: ``evaluation.subject_predictions``; the same columns come back, and margin, the distance of the
+    subjects: ``slice_courses.subject_predictions``; the same columns come back, and margin, the distance of the
     score to the subject threshold; those furthest on the wrong side first.
     """
     table = subjects.assign(margin=(subjects["score"] - config.subject_threshold).abs())
@@ -81,7 +81,7 @@ def subject_cases(
 ) -> list[Case]:
     """A case for each of the first SUBJECTS_IN_ALL rows of ``subjects_to_show``.
 
-    The more subjects, the fewer slices each (SLICES_IN_ALL); courses: ``evaluation.add_courses``.
+    The more subjects, the fewer slices each (SLICES_IN_ALL); courses: ``slice_courses.add_courses``.
     """
     subjects = list(chosen.head(SUBJECTS_IN_ALL).itertuples())
     count = max(2, min(SLICES_OF_A_SUBJECT, SLICES_IN_ALL // max(1, len(subjects))))

@@ -15,7 +15,7 @@ SEXES = {"F": "women", "M": "men"}
 def subgroup_table(subjects: pd.DataFrame, demographics: pd.DataFrame) -> pd.DataFrame:
     """Diagnoses of all folds together, for everyone, by sex and by age band.
 
-    subjects: ``evaluation.subject_predictions``; demographics: subject_id, age_years, sex ("M" or "F"),
+    subjects: ``slice_courses.subject_predictions``; demographics: subject_id, age_years, sex ("M" or "F"),
     empty where not known: such subjects are in no subgroup.
     Columns subgroup, subjects (different people), diagnoses (one per fold in which a person is tested),
     accuracy with low and high, recall, specificity, all in percent. The 95% CI counts every person once, as

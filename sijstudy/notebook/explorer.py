@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from sijstudy import paper as paper_values
-from sijstudy.analysis.evaluation import add_courses
+from sijstudy.analysis.slice_courses import add_courses
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
 from sijstudy.metrics import METRIC_NAMES, METRICS, mean_sd
@@ -26,7 +26,7 @@ KEYS = ["fold", "subject_id", "group", "slice_index", "label"]
 def explorer_data(predictions: Mapping[Arm, pd.DataFrame], config: StudyConfig) -> dict[str, Any]:
     """What a browser needs to compute the study's numbers at other settings, ready for JSON.
 
-    predictions: both arms, as from ``evaluation.collect_predictions``. Scores keep every digit. courses: a
+    predictions: both arms, as from ``slice_courses.collect_predictions``. Scores keep every digit. courses: a
     mapping per fold and subject with its slices in order, lists of length n. start: position of the course
     to show first. Raises StudyError when the arms list different slices.
     """

@@ -14,7 +14,7 @@ import pandas as pd
 from IPython.display import display
 from ipywidgets import HTML, Box, Button, Checkbox, Dropdown, FloatSlider, Layout, SelectionSlider, Tab, VBox
 
-from sijstudy.analysis.evaluation import telling_courses
+from sijstudy.analysis.slice_courses import telling_courses
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
 from sijstudy.figures.paper import SKY

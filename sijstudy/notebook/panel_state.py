@@ -13,7 +13,8 @@ import pandas as pd
 import torch
 
 from sijstudy.aggregation import slice_decisions
-from sijstudy.analysis.evaluation import add_courses, fold_metrics, rocs, subject_predictions
+from sijstudy.analysis.fold_summary import fold_metrics, rocs
+from sijstudy.analysis.slice_courses import add_courses, subject_predictions
 from sijstudy.config import StudyConfig
 from sijstudy.gradcam import cam_maps
 from sijstudy.images.dicom import read_slice

@@ -13,7 +13,7 @@ import nbformat
 from PIL import Image
 
 from sijstudy import __version__
-from sijstudy.analysis.evaluation import has_no_width
+from sijstudy.analysis.fold_summary import has_no_width
 from sijstudy.study.cells import alt_text, best_form, data_uri, figures, joined
 from sijstudy.study.templating import render
 

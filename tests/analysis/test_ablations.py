@@ -11,7 +11,7 @@ import torch
 import torchvision
 from toy_study import notebook, write_project
 
-from sijstudy.analysis import evaluation
+from sijstudy.analysis import fold_summary, slice_courses
 from sijstudy.analysis.ablations import (
     GROUPS,
     MEASURES,
@@ -158,9 +158,9 @@ def courses():
     own = predictions()
     perfect = own.assign(score=own["label"].astype(float))
     return {
-        REFERENCE: evaluation.add_courses(own, STUDY),
-        "no filter": evaluation.add_courses(own, TRIALS[1].config),
-        "cross-entropy": evaluation.add_courses(perfect, STUDY),
+        REFERENCE: slice_courses.add_courses(own, STUDY),
+        "no filter": slice_courses.add_courses(own, TRIALS[1].config),
+        "cross-entropy": slice_courses.add_courses(perfect, STUDY),
     }
 
 
@@ -176,9 +176,9 @@ def of(table, variant):
 def test_numbers_are_those_of_the_studys_own_tables(table, courses):
     rows = of(table, REFERENCE)
     numbers = ["mean", "sd", "low", "high"]
-    plain = evaluation.summarise(courses[REFERENCE], STUDY)
-    filtered = evaluation.summarise(courses[REFERENCE], STUDY, decision="filtered_decision", score="filtered_score")
-    subjects = evaluation.summarise(evaluation.subject_predictions(courses[REFERENCE], STUDY), STUDY)
+    plain = fold_summary.summarise(courses[REFERENCE], STUDY)
+    filtered = fold_summary.summarise(courses[REFERENCE], STUDY, decision="filtered_decision", score="filtered_score")
+    subjects = fold_summary.summarise(slice_courses.subject_predictions(courses[REFERENCE], STUDY), STUDY)
     for measure, wanted in (
         ("slice accuracy", plain.loc["accuracy"]), ("slice AUC", plain.loc["auc"]),
         ("filtered slice accuracy", filtered.loc["accuracy"]), ("subject recall", subjects.loc["recall"]),
@@ -194,7 +194,7 @@ def test_differences_are_paired_and_those_of_a_perfect_variant_its_distance_from
     np.testing.assert_allclose(rows["difference"], 100 - own["mean"])
     np.testing.assert_allclose(rows["difference_low"], 100 - own["high"])  # a perfect variant varies with no subject
     np.testing.assert_allclose(rows["difference_high"], 100 - own["low"])
-    paired = evaluation.paired_difference(courses["cross-entropy"], courses[REFERENCE], STUDY)
+    paired = fold_summary.paired_difference(courses["cross-entropy"], courses[REFERENCE], STUDY)
     found = rows.loc["slice accuracy", ["difference", "difference_low", "difference_high"]]
     np.testing.assert_allclose(found.to_numpy(float), list(paired.values()))
     assert (rows["excludes_zero"] == (rows["difference_low"] > 0)).all()

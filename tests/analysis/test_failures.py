@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from sijstudy.analysis import evaluation, explain, failures
+from sijstudy.analysis import explain, failures, slice_courses
 from sijstudy.config import StudyConfig
 from sijstudy.figures import failures as figures_failures
 from sijstudy.gradcam import cam_maps
@@ -66,8 +66,8 @@ def test_slices_around_the_errors_are_shown_in_order(rows, count, shown):
 def trained(sample_work):
     """Folds trained for one epoch, their patches, courses and subjects."""
     runs = sample_work.train_folds(("roi",), sample_work.folds)["roi"]
-    courses = evaluation.add_courses(evaluation.collect_predictions(runs, sample_work.groups), sample_work.config)
-    return runs, sample_work.patches("roi"), courses, evaluation.subject_predictions(courses, sample_work.config)
+    courses = slice_courses.add_courses(slice_courses.collect_predictions(runs, sample_work.groups), sample_work.config)
+    return runs, sample_work.patches("roi"), courses, slice_courses.subject_predictions(courses, sample_work.config)
 
 
 def test_a_case_shows_the_networks_own_map_of_each_slice(sample_work, trained):

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from sijstudy.aggregation import filtered_course
-from sijstudy.analysis import evaluation, sensitivity
+from sijstudy.analysis import fold_summary, sensitivity, slice_courses
 from sijstudy.config import StudyConfig
 
 RNG = np.random.default_rng(11)
@@ -37,15 +37,15 @@ def test_grid_equals_the_evaluation_at_random_settings(seed, on):
         median_size=int(row["median_size"]), slice_threshold=float(row["slice_threshold"]),
         subject_threshold=float(row["subject_threshold"]), median_input=on,
     )  # fmt: skip
-    courses = evaluation.add_courses(ROI, config)
-    subjects = evaluation.fold_metrics(evaluation.subject_predictions(courses, config)).mean()
+    courses = slice_courses.add_courses(ROI, config)
+    subjects = fold_summary.fold_metrics(slice_courses.subject_predictions(courses, config)).mean()
     assert [row[name] for name in sensitivity.SUBJECT_METRICS] == pytest.approx(
         [100 * subjects[name] for name in sensitivity.SUBJECT_METRICS]
     )
-    filtered = evaluation.fold_metrics(courses, decision="filtered_decision")["accuracy"].mean()
-    whole = evaluation.fold_metrics(evaluation.add_courses(ORIGINAL, config), decision="filtered_decision")
+    filtered = fold_summary.fold_metrics(courses, decision="filtered_decision")["accuracy"].mean()
+    whole = fold_summary.fold_metrics(slice_courses.add_courses(ORIGINAL, config), decision="filtered_decision")
     assert row["slice_accuracy"] == pytest.approx(100 * filtered)
-    assert row["unfiltered_accuracy"] == pytest.approx(100 * evaluation.fold_metrics(courses)["accuracy"].mean())
+    assert row["unfiltered_accuracy"] == pytest.approx(100 * fold_summary.fold_metrics(courses)["accuracy"].mean())
     assert row["original_accuracy"] == pytest.approx(100 * whole["accuracy"].mean())
 
 

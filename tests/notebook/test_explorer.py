@@ -12,7 +12,8 @@ import pytest
 from browsing import offline_page
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from sijstudy.analysis.evaluation import add_courses, fold_metrics, subject_predictions
+from sijstudy.analysis.fold_summary import fold_metrics
+from sijstudy.analysis.slice_courses import add_courses, subject_predictions
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
 from sijstudy.metrics import METRICS, confusion, mean_sd

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from sijstudy.analysis import evaluation
+from sijstudy.analysis import slice_courses
 from sijstudy.folds import save_folds
 from sijstudy.notebook.live_panels import SlicePanel, ThresholdPanel, live_panels
 from sijstudy.notebook.workspace import Workspace
@@ -47,7 +47,7 @@ def test_a_slider_changes_what_depends_on_it(thresholds, control, value, changes
 
 def test_the_verdict_is_the_evaluations(thresholds):
     thresholds.back()
-    courses = evaluation.add_courses(BOTH["roi"], CONFIG)
+    courses = slice_courses.add_courses(BOTH["roi"], CONFIG)
     share = 100 * (courses["filtered_decision"] == courses["label"]).mean()
     assert f'data-number="slice-accuracy">{share:.1f}%' in thresholds.verdict.value
 

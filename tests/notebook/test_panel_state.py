@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sijstudy.analysis import evaluation
+from sijstudy.analysis import fold_summary, slice_courses
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
 from sijstudy.metrics import confusion
@@ -43,15 +43,15 @@ def test_an_outcome_is_what_the_notebooks_would_compute(size, slice_threshold, s
     base = replace(CONFIG, median_input=on)
     now = outcome(BOTH, chosen, base)
     config = replace(base, **asdict(chosen))
-    courses = evaluation.add_courses(BOTH["roi"], config)
-    subjects = evaluation.subject_predictions(courses, config)
+    courses = slice_courses.add_courses(BOTH["roi"], config)
+    subjects = slice_courses.subject_predictions(courses, config)
     pd.testing.assert_frame_equal(now.courses, courses)
     pd.testing.assert_frame_equal(now.subjects, subjects)
     expected = {
-        WHOLE: evaluation.summarise(evaluation.add_courses(BOTH["original"], config), config),
-        ROI: evaluation.summarise(courses, config),
-        FILTERED: evaluation.summarise(courses, config, decision="filtered_decision", score="filtered_score"),
-        SUBJECTS: evaluation.summarise(subjects, config),
+        WHOLE: fold_summary.summarise(slice_courses.add_courses(BOTH["original"], config), config),
+        ROI: fold_summary.summarise(courses, config),
+        FILTERED: fold_summary.summarise(courses, config, decision="filtered_decision", score="filtered_score"),
+        SUBJECTS: fold_summary.summarise(subjects, config),
     }
     for name, table in expected.items():
         pd.testing.assert_frame_equal(now.tables[name], table[["mean", "sd"]])

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sijstudy.analysis import evaluation, explain
+from sijstudy.analysis import explain, slice_courses
 from sijstudy.analysis import interpretations as readings
 from sijstudy.errors import StudyError
 from sijstudy.folds import Fold, make_folds, save_folds, split_validation
@@ -43,7 +43,7 @@ def test_folds_of_another_cohort_are_refused(sample_work, tmp_path):
 
 
 def test_every_arm_is_tested_on_the_same_subjects(sample_work, runs):
-    frames = {arm: evaluation.collect_predictions(by_fold, sample_work.groups) for arm, by_fold in runs.items()}
+    frames = {arm: slice_courses.collect_predictions(by_fold, sample_work.groups) for arm, by_fold in runs.items()}
     keys = ["fold", "subject_id", "slice_index", "label"]
     pd.testing.assert_frame_equal(frames["original"][keys], frames["roi"][keys])
     for fold in sample_work.folds:
