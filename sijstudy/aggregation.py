@@ -1,13 +1,52 @@
-"""Slice results -> the course along a subject's slices -> the subject's diagnosis [3.1, Fig. 6]."""
+"""Slice results -> the course along a subject's slices -> the subject's diagnosis [3.1, Fig. 6].
+
+The one place of these rules: tables, sensitivity, the diagnosis of one subject, live panels and the sliders of a report
+all come from here. What turns a course into a diagnosis is an entry of RULES.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy import ndimage
 
 Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Course:
+    """The slices of one subject in their order, at one slice threshold, or with an axis in front at several.
+
+    slice_index ``(n,)`` int, the place in the series. score, filtered_score ``(n,)`` float64 in [0, 1]. decision,
+    filtered_decision ``(..., n)`` int64, 0 or 1. result ``(..., n)`` float64 in [0, 1]: the filtered decisions or the
+    filtered scores, whichever the subject's score is made of.
+    """
+
+    slice_index: Array
+    score: Array
+    filtered_score: Array
+    decision: Array
+    filtered_decision: Array
+    result: Array
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How a course becomes a diagnosis. title: what tables call it. score: course -> ``(...,)`` float64 in [0, 1].
+
+    threshold: where the score turns positive; None for a graded score, on which the study's threshold decides.
+    """
+
+    title: str
+    score: Callable[[Course], Array]
+    threshold: float | None = None
+
+    def limit(self, subject_threshold: float) -> float:
+        """The score from which on a subject is positive, where the study's threshold is ``subject_threshold``."""
+        return subject_threshold if self.threshold is None else self.threshold
 
 
 def median_filter(values: Array, size: int) -> Array:
@@ -22,34 +61,54 @@ def median_filter(values: Array, size: int) -> Array:
     return filtered
 
 
-def slice_decisions(scores: Array, threshold: float) -> Array:
-    """1 where a slice's score ``(n,)`` reaches the threshold, else 0: ``(n,)`` int64."""
+def slice_decisions(scores: Array, threshold: Array | float) -> Array:
+    """1 where a slice's score reaches the threshold, else 0: int64, broadcast over both arguments."""
     decisions: Array = (np.asarray(scores) >= threshold).astype(np.int64)
     return decisions
 
 
-def filtered_course(scores: Array, *, size: int, threshold: float, on: str = "decision") -> Array:
-    """The filtered course of one subject, scores ``(n,)`` in slice order -> ``(n,)`` float64.
+def follow(scores: Array, slice_index: Array, *, size: int, threshold: Array | float, on: str = "decision") -> Course:
+    """The course of one subject: scores ``(n,)`` in slice order, a threshold or several ``(k,)`` [3.1].
 
-    on: ``decision`` filters the 0/1 results (Fig. 6 draws them), ``score`` the scores.
+    on: ``decision`` filters the 0/1 results (Fig. 6 draws them), ``score`` the scores. The median of an odd number of
+    values reaches a threshold exactly when most of the values do, so the filtered decisions are the same for both.
     """
     if on not in ("decision", "score"):
         raise ValueError(f"on={on!r} must be decision or score")
-    course = slice_decisions(scores, threshold) if on == "decision" else np.asarray(scores)
-    return median_filter(course.astype(np.float64), size)
+    scores = np.asarray(scores, dtype=np.float64)
+    limits = np.asarray(threshold, dtype=np.float64)[..., None]
+    filtered = median_filter(scores, size)
+    decisions = slice_decisions(filtered, limits)
+    result = decisions.astype(np.float64) if on == "decision" else np.broadcast_to(filtered, decisions.shape)
+    return Course(np.asarray(slice_index), scores, filtered, slice_decisions(scores, limits), decisions, result)
 
 
-def subject_score(course: Array) -> float:
-    """The mean of a subject's (filtered) slice results, in [0, 1] [3.1]."""
-    return float(np.mean(course))
+def subject_score(course: Course) -> Array:
+    """The mean of a subject's filtered slice results, in [0, 1] [3.1]."""
+    score: Array = course.result.mean(axis=-1)
+    return score
 
 
-def asas_positive(lesions: Array, slice_index: Array) -> bool:
-    """Active sacroiliitis by the ASAS rule [2.1, reference 43].
+def asas_positive(lesions: Array, slice_index: Array) -> Array:
+    """Active sacroiliitis by the ASAS rule [2.1, reference 43]: ``(...,)`` bool.
 
-    lesions ``(n,)``: number of edema lesions on each slice; slice_index ``(n,)``: its place in the series.
+    lesions ``(..., n)``: number of edema lesions on each slice; slice_index ``(n,)``: its place in the series.
     True with two lesions on one slice, or a lesion on each of two slices whose places follow each other.
     """
-    lesions, slice_index = np.asarray(lesions), np.asarray(slice_index)
-    affected = np.sort(slice_index[lesions >= 1])
-    return bool((lesions >= 2).any() or (np.diff(affected) == 1).any())
+    order = np.argsort(slice_index)
+    lesions, places = np.asarray(lesions)[..., order], np.asarray(slice_index)[order]
+    neighbours = (lesions[..., 1:] >= 1) & (lesions[..., :-1] >= 1) & (np.diff(places) == 1)
+    positive: Array = (lesions >= 2).any(axis=-1) | neighbours.any(axis=-1)
+    return positive
+
+
+def _asas_score(course: Course) -> Array:
+    """1 or 0. ASSUMED: a network counts no lesions, so one is taken to be on each positive slice."""
+    return asas_positive(course.filtered_decision, course.slice_index).astype(np.float64)
+
+
+# The paper's rule first. A name is a value of the parameter ``subject_rule`` and a column of the subjects' table.
+RULES: Mapping[str, Rule] = {
+    "mean": Rule("mean of the filtered slices", subject_score),
+    "asas": Rule("ASAS two-slice rule", _asas_score, threshold=0.5),
+}

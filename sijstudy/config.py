@@ -126,6 +126,9 @@ class StudyConfig:
         "decision", "[Fig. 6] ASSUMED: filter the 0/1 slice results, or the scores", choices=("decision", "score")
     )
     slice_threshold: float = _param(0.5, "ASSUMED: a slice is positive at or above it", low=0.0, high=1.0)
+    subject_rule: str = _param(
+        "mean", "[3.1] how filtered slices make a diagnosis: mean, or the ASAS two-slice rule", choices=("mean", "asas")
+    )
     subject_threshold: float = _param(0.5, "ASSUMED: a subject is positive at or above it", low=0.0, high=1.0)
 
     # --- evaluation [2.4] -----------------------------------------------------------------------

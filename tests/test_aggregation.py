@@ -6,7 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.signal import medfilt
 
-from sijstudy.aggregation import asas_positive, filtered_course, median_filter, slice_decisions, subject_score
+from sijstudy.aggregation import RULES, asas_positive, follow, median_filter, slice_decisions
+from sijstudy.config import StudyConfig
+from sijstudy.errors import StudyError
 
 scores = st.lists(st.floats(0, 1), min_size=1, max_size=25).map(np.array)
 
@@ -36,20 +38,47 @@ def test_even_sizes_are_refused(size):
 
 
 @given(scores, st.floats(0.05, 0.95), st.sampled_from([1, 3, 5]))
-def test_median_commutes_with_the_threshold(values, threshold, size):
-    by_decision = filtered_course(values, size=size, threshold=threshold, on="decision")
-    by_score = filtered_course(values, size=size, threshold=threshold, on="score")
-    np.testing.assert_array_equal(slice_decisions(by_score, threshold), by_decision)
+def test_filtered_decisions_are_the_median_of_the_decisions(values, threshold, size):
+    course = follow(values, np.arange(len(values)), size=size, threshold=threshold)
+    np.testing.assert_array_equal(course.filtered_decision, median_filter((values >= threshold).astype(int), size))
+
+
+@given(scores, st.lists(st.floats(0, 1), min_size=1, max_size=5), st.sampled_from(["decision", "score"]))
+def test_several_thresholds_at_once_are_each_by_itself(values, thresholds, on):
+    places = np.arange(len(values))
+    together = follow(values, places, size=3, threshold=np.array(thresholds), on=on)
+    for row, threshold in enumerate(thresholds):
+        single = follow(values, places, size=3, threshold=threshold, on=on)
+        for name in ("decision", "filtered_decision", "result"):
+            np.testing.assert_array_equal(getattr(together, name)[row], getattr(single, name))
+        for rule in RULES.values():
+            assert rule.score(together)[row] == rule.score(single)
 
 
 def test_threshold_itself_is_positive_and_unknown_course_is_refused():
     assert slice_decisions([0.5, 0.49], 0.5).tolist() == [1, 0]
     with pytest.raises(ValueError, match="decision or score"):
-        filtered_course(np.array([0.5]), size=3, threshold=0.5, on="mean")
+        follow(np.array([0.5]), [0], size=3, threshold=0.5, on="mean")
 
 
-def test_subject_score_is_the_mean():
-    assert subject_score(np.array([1, 0, 1, 1])) == 0.75
+def test_the_paper_averages_the_filtered_results():
+    course = follow(np.array([0.9, 0.2, 0.8, 0.1, 0.3]), np.arange(5), size=3, threshold=0.5)
+    assert course.filtered_decision.tolist() == [1, 1, 0, 0, 0]
+    assert RULES["mean"].score(course) == 0.4
+    assert RULES["mean"].limit(0.4) == 0.4  # the study's threshold decides
+
+
+def test_the_asas_rule_looks_for_neighbours_in_the_body():
+    scores = np.array([0.9, 0.9, 0.1])
+    near, far = (follow(scores, places, size=1, threshold=0.5) for places in ([3, 4, 5], [3, 5, 6]))
+    assert (RULES["asas"].score(near), RULES["asas"].score(far)) == (1.0, 0.0)
+    assert RULES["asas"].limit(0.9) == 0.5  # a yes or no has a threshold of its own
+
+
+def test_the_parameter_offers_every_rule():
+    with pytest.raises(StudyError, match=", ".join(RULES)):
+        StudyConfig(subject_rule="longest walk")
+    assert [StudyConfig(subject_rule=name).subject_rule for name in RULES] == list(RULES)
 
 
 @pytest.mark.parametrize(
@@ -66,4 +95,4 @@ def test_subject_score_is_the_mean():
     ],
 )
 def test_asas_rule(lesions, index, positive):
-    assert asas_positive(np.array(lesions, int), np.array(index, int)) is positive
+    assert asas_positive(np.array(lesions, int), np.array(index, int)) == positive

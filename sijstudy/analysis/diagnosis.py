@@ -11,8 +11,8 @@ import pandas as pd
 import torch
 from tqdm.auto import tqdm
 
-from sijstudy.aggregation import asas_positive, subject_score
-from sijstudy.analysis.slice_courses import add_courses
+from sijstudy.aggregation import RULES, Course
+from sijstudy.analysis.slice_courses import course_of, diagnosed
 from sijstudy.cohort.subject_folder import SubjectFolder
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
@@ -31,11 +31,11 @@ EXPLAINED = 6  # slices with the highest scores
 
 @dataclass(frozen=True)
 class Opinion:
-    """What was decided of a subject: score in [0, 1], decision by the mean rule, and by the ASAS two-slice rule."""
+    """What was decided of a subject: score in [0, 1] and decision by the study's rule, decision by each rule's name."""
 
     score: float
     positive: bool
-    asas_positive: bool
+    by_rule: Mapping[str, bool]
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,8 @@ class Diagnosis:
 
     arm: roi, or original when whole slices were used. left_out: slices without an ilium box.
     slices: a row per slice from the lower to the upper pelvis: slice_index, file, score, score_sd, score_low,
-    score_high (over networks; SD NaN with one), decision, filtered_decision, filtered_score, course.
-    networks: a row per network: fold, address, score, positive, asas_positive, trained_on_name (a subject of this
+    score_high (over networks; SD NaN with one), decision, filtered_decision, filtered_score.
+    networks: a row per network: fold, address, score, positive, RULE_positive, trained_on_name (a subject of this
     name was in its training data). explained: highest score first.
     """
 
@@ -84,19 +84,16 @@ def diagnose(subject: SubjectFolder, networks: Networks, *, device: str = "auto"
     shown = tqdm(models.items(), desc="scoring slices", unit="network", disable=not progress)
     place = resolve_device(config.device)
     scores = np.stack([predict(model.to(place), inputs, config, place) for _, model in shown])
-    courses = _courses(subject.subject_id, used, scores.mean(axis=0), config)
-    spread = scores.std(axis=0, ddof=1) if len(scores) > 1 else np.full(len(used), np.nan)
-    names = [item.file.name if item.frame is None else f"{item.file.name} #{item.frame}" for item in used]
-    courses = courses.assign(file=names, score_sd=spread, score_low=scores.min(axis=0), score_high=scores.max(axis=0))
-    opinions = [_opinion(_courses(subject.subject_id, used, row, config), config) for row in scores]
+    course = _course(used, scores.mean(axis=0), config)
+    opinions = [_opinion(_course(used, row, config), config) for row in scores]
     return Diagnosis(
         subject=subject,
         config=config,
         trained_on=networks.trained_on,
         arm=arm,
-        slices=courses,
+        slices=_slice_table(used, course, scores),
         networks=_by_network(runs, opinions, subject.subject_id),
-        opinion=_opinion(courses, config),
+        opinion=_opinion(course, config),
         left_out=tuple(item for item in subject.slices if item not in used),
         explained=_explained(used, scores.mean(axis=0), inputs, list(models.values()), progress),
     )
@@ -132,16 +129,32 @@ def _model(run: FitRun) -> EdemaNet:
         ) from None
 
 
-def _courses(subject_id: str, items: tuple[Slice, ...], scores: Array, config: StudyConfig) -> pd.DataFrame:
-    """Scores ``(n,)`` with the slice results before and after the median filter."""
-    frame = pd.DataFrame({"fold": 0, "subject_id": subject_id, "slice_index": [item.index for item in items]})
-    return add_courses(frame.assign(score=scores), config)
+def _course(items: tuple[Slice, ...], scores: Array, config: StudyConfig) -> Course:
+    return course_of(scores, np.array([item.index for item in items]), config)
 
 
-def _opinion(courses: pd.DataFrame, config: StudyConfig) -> Opinion:
-    score = subject_score(courses["course"].to_numpy())
-    asas = asas_positive(courses["filtered_decision"].to_numpy(), courses["slice_index"].to_numpy())
-    return Opinion(score, score >= config.subject_threshold, asas)
+def _opinion(course: Course, config: StudyConfig) -> Opinion:
+    found = diagnosed(course, config)
+    by_rule = {name: bool(found[f"{name}_decision"]) for name in RULES}
+    return Opinion(float(found["score"]), bool(found["decision"]), by_rule)
+
+
+def _slice_table(items: tuple[Slice, ...], course: Course, scores: Array) -> pd.DataFrame:
+    """The rows of ``Diagnosis.slices``; scores ``(networks, n)``."""
+    spread = scores.std(axis=0, ddof=1) if len(scores) > 1 else np.full(len(items), np.nan)
+    return pd.DataFrame(
+        {
+            "slice_index": course.slice_index,
+            "file": [item.file.name if item.frame is None else f"{item.file.name} #{item.frame}" for item in items],
+            "score": course.score,
+            "score_sd": spread,
+            "score_low": scores.min(axis=0),
+            "score_high": scores.max(axis=0),
+            "decision": course.decision,
+            "filtered_decision": course.filtered_decision,
+            "filtered_score": course.filtered_score,
+        }
+    )
 
 
 def _by_network(runs: Mapping[int, FitRun], opinions: list[Opinion], subject_id: str) -> pd.DataFrame:
@@ -152,7 +165,7 @@ def _by_network(runs: Mapping[int, FitRun], opinions: list[Opinion], subject_id:
                 "address": run.folder.resolve().name,
                 "score": opinion.score,
                 "positive": opinion.positive,
-                "asas_positive": opinion.asas_positive,
+                **{f"{name}_positive": positive for name, positive in opinion.by_rule.items()},
                 "trained_on_name": subject_id in run.config().get("train", ()),
             }
             for (fold, run), opinion in zip(runs.items(), opinions, strict=True)

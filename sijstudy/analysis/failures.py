@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from sijstudy.analysis.explain import explain_rows
+from sijstudy.analysis.slice_courses import subject_limit
 from sijstudy.cohort.manifest import Manifest
 from sijstudy.config import StudyConfig
 from sijstudy.files import FitRun
@@ -43,7 +44,7 @@ def subjects_to_show(subjects: pd.DataFrame, config: StudyConfig) -> pd.DataFram
     subjects: ``slice_courses.subject_predictions``; the same columns come back, and margin, the distance of the
     score to the subject threshold; those furthest on the wrong side first.
     """
-    table = subjects.assign(margin=(subjects["score"] - config.subject_threshold).abs())
+    table = subjects.assign(margin=(subjects["score"] - subject_limit(config)).abs())
     wrong = table[table["decision"] != table["label"]]
     if len(wrong):
         return wrong.sort_values("margin", ascending=False, kind="stable")

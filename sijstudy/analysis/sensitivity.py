@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sijstudy.aggregation import RULES, Course, follow
 from sijstudy.config import StudyConfig
 from sijstudy.metrics import Confusion, mean_sd, six_metrics
 from sijstudy.paper import TABLE3
@@ -35,19 +36,26 @@ def sensitivity_grid(roi: pd.DataFrame, original: pd.DataFrame, config: StudyCon
     alike), unfiltered_accuracy (ROI patches), and the subjects' accuracy, recall and specificity (ROI patches).
     """
     sizes, slice_thresholds, subject_thresholds = settings_grid(config)
-    frames = {"slice_accuracy": (roi, None), "original_accuracy": (original, None), "unfiltered_accuracy": (roi, 1)}
     parts = []
     for size in sizes:
+        followed = _followed(roi, size, slice_thresholds, config)
         slices = {
-            name: _slice_accuracy(frame, only or size, slice_thresholds) for name, (frame, only) in frames.items()
+            "slice_accuracy": _slice_accuracy(roi, [course.filtered_decision for course in followed]),
+            "original_accuracy": _slice_accuracy(
+                original, [course.filtered_decision for course in _followed(original, size, slice_thresholds, config)]
+            ),
+            "unfiltered_accuracy": _slice_accuracy(roi, [course.decision for course in followed]),
         }
-        scores = _subject_scores(roi, size, slice_thresholds, config.median_input)
+        rule = RULES[config.subject_rule]
+        scores = np.stack([rule.score(course) for course in followed], axis=1)  # (slice thresholds, subjects)
+        limits = [rule.limit(threshold) for threshold in subject_thresholds]
         for row, threshold in enumerate(slice_thresholds):
             fixed = {name: values[row] for name, values in slices.items()}
-            subjects = _subject_metrics(roi, scores[row], subject_thresholds)
+            called = scores[row] >= np.array(limits)[:, None]
+            subjects = _subject_metrics(roi, called).assign(subject_threshold=subject_thresholds)
             parts.append(subjects.assign(median_size=size, slice_threshold=threshold, **fixed))
     grid = pd.concat(parts, ignore_index=True)
-    return grid[[*SETTINGS, *frames, *SUBJECT_METRICS]]
+    return grid[[*SETTINGS, *slices, *SUBJECT_METRICS]]
 
 
 def conclusions(grid: pd.DataFrame) -> dict[str, tuple[pd.Series[bool], pd.Series[str]]]:
@@ -129,58 +137,39 @@ def runs_of(values: Sequence[float], holds: Sequence[bool]) -> str:
     return ", ".join(f"{run[0]:g} to {run[-1]:g}" if len(run) > 1 else f"{run[0]:g}" for run in runs) or "none"
 
 
-def _slice_accuracy(frame: pd.DataFrame, size: int, thresholds: Sequence[float]) -> Array:
-    """Accuracy of the filtered slices at each threshold, percent, mean over folds: ``(thresholds,)``."""
-    right = filtered_decisions(frame, size, thresholds) == frame["label"].to_numpy()
+def _followed(frame: pd.DataFrame, size: int, thresholds: Sequence[float], config: StudyConfig) -> list[Course]:
+    """The courses of every fold's subjects, in the order of the rows, each at all slice thresholds."""
+    limits = np.array(thresholds)
+    return [
+        follow(
+            part["score"].to_numpy(),
+            part["slice_index"].to_numpy(),
+            size=size,
+            threshold=limits,
+            on=config.median_input,
+        )
+        for _, part in frame.groupby(["fold", "subject_id"], sort=False)
+    ]
+
+
+def _slice_accuracy(frame: pd.DataFrame, decisions: Sequence[Array]) -> Array:
+    """Accuracy of slices at each threshold, percent, mean over folds: ``(thresholds,)``.
+
+    decisions: ``(thresholds, n)`` of each subject, in the order of the rows.
+    """
+    right = np.concatenate(decisions, axis=1) == frame["label"].to_numpy()
     fold = frame["fold"].to_numpy()
     accuracy: Array = 100 * np.mean([right[:, fold == number].mean(axis=1) for number in np.unique(fold)], axis=0)
     return accuracy
 
 
-def _subject_scores(frame: pd.DataFrame, size: int, thresholds: Sequence[float], on: str) -> Array:
-    """Score of every fold's subjects, in the order of the rows, at each slice threshold: ``(thresholds, subjects)``."""
-    if on == "decision":
-        course = filtered_decisions(frame, size, thresholds).astype(float)
-    else:
-        filtered = np.median(frame["score"].to_numpy()[_neighbours(frame, size)], axis=1)
-        course = np.repeat(filtered[None], len(thresholds), axis=0)
-    starts = np.flatnonzero(_first_rows(frame))
-    scores: Array = np.add.reduceat(course, starts, axis=1) / np.diff([*starts, len(frame)])
-    return scores
+def _subject_metrics(frame: pd.DataFrame, called: Array) -> pd.DataFrame:
+    """The subjects' metrics, percent, mean over the folds in which they are defined: a row for each row of called.
 
-
-def filtered_decisions(frame: pd.DataFrame, size: int, thresholds: Sequence[float]) -> Array:
-    """``aggregation.filtered_course`` of every subject at every threshold at once: ``(thresholds, n)`` bool.
-
-    frame: rows sorted by fold, subject and slice, with score. The median of an odd number of 0/1 results is
-    what most of them say.
+    called: ``(k, subjects)`` bool, subjects in the order of the frame's rows.
     """
-    called = frame["score"].to_numpy() >= np.array(thresholds)[:, None]
-    filtered: Array = called[:, _neighbours(frame, size)].sum(axis=2) > size // 2
-    return filtered
-
-
-def _neighbours(frame: pd.DataFrame, size: int) -> Array:
-    """Rows under the filter at each row ``(n, size)``; a subject's end rows are repeated beyond its ends."""
-    first = _first_rows(frame)
-    starts = np.flatnonzero(first)
-    number = np.cumsum(first) - 1
-    ends = np.array([*starts[1:], len(frame)]) - 1
-    reach = np.arange(len(frame))[:, None] + np.arange(size) - size // 2
-    rows: Array = np.clip(reach, starts[number][:, None], ends[number][:, None])
-    return rows
-
-
-def _first_rows(frame: pd.DataFrame) -> Array:
-    """Whether a row is the first of its fold and subject ``(n,)`` bool."""
-    return ~frame.duplicated(["fold", "subject_id"]).to_numpy()
-
-
-def _subject_metrics(frame: pd.DataFrame, scores: Array, thresholds: Sequence[float]) -> pd.DataFrame:
-    """The subjects' metrics at each subject threshold, percent, mean over the folds in which they are defined."""
-    heads = frame[_first_rows(frame)]
+    heads = frame.drop_duplicates(["fold", "subject_id"])
     fold, label = heads["fold"].to_numpy(), (heads["group"] == "axSpA").to_numpy()
-    called = scores >= np.array(thresholds)[:, None]  # (thresholds, subjects)
     by_fold = []
     for number in np.unique(fold):
         said, truth = called[:, fold == number], label[fold == number]
@@ -189,8 +178,7 @@ def _subject_metrics(frame: pd.DataFrame, scores: Array, thresholds: Sequence[fl
         )
         by_fold.append([six_metrics(counts)[name] for name in SUBJECT_METRICS])
     means = [[mean_sd(values)[0] for values in metric] for metric in np.transpose(by_fold, (1, 2, 0))]
-    table = pd.DataFrame(dict(zip(SUBJECT_METRICS, 100 * np.array(means), strict=True)))
-    return table.assign(subject_threshold=list(thresholds))
+    return pd.DataFrame(dict(zip(SUBJECT_METRICS, 100 * np.array(means), strict=True)))
 
 
 def _verdict(holds: bool, number: str) -> str:

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from sijstudy.aggregation import asas_positive, filtered_course, slice_decisions, subject_score
+from sijstudy.aggregation import RULES, Course, follow
 from sijstudy.config import StudyConfig
 from sijstudy.files import FitRun
+
+Array = np.ndarray[Any, Any]
+RESULTS = {"decision": np.int64, "filtered_score": np.float64, "filtered_decision": np.int64}
 
 
 def collect_predictions(runs: Mapping[int, FitRun], groups: Mapping[str, str]) -> pd.DataFrame:
@@ -24,51 +28,62 @@ def collect_predictions(runs: Mapping[int, FitRun], groups: Mapping[str, str]) -
     return frame[columns].sort_values(["fold", "subject_id", "slice_index"], ignore_index=True)
 
 
+def courses_of(predictions: pd.DataFrame, config: StudyConfig) -> dict[tuple[int, str], tuple[Array, Course]]:
+    """(fold, subject) -> its row numbers in slice order, and its course under the study's settings [3.1]."""
+    scores, places = predictions["score"].to_numpy(), predictions["slice_index"].to_numpy()
+    return {
+        key: (rows, course_of(scores[rows], places[rows], config))
+        for key, rows in predictions.groupby(["fold", "subject_id"]).indices.items()
+    }
+
+
+def course_of(scores: Array, slice_index: Array, config: StudyConfig) -> Course:
+    """``aggregation.follow`` of one subject under the study's settings: scores and places ``(n,)`` in slice order."""
+    return follow(
+        scores, slice_index, size=config.median_size, threshold=config.slice_threshold, on=config.median_input
+    )
+
+
 def add_courses(predictions: pd.DataFrame, config: StudyConfig) -> pd.DataFrame:
     """Add the slice results before and after the median filter along each subject's slices [3.1, Fig. 6].
 
-    New columns: decision and filtered_decision (0/1), filtered_score in [0, 1] (the ROC after filtering),
-    course (what the subject score averages: the filtered decisions, or scores with median_input="score").
-    An odd median commutes with a threshold, so filtered_decision is the same under both median_inputs.
+    New columns: decision and filtered_decision (0/1), filtered_score in [0, 1] (the ROC after filtering).
     """
-    frame = predictions.assign(decision=slice_decisions(predictions["score"].to_numpy(), config.slice_threshold))
-
-    def filtered(scores: pd.Series[float], on: str) -> Any:
-        return filtered_course(scores.to_numpy(), size=config.median_size, threshold=config.slice_threshold, on=on)
-
-    by_subject = frame.groupby(["fold", "subject_id"])["score"]
-    frame["filtered_score"] = by_subject.transform(filtered, on="score")
-    frame["filtered_decision"] = by_subject.transform(filtered, on="decision").astype(int)
-    frame["course"] = frame["filtered_decision" if config.median_input == "decision" else "filtered_score"].astype(
-        float
-    )
-    return frame
+    added = {name: np.empty(len(predictions), kind) for name, kind in RESULTS.items()}
+    for rows, course in courses_of(predictions, config).values():
+        for name, values in added.items():
+            values[rows] = getattr(course, name)
+    return predictions.assign(**added)
 
 
 def subject_predictions(courses: pd.DataFrame, config: StudyConfig) -> pd.DataFrame:
     """The final diagnosis, a row per fold and test subject [3.1, Table 3].
 
-    label: 1 for axSpA. score: mean of the course. decision: score >= subject_threshold.
-    asas_decision: edema on two consecutive slices after filtering (the ASAS rule on slice results, which
-    count no lesions on a slice; one is assumed on each positive slice).
+    label: 1 for axSpA. score, decision: by the study's rule. NAME_score, NAME_decision: by each of
+    ``aggregation.RULES``.
     """
-    rows = []
-    for (fold, subject), part in courses.groupby(["fold", "subject_id"]):
-        score = float(subject_score(part["course"].to_numpy()))
-        asas = asas_positive(part["filtered_decision"].to_numpy(), part["slice_index"].to_numpy())
-        rows.append(
-            {
-                "fold": fold,
-                "subject_id": subject,
-                "group": part["group"].iloc[0],
-                "label": int(part["group"].iloc[0] == "axSpA"),
-                "slices": len(part),
-                "score": score,
-                "decision": int(score >= config.subject_threshold),
-                "asas_decision": int(asas),
-            }
-        )
-    return pd.DataFrame(rows)
+    groups, table = courses["group"].to_numpy(), []
+    for (fold, subject), (rows, course) in courses_of(courses, config).items():
+        group = groups[rows[0]]
+        who = {"fold": fold, "subject_id": subject, "group": group, "label": int(group == "axSpA"), "slices": len(rows)}
+        table.append({**who, **diagnosed(course, config)})
+    return pd.DataFrame(table)
+
+
+def diagnosed(course: Course, config: StudyConfig) -> dict[str, float | int]:
+    """The columns of ``subject_predictions`` that a course decides: score in [0, 1] and decision (0/1), by rule."""
+    results: dict[str, float | int] = {}
+    for name, rule in RULES.items():
+        score = float(rule.score(course))
+        decision = int(score >= rule.limit(config.subject_threshold))
+        own = {"score": score, "decision": decision} if name == config.subject_rule else {}
+        results |= {**own, f"{name}_score": score, f"{name}_decision": decision}
+    return results
+
+
+def subject_limit(config: StudyConfig) -> float:
+    """The score from which on the study's rule calls a subject positive."""
+    return RULES[config.subject_rule].limit(config.subject_threshold)
 
 
 def filter_effect(courses: pd.DataFrame) -> dict[str, int]:

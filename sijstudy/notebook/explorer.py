@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from sijstudy import paper as paper_values
+from sijstudy.aggregation import RULES, follow
 from sijstudy.analysis.slice_courses import add_courses
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
@@ -31,6 +33,7 @@ def explorer_data(predictions: Mapping[Arm, pd.DataFrame], config: StudyConfig) 
     to show first. Raises StudyError when the arms list different slices.
     """
     both = _joined(predictions)
+    sizes = sorted({*SIZES, config.median_size})
     courses = [
         {
             "fold": int(str(fold)),
@@ -39,18 +42,46 @@ def explorer_data(predictions: Mapping[Arm, pd.DataFrame], config: StudyConfig) 
             "slice_index": part["slice_index"].tolist(),
             "label": part["label"].tolist(),
             "score": {arm: part[arm].astype(float).tolist() for arm in ARMS},
+            **_filtered(part, sizes, config),
         }
         for (fold, subject), part in both.groupby(["fold", "subject_id"])
     ]
     settings = {name: getattr(config, name) for name in ("median_size", "slice_threshold", "subject_threshold")}
     return {
         "settings": settings,
-        "sizes": sorted({*SIZES, config.median_size}),
-        "median_input": config.median_input,
+        "sizes": sizes,
+        "rules": _rules(config),
         "metrics": [(name, METRIC_NAMES[name]) for name in (*METRICS, "auc")],  # a notebook file sorts a mapping
         "paper": _published(),
         "courses": courses,
         "start": _start(courses, predictions["roi"], config),
+    }
+
+
+def _rules(config: StudyConfig) -> list[dict[str, Any]]:
+    """The aggregation rules, the study's first. threshold: None where the slider of the subject threshold decides."""
+    names = sorted(RULES, key=lambda name: name != config.subject_rule)
+    return [{"name": name, "title": RULES[name].title, "threshold": RULES[name].threshold} for name in names]
+
+
+def _filtered(part: pd.DataFrame, sizes: list[int], config: StudyConfig) -> dict[str, Any]:
+    """All that the aggregation makes of one subject's ROI scores, as tables for the sliders.
+
+    filtered_score: filter size -> ``(n,)``. levels: the different scores ``(k,)``, ascending; between two of them the
+    slice threshold changes nothing. subject_scores: rule -> filter size -> the subject's score ``(k + 1,)`` by the
+    number of levels below the threshold.
+    """
+    scores, places = part["roi"].to_numpy(float), part["slice_index"].to_numpy()
+    levels = np.unique(scores)
+    limits = np.append(levels, np.inf)
+    courses = {str(size): follow(scores, places, size=size, threshold=limits, on=config.median_input) for size in sizes}
+    return {
+        "filtered_score": {size: course.filtered_score.tolist() for size, course in courses.items()},
+        "levels": levels.tolist(),
+        "subject_scores": {
+            name: {size: rule.score(course).tolist() for size, course in courses.items()}
+            for name, rule in RULES.items()
+        },
     }
 
 
@@ -68,7 +99,7 @@ def _joined(predictions: Mapping[Arm, pd.DataFrame]) -> pd.DataFrame:
 def _published() -> dict[str, dict[str, tuple[float, float]]]:
     """The paper's tables by the explorer's column: metric -> (mean, SD), percent, AUC as a fraction."""
     filtered = {**paper_values.TABLE2["roi_filtered"], "auc": mean_sd(paper_values.AUC)}
-    return {**paper_values.TABLE2, "roi_filtered": filtered, "subject": paper_values.TABLE3}
+    return {**paper_values.TABLE2, "roi_filtered": filtered, "mean": paper_values.TABLE3}
 
 
 def _start(courses: list[dict[str, Any]], roi: pd.DataFrame, config: StudyConfig) -> int:

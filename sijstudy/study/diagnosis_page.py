@@ -13,7 +13,9 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from sijstudy import __version__
+from sijstudy.aggregation import RULES
 from sijstudy.analysis.diagnosis import Diagnosis
+from sijstudy.analysis.slice_courses import subject_limit
 from sijstudy.figures.diagnosis import cam_overlays, subject_course
 from sijstudy.files import write_atomic, write_json
 from sijstudy.notebook.display import DOTS_PER_INCH
@@ -21,7 +23,7 @@ from sijstudy.notebook.provenance import commit, device_name, precision_line
 from sijstudy.study.cells import png_figure
 from sijstudy.study.templating import render
 
-FORMAT = 1  # of the JSON; raised when a field changes its meaning or goes
+FORMAT = 2  # of the JSON; raised when a field changes its meaning or goes
 NOTICE = "Research only, not for diagnosis."
 ARM_NAMES = {"roi": "ROI patches", "original": "whole slices"}
 
@@ -64,11 +66,16 @@ def decision_sentence(result: Diagnosis) -> str:
     opinion, networks = result.opinion, result.networks
     verdict = "positive" if opinion.positive else "negative"
     agree = int(networks["positive"].sum())
+    rule = RULES[result.config.subject_rule]
+    others = "".join(
+        f" The {RULES[name].title} says {'positive' if positive else 'negative'}."
+        for name, positive in opinion.by_rule.items()
+        if name != result.config.subject_rule
+    )
     votes = f" {agree} of {len(networks)} networks by themselves say positive." if len(networks) > 1 else ""
     return (
-        f"Active sacroiliitis: {verdict}. The subject score, the mean of {len(result.slices)} filtered slice results, "
-        f"is {opinion.score:.2f}; the threshold is {result.config.subject_threshold:g}.{votes} The ASAS two-slice rule "
-        f"says {'positive' if opinion.asas_positive else 'negative'}."
+        f"Active sacroiliitis: {verdict}. The subject score, {rule.title} ({len(result.slices)} slices), is "
+        f"{opinion.score:.2f}; the threshold is {subject_limit(result.config):g}.{votes}{others}"
     )
 
 
@@ -119,8 +126,9 @@ def _content(result: Diagnosis, run: Path, now: datetime.datetime) -> dict[str, 
         "decision": {
             "positive": result.opinion.positive,
             "score": result.opinion.score,
-            "threshold": result.config.subject_threshold,
-            "asas_two_slice_rule": result.opinion.asas_positive,
+            "rule": result.config.subject_rule,
+            "threshold": subject_limit(result.config),
+            "by_rule": dict(result.opinion.by_rule),
         },
         "input": {
             "arm": result.arm,
@@ -179,6 +187,7 @@ def _page(result: Diagnosis, run: Path, now: datetime.datetime) -> str:
         course=_picture(course, _course_words(result)),
         overlays=_picture(overlays, "The slices with the highest scores as the networks see them, below each its map."),
         slices=result.slices.to_dict("records"),
+        rules={name: rule.title for name, rule in RULES.items() if name != config.subject_rule},
         networks=result.networks.to_dict("records"),
         threshold=config.slice_threshold,
         size=config.median_size,

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sijstudy.aggregation import filtered_course
 from sijstudy.analysis import fold_summary, sensitivity, slice_courses
 from sijstudy.config import StudyConfig
 
@@ -25,17 +24,24 @@ def predictions(noise):
 
 ROI, ORIGINAL = predictions(0.3), predictions(0.5)
 CONFIG = StudyConfig(bootstrap_samples=50)
-GRID = sensitivity.sensitivity_grid(ROI, ORIGINAL, CONFIG)
+GRIDS = {
+    (on, rule): sensitivity.sensitivity_grid(ROI, ORIGINAL, StudyConfig(median_input=on, subject_rule=rule))
+    for on in ("decision", "score")
+    for rule in ("mean", "asas")
+}
+GRID = GRIDS["decision", "mean"]
 
 
+@pytest.mark.parametrize("rule", ["mean", "asas"])
 @pytest.mark.parametrize("on", ["decision", "score"])
 @pytest.mark.parametrize("seed", range(10))
-def test_grid_equals_the_evaluation_at_random_settings(seed, on):
-    grid = GRID if on == "decision" else sensitivity.sensitivity_grid(ROI, ORIGINAL, StudyConfig(median_input="score"))
+def test_grid_equals_the_evaluation_at_random_settings(seed, on, rule):
+    grid = GRIDS[on, rule]
     row = grid.sample(1, random_state=seed).iloc[0]
     config = StudyConfig(
         median_size=int(row["median_size"]), slice_threshold=float(row["slice_threshold"]),
         subject_threshold=float(row["subject_threshold"]), median_input=on,
+        subject_rule=rule,
     )  # fmt: skip
     courses = slice_courses.add_courses(ROI, config)
     subjects = fold_summary.fold_metrics(slice_courses.subject_predictions(courses, config)).mean()
@@ -47,17 +53,6 @@ def test_grid_equals_the_evaluation_at_random_settings(seed, on):
     assert row["slice_accuracy"] == pytest.approx(100 * filtered)
     assert row["unfiltered_accuracy"] == pytest.approx(100 * fold_summary.fold_metrics(courses)["accuracy"].mean())
     assert row["original_accuracy"] == pytest.approx(100 * whole["accuracy"].mean())
-
-
-@pytest.mark.parametrize("size", [1, 3, 9, 15])
-def test_filtering_all_at_once_is_filtering_one_by_one(size):
-    thresholds = (0.2, 0.5, 0.9)
-    at_once = sensitivity.filtered_decisions(ROI, size, thresholds)
-    for row, threshold in enumerate(thresholds):
-        single = ROI.groupby(["fold", "subject_id"])["score"].transform(
-            lambda scores, threshold=threshold: filtered_course(scores.to_numpy(), size=size, threshold=threshold)
-        )
-        assert (at_once[row] == single.to_numpy().astype(bool)).all()
 
 
 def test_the_studys_own_settings_are_in_the_grid_whatever_they_are():

@@ -56,6 +56,13 @@ def test_subject_score_is_the_mean_of_the_filtered_slices(predictions):
     assert table["asas_decision"].to_dict() == {"p1": 1, "c1": 0, "p2": 1, "c2": 1}
 
 
+def test_the_studys_rule_is_the_one_it_names(predictions):
+    config = StudyConfig(subject_rule="asas", subject_threshold=0.9)
+    subjects = slice_courses.subject_predictions(slice_courses.add_courses(predictions, config), config)
+    assert subjects["decision"].tolist() == subjects["asas_decision"].tolist() == [0, 1, 1, 1]
+    assert subjects["mean_decision"].tolist() == [0, 1, 0, 1]  # c1, p1, c2, p2
+
+
 def test_score_course_averages_filtered_scores(predictions):
     config = StudyConfig(median_input="score")
     subjects = slice_courses.subject_predictions(slice_courses.add_courses(predictions, config), config)

@@ -12,6 +12,7 @@ import pytest
 from browsing import offline_page
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from sijstudy.aggregation import RULES
 from sijstudy.analysis.fold_summary import fold_metrics
 from sijstudy.analysis.slice_courses import add_courses, subject_predictions
 from sijstudy.config import StudyConfig
@@ -56,16 +57,16 @@ def expected(frames, config):
     parts = {
         "original": (original, "decision", "score"), "roi": (roi, "decision", "score"),
         "roi_filtered": (roi, "filtered_decision", "filtered_score"), "subject": (subjects, "decision", "score"),
-        "asas": (subjects, "asas_decision", "score"),
+        **{name: (subjects, f"{name}_decision", f"{name}_score") for name in RULES},
     }  # fmt: skip
     numbers = {}
     for name, (frame, decision, score) in parts.items():
         per_fold = fold_metrics(frame, decision=decision, score=score)
-        for metric in METRICS:
-            mean, sd = mean_sd(per_fold[metric].to_numpy())
-            numbers |= {f"{name}.{metric}.mean": 100 * mean, f"{name}.{metric}.sd": 100 * sd}
-        mean, sd = mean_sd(per_fold["auc"].to_numpy()) if name != "asas" else (np.nan, np.nan)
-        numbers |= {f"{name}.auc.mean": mean, f"{name}.auc.sd": sd}
+        graded = name not in RULES or RULES[name].threshold is None
+        for metric in (*METRICS, "auc") if name != "subject" else ():  # the study's rule has its own column
+            scale = 1 if metric == "auc" else 100
+            mean, sd = mean_sd(per_fold[metric].to_numpy()) if graded or metric != "auc" else (np.nan, np.nan)
+            numbers |= {f"{name}.{metric}.mean": scale * mean, f"{name}.{metric}.sd": scale * sd}
         if name in ("roi", "roi_filtered", "subject"):
             counts = confusion(frame["label"].to_numpy(), frame[decision].to_numpy())
             numbers |= {f"confusion.{name}.{kind}": getattr(counts, kind) for kind in ("tp", "fp", "tn", "fn")}
@@ -132,9 +133,9 @@ def explore(browser, tmp_path):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("median_input", ["decision", "score"])
-def test_the_sliders_give_the_numbers_of_the_python_functions(explore, median_input):
-    frames, config = predictions(), replace(CONFIG, median_input=median_input)
+@pytest.mark.parametrize(("median_input", "rule"), [("decision", "mean"), ("score", "mean"), ("decision", "asas")])
+def test_the_sliders_give_the_numbers_of_the_python_functions(explore, median_input, rule):
+    frames, config = predictions(), replace(CONFIG, median_input=median_input, subject_rule=rule)
     rng = np.random.default_rng(3)
     settings = [(int(rng.choice([1, 3, 5, 7, 9])), round(rng.uniform(), 2), round(rng.uniform(), 2)) for _ in range(32)]
     with explore(frames, config) as page:
@@ -231,9 +232,9 @@ def test_text_in_the_data_stays_text(explore):
 
 def test_a_report_without_sliders_carries_no_script_for_them():
     plain = render_report(new_notebook(cells=[new_markdown_cell("# T")]), Page("01", "toy"))
-    assert "medianFilter" not in plain
+    assert "sixMetrics" not in plain
     with_sliders = render_report(notebook_with(explorer_data(predictions(), CONFIG)), Page("01", "toy"))
-    assert "medianFilter" in with_sliders
+    assert "sixMetrics" in with_sliders
     assert FALLBACK not in with_sliders
 
 

@@ -1,11 +1,11 @@
 "use strict";
-/* The sliders of a report. The first half repeats aggregation.py, metrics.py and evaluation.py number by number
-   (tests/test_explorer.py compares them), the second half draws. Text from the data only ever becomes text nodes. */
+/* The sliders of a report. What the filter and the aggregation rules make of the scores is looked up in tables that
+   notebook/explorer.py computed; metrics and ROC curves repeat metrics.py number by number
+   (tests/notebook/test_explorer.py compares them all). Then come the drawings. Text from the data only ever becomes text nodes. */
 (() => {
   const ARMS = ["original", "roi", "roi_filtered"];
   const NAMES = {
     original: "Whole slices", roi: "ROI patch", roi_filtered: "ROI patch, median filter",
-    subject: "Mean of the filtered slices", asas: "ASAS two-slice rule",
   };
   const SIX = ["accuracy", "recall", "precision", "specificity", "npv", "f1"];
 
@@ -14,20 +14,6 @@
   const decide = (scores, threshold) => scores.map((score) => (score >= threshold ? 1 : 0));
   const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
   const ratio = (part, whole) => (whole > 0 ? part / whole : NaN);
-
-  function medianFilter(values, size) { // the end value is repeated beyond either end
-    const half = (size - 1) / 2, last = values.length - 1;
-    return values.map((_, place) => {
-      const near = [];
-      for (let k = place - half; k <= place + half; k += 1) near.push(values[Math.min(Math.max(k, 0), last)]);
-      return near.sort((a, b) => a - b)[half];
-    });
-  }
-
-  function asasPositive(decisions, places) { // edema on two slices whose places follow each other
-    const affected = places.filter((_, k) => decisions[k] === 1);
-    return affected.some((place, k) => k > 0 && place - affected[k - 1] === 1) ? 1 : 0;
-  }
 
   function confusion(labels, decisions) {
     const counts = { tp: 0, fp: 0, tn: 0, fn: 0 };
@@ -65,19 +51,19 @@
     return [centre, kept.length > 1 ? Math.sqrt(squares / (kept.length - 1)) : NaN];
   }
 
-  function follow(course, settings, medianInput) {
-    const { original, roi } = course.score;
-    const decision = decide(roi, settings.slice_threshold);
-    const filtered = medianFilter(decision, settings.median_size);
-    const filteredScore = medianFilter(roi, settings.median_size);
-    const score = mean(medianInput === "decision" ? filtered : filteredScore);
+  function follow(course, settings, rules) {
+    const { original, roi } = course.score, size = settings.median_size, filteredScore = course.filtered_score[size];
+    const below = course.levels.filter((level) => level < settings.slice_threshold).length;
+    const subjects = Object.fromEntries(rules.map(({ name, threshold }) => {
+      const score = course.subject_scores[name][size][below];
+      return [name, { score, decision: score >= (threshold ?? settings.subject_threshold) ? 1 : 0 }];
+    }));
     return {
       fold: course.fold, subject_id: course.subject, group: course.group, slice_index: course.slice_index, label: course.label,
       original: { decision: decide(original, settings.slice_threshold), score: original },
-      roi: { decision, score: roi },
-      roi_filtered: { decision: filtered, score: filteredScore },
-      subject: { label: course.group === "axSpA" ? 1 : 0, decision: score >= settings.subject_threshold ? 1 : 0, score },
-      asas: asasPositive(filtered, course.slice_index),
+      roi: { decision: decide(roi, settings.slice_threshold), score: roi },
+      roi_filtered: { decision: decide(filteredScore, settings.slice_threshold), score: filteredScore },
+      ill: course.group === "axSpA" ? 1 : 0, subjects, subject: subjects[rules[0].name],
     };
   }
 
@@ -90,13 +76,13 @@
       };
     }
     return {
-      labels: courses.map((course) => course.subject.label),
-      decisions: courses.map((course) => (name === "asas" ? course.asas : course.subject.decision)),
-      scores: courses.map((course) => course.subject.score),
+      labels: courses.map((course) => course.ill),
+      decisions: courses.map((course) => course.subjects[name].decision),
+      scores: courses.map((course) => course.subjects[name].score),
     };
   }
 
-  function summarise(courses, folds, name) {
+  function summarise(courses, folds, name, graded) {
     const perFold = folds.map((fold) => {
       const { labels, decisions, scores } = rows(courses.filter((course) => course.fold === fold), name);
       const curve = roc(labels, scores), counts = confusion(labels, decisions), metrics = sixMetrics(counts);
@@ -105,16 +91,17 @@
     const table = Object.fromEntries(SIX.map((metric) => [
       metric, meanSd(perFold.map((one) => one.metrics[metric])).map((value) => 100 * value),
     ]));
-    if (name !== "asas") table.auc = meanSd(perFold.map((one) => one.curve.auc)); // the rule has no score
+    if (graded) table.auc = meanSd(perFold.map((one) => one.curve.auc)); // a yes or no has no curve
     const all = rows(courses, name);
     return { table, perFold, counts: confusion(all.labels, all.decisions) };
   }
 
   function evaluate(data, settings) {
-    const courses = data.courses.map((course) => follow(course, settings, data.median_input));
+    const courses = data.courses.map((course) => follow(course, settings, data.rules));
     const folds = [...new Set(data.courses.map((course) => course.fold))];
-    const results = Object.fromEntries(Object.keys(NAMES).map((name) => [name, summarise(courses, folds, name)]));
-    return { courses, results };
+    const graded = [...ARMS.map((arm) => [arm, true]), ...data.rules.map(({ name, threshold }) => [name, threshold === null])];
+    const results = Object.fromEntries(graded.map(([name, score]) => [name, summarise(courses, folds, name, score)]));
+    return { courses, results: { ...results, subject: results[data.rules[0].name] } };
   }
 
   /* ---- drawing ---- */
@@ -232,8 +219,13 @@
     });
   }
 
+  const titleOf = (name, rules) => {
+    const title = NAMES[name] ?? rules.find((rule) => rule.name === name).title;
+    return title[0].toUpperCase() + title.slice(1);
+  };
+
   function fillTable(table, names, results, data) {
-    const head = element("tr", {}, element("td"), ...names.map((name) => element("th", { scope: "col" }, NAMES[name])));
+    const head = element("tr", {}, element("td"), ...names.map((name) => element("th", { scope: "col" }, titleOf(name, data.rules))));
     const body = data.metrics.map(([metric, title]) => {
       const cells = names.map((name) => {
         const [centre, spread] = results[name].table[metric] ?? [NaN, NaN], places = metric === "auc" ? 3 : 2;
@@ -262,7 +254,7 @@
   }
 
   function missedText(courses) {
-    const missed = courses.filter(({ subject: { label, decision } }) => label !== decision);
+    const missed = courses.filter(({ ill, subject }) => ill !== subject.decision);
     if (!missed.length) return "No subject is misdiagnosed.";
     const some = missed.slice(0, 8).map((course) => `${course.subject_id} (fold ${course.fold}, score ${course.subject.score.toFixed(2)})`);
     const more = missed.length > some.length ? ` and ${missed.length - some.length} more` : "";
@@ -308,7 +300,7 @@
       fillMatrices(find('[data-table="confusion"]'), results);
       find('[data-text="missed"]').textContent = missedText(courses);
       fillTable(find('[data-table="slices"]'), ARMS, results, data);
-      fillTable(find('[data-table="subjects"]'), ["subject", "asas"], results, data);
+      fillTable(find('[data-table="subjects"]'), data.rules.map(({ name }) => name), results, data);
       drawRoc(find('[data-drawing="roc-slices"]'), results.roi_filtered, "slices after the median filter");
       drawRoc(find('[data-drawing="roc-subjects"]'), results.subject, "subjects");
     }
