@@ -19,13 +19,14 @@ from torch import nn
 from benchmarks.measure import Line, in_turn, threads, timed
 from benchmarks.pipelines import Sample, UsualDataset, usual_loader
 from sijstudy.config import StudyConfig
-from sijstudy.files import FitRun, RunStore
 from sijstudy.folds import Fold
 from sijstudy.losses import focal_loss
 from sijstudy.model import build_model
 from sijstudy.training.device import autocast, numerics, resolve_device, threads_of
-from sijstudy.training.loop import Fit, batches, train
+from sijstudy.training.inputs import batches
+from sijstudy.training.loop import Fit, train
 from sijstudy.training.patches import PatchSet
+from sijstudy.training.store import FitRun, RunStore
 
 SLICES = 630  # of which about 570 are trained on, 18 steps of 32, as in a fold of the paper
 WARMING_STEPS = 3

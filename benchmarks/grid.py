@@ -18,13 +18,13 @@ from benchmarks.pipelines import Sample, samples
 from benchmarks.samples import cohort, enlarged, settings
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
-from sijstudy.files import RunStore
 from sijstudy.folds import make_folds, split_validation
 from sijstudy.records import ARMS, Arm
 from sijstudy.study.run import CANDIDATES
 from sijstudy.training.loop import Fit
 from sijstudy.training.parallel import fit_all
 from sijstudy.training.patches import PatchSet, load_patches
+from sijstudy.training.store import RunStore
 
 SLICES = 815  # the paper's [2.1]
 MODES = ("strict", "fast")

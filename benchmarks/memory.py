@@ -22,9 +22,9 @@ from tqdm.auto import tqdm
 
 from benchmarks.measure import Line
 from benchmarks.samples import cohort, enlarged, one_fold, random_patches, settings
-from sijstudy.files import RunStore
 from sijstudy.training.loop import Fit, train
 from sijstudy.training.patches import load_patches
+from sijstudy.training.store import RunStore
 
 SIZES = (100, 1_000, 10_000)
 PATCH = 48  # pixels: 10,000 patches are 92 MB on disk, and an epoch on them takes a minute at most

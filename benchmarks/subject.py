@@ -11,12 +11,14 @@ from sijstudy.analysis.diagnosis import diagnose
 from sijstudy.cohort.manifest import Manifest
 from sijstudy.cohort.subject_folder import read_subject
 from sijstudy.config import StudyConfig
-from sijstudy.files import RunStore
 from sijstudy.folds import Fold
 from sijstudy.training.device import autocast, numerics
-from sijstudy.training.loop import Fit, load_model, noisy_patches, predict, train
+from sijstudy.training.inputs import noisy_patches
+from sijstudy.training.loop import Fit, train
 from sijstudy.training.networks import Networks
 from sijstudy.training.patches import PatchSet
+from sijstudy.training.scoring import load_model, predict
+from sijstudy.training.store import RunStore
 
 CPU = torch.device("cpu")
 

@@ -166,8 +166,8 @@ def prune(
     root: Root = Path(),
 ) -> None:
     """Remove networks of earlier versions that no study uses, and the patches that only they were trained on."""
-    from sijstudy.files import RunStore
     from sijstudy.training import pruning
+    from sijstudy.training.store import RunStore
 
     store = RunStore(root / "runs")
     if not store.root.is_dir():
@@ -228,7 +228,7 @@ def cohort_compare(
     """Print how alike two cohorts' images are: marrow and edema, and how surely a classifier tells them apart."""
     from sijstudy.analysis.cohort_distance import distance, statistics_table
     from sijstudy.cohort.manifest import load_manifest
-    from sijstudy.files import RunStore
+    from sijstudy.training.store import RunStore
 
     config = _settings(profile, parameter, root)
     first, second = load_manifest(manifest), load_manifest(other)

@@ -17,10 +17,10 @@ from benchmarks.measure import Line, in_turn, machine, table
 from benchmarks.pipelines import UsualDataset, monai_dataset, monai_pass, our_pass, samples, usual_loader
 from benchmarks.samples import enlarged, one_fold, random_patches, settings
 from sijstudy.errors import StudyError
-from sijstudy.files import RunStore
 from sijstudy.noise import poisson_rate
 from sijstudy.training.loop import Fit, train
 from sijstudy.training.patches import load_patches
+from sijstudy.training.store import RunStore
 
 
 @pytest.fixture

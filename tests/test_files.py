@@ -1,23 +1,16 @@
-"""The run store: addresses, atomic writes, what a broken write leaves behind."""
-
-import json
+"""Hashes, atomic writes, what a broken write leaves behind."""
 
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 
 from sijstudy.errors import StudyError
-from sijstudy.files import RunStore, StudyFolder, code_digest, digest, read_csv, read_json, write_atomic, write_csv
+from sijstudy.files import digest, read_csv, read_json, write_atomic, write_csv
 
 
 def test_digest_ignores_key_order_and_sees_every_value():
     assert digest({"a": 1, "b": [2]}) == digest({"b": [2], "a": 1})
     assert digest({"a": 1}) != digest({"a": 2})
-
-
-def test_code_digest_differs_between_modules():
-    assert code_digest("config") != code_digest("records")
 
 
 def test_failed_write_keeps_the_old_file_and_leaves_nothing(tmp_path):
@@ -51,31 +44,3 @@ def test_missing_and_broken_files_are_named(tmp_path):
     for name, read in (("missing.json", read_json), ("broken.json", read_json), ("missing.csv", read_csv)):
         with pytest.raises(StudyError, match=name):
             read(tmp_path / name)
-
-
-def test_run_is_done_only_after_all_its_parts(tmp_path):
-    run = RunStore(tmp_path).fit_run({"seed": 1})
-    assert not run.is_done
-    assert run.config() == {"seed": 1}
-    run.save_checkpoint({"epoch": 1, "w": torch.ones(2)})
-    assert run.load_checkpoint()["epoch"] == 1
-    run.finish(pd.DataFrame({"epoch": [1]}), pd.DataFrame({"subject_id": ["a"]}), {"w": torch.ones(2)}, 1.5)
-    assert run.is_done
-    assert run.load_checkpoint() is None
-    assert run.seconds() == 1.5
-    assert torch.equal(run.weights()["w"], torch.ones(2))
-    assert RunStore(tmp_path).fit_run({"seed": 1}).is_done
-    assert not RunStore(tmp_path).fit_run({"seed": 2}).is_done
-
-
-def test_lock_that_cannot_be_had_is_named(tmp_path):
-    run = RunStore(tmp_path).fit_run({"seed": 1})
-    run.lock_file.mkdir()
-    with pytest.raises(StudyError, match=rf"cannot lock {run.lock_file} .*SCALING"), run.locked():
-        pass
-
-
-def test_results_of_a_notebook(tmp_path):
-    folder = StudyFolder(tmp_path / "quick")
-    folder.save_result("01_data_audit", {"title": "x"})
-    assert json.loads((tmp_path / "quick/results/01_data_audit.json").read_text()) == {"title": "x"}

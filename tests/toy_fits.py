@@ -12,14 +12,15 @@ import numpy as np
 import pandas as pd
 import torch
 
-import sijstudy.files as artifacts
+import sijstudy.files as files
 import sijstudy.training.loop as training
+import sijstudy.training.store as store
 from sijstudy.config import StudyConfig
-from sijstudy.files import FitRun, RunStore
 from sijstudy.folds import Fold
 from sijstudy.training.loop import Fit
 from sijstudy.training.parallel import fit_all
 from sijstudy.training.patches import PatchSet
+from sijstudy.training.store import FitRun, RunStore
 
 CONFIG = StudyConfig(
     weights="none", patch_size=32, hidden_units=4, batch_size=6, epochs=3, threads_per_fit=1, device="cpu",
@@ -81,7 +82,7 @@ def train_until(moment: str, file: str, count: int, fit: Fit, root: Path, ready:
         seen += name == file
         return name == file and seen == count
 
-    step, write_atomic, replace = torch.optim.SGD.step, artifacts.write_atomic, Path.replace
+    step, write_atomic, replace = torch.optim.SGD.step, files.write_atomic, Path.replace
 
     def dying_step(self, *arguments):
         result = step(self, *arguments)
@@ -110,7 +111,8 @@ def train_until(moment: str, file: str, count: int, fit: Fit, root: Path, ready:
 
     with (
         mock.patch.object(torch.optim.SGD, "step", dying_step),
-        mock.patch.object(artifacts, "write_atomic", dying_write),
+        mock.patch.object(files, "write_atomic", dying_write),
+        mock.patch.object(store, "write_atomic", dying_write),
         mock.patch.object(Path, "replace", dying_replace),
     ):
         ready.set()

@@ -19,9 +19,9 @@ from sijstudy.analysis.fold_summary import fold_metrics
 from sijstudy.analysis.slice_courses import add_courses, collect_predictions, subject_predictions
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
-from sijstudy.files import FitRun
 from sijstudy.metrics import Bootstrap, bootstrap, difference, interval, mean_sd
 from sijstudy.model import build_model
+from sijstudy.training.store import FitRun
 
 NONE, ALL = "none", "all"
 REFERENCE = "this study"

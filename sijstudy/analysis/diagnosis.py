@@ -16,14 +16,16 @@ from sijstudy.analysis.slice_courses import course_of, diagnosed
 from sijstudy.cohort.subject_folder import SubjectFolder
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
-from sijstudy.files import FitRun, digest
+from sijstudy.files import digest
 from sijstudy.gradcam import cam_maps
 from sijstudy.model import EdemaNet
 from sijstudy.records import Arm, Slice
 from sijstudy.training.device import resolve_device
-from sijstudy.training.loop import load_model, noisy_patches, predict
+from sijstudy.training.inputs import noisy_patches
 from sijstudy.training.networks import Networks
 from sijstudy.training.patches import PatchSet, patch_of
+from sijstudy.training.scoring import load_model, predict
+from sijstudy.training.store import FitRun
 
 Array = np.ndarray[Any, Any]
 EXPLAINED = 6  # slices with the highest scores

@@ -6,35 +6,32 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from filelock import FileLock
 from tqdm.auto import tqdm
 
+from sijstudy.code import code_digest
 from sijstudy.cohort.manifest import Manifest
-from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
-from sijstudy.files import FitRun, code_digest, digest, read_csv, write_atomic, write_csv
+from sijstudy.files import digest, read_csv, write_atomic, write_csv
 from sijstudy.folds import Fold
 from sijstudy.gradcam import cam_maps, energy_in, grow, peak_in
 from sijstudy.images.outlines import read_outlines
 from sijstudy.training.device import resolve_device
-from sijstudy.training.loop import load_model, noisy_patches
+from sijstudy.training.inputs import noisy_patches
 from sijstudy.training.patches import PatchSet, mask_patch
+from sijstudy.training.scoring import load_model
+from sijstudy.training.store import FitRun
+
+if TYPE_CHECKING:
+    from sijstudy.config import StudyConfig  # for its type alone, see code.py
+
 
 Array = np.ndarray[Any, Any]
 
-EXPLAIN_CODE = (
-    "analysis/explain",
-    "gradcam",
-    "images/outlines",
-    "training/loop",
-    "training/device",
-    "model",
-    "noise",
-)
 HALF_CELL = 16  # pixels of the patch: a ResNet's last map has a cell for every 32
 
 MEASURES = {
@@ -119,7 +116,7 @@ def load_explained(
             "runs": {fold.number: runs[fold.number].folder.name for fold in folds},
             "tests": {fold.number: sorted(fold.test) for fold in folds},
             "patches": patches.digest,
-            "code": code_digest(*EXPLAIN_CODE),
+            "code": code_digest(load_explained),
             **config.subset("cam_slices"),
         }
     )

@@ -27,9 +27,10 @@ from sijstudy.metrics import METRIC_NAMES, Roc, bootstrap_ci, confusion, roc, si
 from sijstudy.model import EdemaNet
 from sijstudy.records import Slice
 from sijstudy.training.device import resolve_device
-from sijstudy.training.loop import load_model, noisy_patches, predict
+from sijstudy.training.inputs import noisy_patches
 from sijstudy.training.networks import Networks
 from sijstudy.training.patches import PatchSet, load_patches, mask_patch
+from sijstudy.training.scoring import load_model, predict
 
 Array = np.ndarray[Any, Any]
 FEW = 10  # subjects; below it percentile intervals from resampling them are rough

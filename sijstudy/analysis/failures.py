@@ -13,8 +13,8 @@ from sijstudy.analysis.explain import explain_rows
 from sijstudy.analysis.slice_courses import subject_limit
 from sijstudy.cohort.manifest import Manifest
 from sijstudy.config import StudyConfig
-from sijstudy.files import FitRun
 from sijstudy.training.patches import PatchSet
+from sijstudy.training.store import FitRun
 
 Array = np.ndarray[Any, Any]
 

@@ -13,7 +13,7 @@ from sijstudy.images.read import read_image
 from sijstudy.noise import add_noise
 from sijstudy.records import Slice
 from sijstudy.roi import RoiBoxes
-from sijstudy.training.loop import seeded
+from sijstudy.training.inputs import seeded
 from sijstudy.training.patches import patch_of, roi_of
 
 Array = np.ndarray[Any, Any]

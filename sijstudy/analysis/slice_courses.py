@@ -10,7 +10,7 @@ import pandas as pd
 
 from sijstudy.aggregation import RULES, Course, follow
 from sijstudy.config import StudyConfig
-from sijstudy.files import FitRun
+from sijstudy.training.store import FitRun
 
 Array = np.ndarray[Any, Any]
 RESULTS = {"decision": np.int64, "filtered_score": np.float64, "filtered_decision": np.int64}

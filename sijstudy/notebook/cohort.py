@@ -7,10 +7,11 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from sijstudy.code import code_digest
 from sijstudy.cohort.build import build_manifest
 from sijstudy.cohort.manifest import Manifest, load_manifest
 from sijstudy.config import StudyConfig
-from sijstudy.files import code_digest, digest
+from sijstudy.files import digest
 from sijstudy.phantom import generate_cohort
 
 COHORT_PARAMETERS = (
@@ -58,7 +59,5 @@ def prepare_cohort(config: StudyConfig, root: Path, *, workers: int = 2, progres
 
 def synthetic_name(config: StudyConfig) -> str:
     """Name of the synthetic cohort: its sizes, its seed, and a hash of all that shapes its pixels."""
-    modules = sorted(path.stem for path in (Path(__file__).parents[1] / "phantom").glob("*.py"))
-    code = code_digest(*(f"phantom/{module}" for module in modules))
-    mark = digest({**config.subset(*COHORT_PARAMETERS), "code": code})[:8]
+    mark = digest({**config.subset(*COHORT_PARAMETERS), "code": code_digest(generate_cohort)})[:8]
     return f"synthetic-{config.axspa_subjects}x{config.control_subjects}-seed{config.seed}-{mark}"

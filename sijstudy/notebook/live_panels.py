@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 from IPython.display import display
 from ipywidgets import HTML, Box, Button, Checkbox, Dropdown, FloatSlider, Layout, SelectionSlider, Tab, VBox
 
-from sijstudy.analysis.slice_courses import subject_limit, telling_courses
+from sijstudy.analysis.slice_courses import telling_courses
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
 from sijstudy.figures.paper import SKY
@@ -139,9 +138,7 @@ class ThresholdPanel:
             "ROC curve of every fold after the filter, a dot where the slice threshold lies.",
         )
         self.pictures[-1].value = markup.picture(
-            self.people.show(
-                now.subjects, subject_limit(replace(self.config, subject_threshold=settings.subject_threshold))
-            ),
+            self.people.show(now.subjects, settings.limit(self.config)),
             "Score of every test subject by fold with the subject threshold; wrong diagnoses are ringed.",
         )
         self.tables.value = markup.confusions(now.confusions) + markup.metric_table(now.tables)

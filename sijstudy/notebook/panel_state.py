@@ -14,7 +14,7 @@ import torch
 
 from sijstudy.aggregation import slice_decisions
 from sijstudy.analysis.fold_summary import fold_metrics, rocs
-from sijstudy.analysis.slice_courses import add_courses, subject_predictions
+from sijstudy.analysis.slice_courses import add_courses, subject_limit, subject_predictions
 from sijstudy.config import StudyConfig
 from sijstudy.gradcam import cam_maps
 from sijstudy.images.dicom import read_slice
@@ -24,9 +24,10 @@ from sijstudy.noise import add_noise, to_8bit
 from sijstudy.notebook.workspace import Workspace
 from sijstudy.records import Arm, Slice
 from sijstudy.roi import RoiBoxes, roi_patch
-from sijstudy.training.loop import load_model, noisy_patches, predict, seeded
+from sijstudy.training.inputs import noisy_patches, seeded
 from sijstudy.training.networks import open_networks
 from sijstudy.training.patches import mask_patch, roi_of
+from sijstudy.training.scoring import load_model, predict
 
 Array = np.ndarray[Any, Any]
 
@@ -47,6 +48,10 @@ class Settings:
     def of(cls, config: StudyConfig) -> Settings:
         """The settings the study was run with."""
         return cls(config.median_size, config.slice_threshold, config.subject_threshold)
+
+    def limit(self, config: StudyConfig) -> float:
+        """The score from which on a subject is positive under these settings."""
+        return subject_limit(replace(config, **asdict(self)))
 
 
 @dataclass(frozen=True)

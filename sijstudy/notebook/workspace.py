@@ -18,7 +18,6 @@ from sijstudy.audit.cohort import Audit, audit_cohort
 from sijstudy.cohort.manifest import Manifest, load_manifest
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
-from sijstudy.files import FitRun, RunStore, StudyFolder
 from sijstudy.folds import Fold, load_folds
 from sijstudy.images.outlines import read_outlines
 from sijstudy.images.segment_names import SEGMENTS
@@ -29,6 +28,7 @@ from sijstudy.training.loop import Fit
 from sijstudy.training.networks import open_networks, save_fits
 from sijstudy.training.parallel import fit_all, fit_each
 from sijstudy.training.patches import PatchSet, load_patches
+from sijstudy.training.store import FitRun, RunStore, StudyFolder
 
 Item = TypeVar("Item")
 

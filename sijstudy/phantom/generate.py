@@ -7,14 +7,13 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from tqdm import tqdm
 
-from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
 from sijstudy.phantom.fields import Grid
 from sijstudy.phantom.plan import ACQUIRED, PlannedSubject, plan_cohort
@@ -22,6 +21,10 @@ from sijstudy.phantom.protocol import Protocol, draw_protocol
 from sijstudy.phantom.render import Rendered, draw_body, render_slice
 from sijstudy.phantom.votes import read_slice_votes
 from sijstudy.phantom.write import draw_series, mr_slice, segmentation, write_dataset
+
+if TYPE_CHECKING:
+    from sijstudy.config import StudyConfig  # for its type alone, see code.py
+
 
 Row = dict[str, Any]
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.stats import beta
 
-from sijstudy.config import StudyConfig
 from sijstudy.records import GROUPS, Group, Sex
+
+if TYPE_CHECKING:
+    from sijstudy.config import StudyConfig  # for its type alone, see code.py
+
 
 ACQUIRED = 37  # slices of the acquisition [2.1]
 AXSPA_SLICES = (4, 23)  # used slices per axSpA subject [2.1]

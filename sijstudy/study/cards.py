@@ -20,10 +20,11 @@ import yaml
 from sijstudy import __version__
 from sijstudy.analysis.calibration import format_table
 from sijstudy.config import StudyConfig
-from sijstudy.files import StudyFolder, write_atomic
+from sijstudy.files import write_atomic
 from sijstudy.folds import load_folds
 from sijstudy.study.index import headline_row, interval_note
 from sijstudy.study.templating import render
+from sijstudy.training.store import StudyFolder
 
 MODEL_CARD, CHECKLIST = "model_card.html", "checklist.html"
 STATUSES = ("answered", "partly", "not reported", "not applicable")

@@ -19,12 +19,13 @@ from filelock import FileLock, Timeout
 from sijstudy.cohort.manifest import load_manifest
 from sijstudy.config import WHERE_ONLY, StudyConfig, parameters_cell, read_profile
 from sijstudy.errors import StudyError
-from sijstudy.files import StudyFolder, digest, read_json, write_atomic, write_json
+from sijstudy.files import digest, read_json, write_atomic, write_json
 from sijstudy.study.cards import CHECKLIST, MODEL_CARD, Facts, write_cards
 from sijstudy.study.cells import notebook_title
 from sijstudy.study.index import Card, Index, headline_row, render_index, thumbnail
 from sijstudy.study.kernel import PRELOADED, Failure, Kernel, Progress, execute, read_notebook, tags
 from sijstudy.study.page import Page, duration, render_report
+from sijstudy.training.store import StudyFolder
 
 DOCUMENTS = {CHECKLIST: "Reporting checklist", MODEL_CARD: "Model card"}  # pages beside the reports
 ABLATIONS = "08_ablations"

@@ -16,9 +16,10 @@ import numpy as np
 
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
-from sijstudy.files import FitRun, RunStore, digest
+from sijstudy.files import digest
 from sijstudy.training.device import resolve_device, threads_of
 from sijstudy.training.loop import Fit, train
+from sijstudy.training.store import FitRun, RunStore
 
 if TYPE_CHECKING:
     from distributed import Client

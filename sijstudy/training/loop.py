@@ -4,27 +4,32 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
-from sijstudy.config import StudyConfig
-from sijstudy.files import FitRun, RunStore, code_digest, digest
+from sijstudy.code import code_digest
+from sijstudy.files import digest
 from sijstudy.folds import Fold
 from sijstudy.losses import focal_loss
-from sijstudy.model import EdemaNet, build_model, weights_digest
-from sijstudy.noise import add_noise
+from sijstudy.model import build_model, weights_digest
 from sijstudy.training.device import arithmetic, autocast, numerics, resolve_device, threads_of
+from sijstudy.training.inputs import augment, batches, noisy_patches, seeded, with_noise
 from sijstudy.training.patches import PatchSet
+from sijstudy.training.scoring import SCORED_AT_ONCE, scores_of
+from sijstudy.training.store import FitRun, RunStore
 
-FIT_CODE = ("training/loop", "training/device", "model", "losses", "noise", "poisson")
+if TYPE_CHECKING:
+    from sijstudy.config import StudyConfig  # for its type alone, see code.py
+
+
 FIT_PARAMETERS = (
     "seed",
     "mode",
@@ -44,7 +49,6 @@ FIT_PARAMETERS = (
     "rotation_degrees",
 )
 
-SCORED_AT_ONCE = 64  # patches of one forward pass
 DRAWN_AT_ONCE = 8  # patches augmented and made noisy by one thread
 
 
@@ -81,16 +85,11 @@ class Fit:
             "device": device.type,
             "arithmetic": arithmetic(config, device),
             "threads": threads_of(config) if device.type == "cpu" else None,
-            "code": code_digest(*FIT_CODE),
+            "code": code_digest(train),
             "torch": torch.__version__,
             "weights_file": weights_digest(config.weights, self.backbone),
             **config.subset(*FIT_PARAMETERS),
         }
-
-
-def seeded(*parts: Any, device: torch.device | str = "cpu") -> torch.Generator:
-    """A generator whose stream is determined by ``parts``, e.g. (seed, "augment", epoch), and the device's kind."""
-    return torch.Generator(device).manual_seed(int(digest(parts)[:15], 16))
 
 
 def cosine_rate(step: int, total: int, start: float) -> float:
@@ -99,82 +98,6 @@ def cosine_rate(step: int, total: int, start: float) -> float:
     ASSUMED: the decay runs over all steps, and moves with every batch.
     """
     return 0.5 * start * (1 + math.cos(math.pi * step / total))
-
-
-def augment(patches: Tensor, flip_probability: float, degrees: float, generator: torch.Generator) -> Tensor:
-    """Horizontal flip and rotation of ``(N, 1, H, W)``, bilinear, 0 outside; nothing is cropped away [2.5].
-
-    ``generator`` lives on the patches' device.
-    """
-    n, _, height, width = patches.shape
-    draws = torch.rand(2, n, 1, 1, generator=generator, device=patches.device)
-    angle = (draws[0] * 2 - 1) * math.radians(degrees)
-    flip = torch.where(draws[1] < flip_probability, -1.0, 1.0)
-    # Where each pixel comes from, in units of half the patch, pixel centres as in affine_grid(align_corners=False);
-    # a point is the complex number x + iy, which one multiplication turns.
-    x = ((torch.arange(width, device=patches.device) * 2 + 1) / width - 1)[None, None, :]
-    y = ((torch.arange(height, device=patches.device) * 2 + 1) / height - 1)[None, :, None]
-    turn = torch.polar(torch.ones_like(angle), angle)
-    grid = torch.view_as_real(turn * flip * x + turn * 1j * y)
-    return torch.nn.functional.grid_sample(patches, grid, align_corners=False)
-
-
-def batches(order: Tensor, size: int) -> list[Tensor]:
-    """Split ``order`` into batches; a last batch of one joins its neighbour, as batch norm needs two."""
-    parts = list(order.split(size))
-    if len(parts) > 1 and len(parts[-1]) == 1:
-        parts[-2:] = [torch.cat(parts[-2:])]
-    return parts
-
-
-def noisy_patches(patches: PatchSet, config: StudyConfig, purpose: str, rows: Iterable[int] | None = None) -> Tensor:
-    """Patches with one fixed draw of the noise [2.2]: ``(n, 1, S, S)`` float32, all or those of ``rows``.
-
-    A slice gets the same noise whichever fold it is tested in, and whatever else is asked for: its draw depends
-    on the seed, the arm, subject and slice index only. purpose: "test" or "train".
-    """
-    chosen = np.arange(len(patches.slices)) if rows is None else np.asarray(list(rows), dtype=np.int64)
-    noisy = torch.from_numpy(patches.patches[chosen])
-    table = patches.slices.iloc[chosen]
-    for place, (subject, index) in enumerate(zip(table["subject_id"], table["slice_index"], strict=True)):
-        generator = seeded(config.seed, "noise", purpose, patches.arm, str(subject), int(index))
-        noisy[place] = _add_noise(noisy[place : place + 1], config, generator)[0]
-    return noisy
-
-
-def _add_noise(patches: Tensor, config: StudyConfig, generator: torch.Generator) -> Tensor:
-    return add_noise(
-        patches,
-        gaussian_variance=config.noise_gaussian_variance,
-        poisson=config.noise_poisson,
-        generator=generator,
-    )
-
-
-def predict(model: EdemaNet, patches: Tensor, config: StudyConfig, device: torch.device) -> np.ndarray[Any, Any]:
-    """Slice scores ``(N,)`` float64 in [0, 1] of noisy patches; the model is left in the mode it came in."""
-    return _scores(model, patches.split(SCORED_AT_ONCE), config, device)
-
-
-@torch.inference_mode()
-def _scores(
-    model: EdemaNet, parts: Iterable[Tensor], config: StudyConfig, device: torch.device
-) -> np.ndarray[Any, Any]:
-    training = model.training
-    model.eval()
-    with autocast(config, device):
-        scores = [model(part.to(device)).float().sigmoid().cpu() for part in parts]
-    model.train(training)
-    result: np.ndarray[Any, Any] = torch.cat(scores).double().numpy()
-    return result
-
-
-def load_model(run: FitRun) -> EdemaNet:
-    """The trained network of a finished run, in evaluation mode, on the CPU."""
-    config = run.config()
-    model = build_model(config["backbone"], config["hidden_units"], "none", seed=0)
-    model.load_state_dict(run.weights())
-    return model.eval()
 
 
 def train(fit: Fit, config: StudyConfig, store: RunStore) -> FitRun:
@@ -316,7 +239,7 @@ class _Trainer:
         else:
             patches = noisy_patches(self.fit.patches, config, "train", chosen).to(self.device)
         patches = augment(patches, config.flip_probability, config.rotation_degrees, generator)
-        return _add_noise(patches, config, generator) if config.noise_redraw else patches
+        return with_noise(patches, config, generator) if config.noise_redraw else patches
 
     def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         if self.config.loss == "cross_entropy":
@@ -329,7 +252,7 @@ class _Trainer:
                 rows = self.test_rows[start : start + SCORED_AT_ONCE]
                 yield noisy_patches(self.fit.patches, self.config, "test", rows)
 
-        return _scores(self.model, parts(), self.config, self.device)
+        return scores_of(self.model, parts(), self.config, self.device)
 
     def _held_out_accuracy(self) -> float:
         return float(np.mean((self._test_scores() >= 0.5) == (self.test_labels.numpy() > 0.5)))

@@ -10,8 +10,9 @@ from typing import Any
 
 from sijstudy.config import WHERE_ONLY, StudyConfig
 from sijstudy.errors import StudyError
-from sijstudy.files import FitRun, RunStore, StudyFolder, read_json, write_json
+from sijstudy.files import read_json, write_json
 from sijstudy.records import ARMS, Arm
+from sijstudy.training.store import FitRun, RunStore, StudyFolder
 
 SETTINGS = "study.json"  # in a fit's folder: every parameter of the study that trained it; not part of its hash
 FITS = "fits.json"  # in a profile's folder: which fit belongs to which arm and fold

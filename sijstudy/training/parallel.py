@@ -13,11 +13,11 @@ from tqdm.auto import tqdm
 
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
-from sijstudy.files import FitRun, RunStore
 from sijstudy.training.cluster import connect, settled, train_on
 from sijstudy.training.device import resolve_device
 from sijstudy.training.loop import Fit, train
 from sijstudy.training.networks import save_settings
+from sijstudy.training.store import FitRun, RunStore
 
 POLL_SECONDS = 1.0
 

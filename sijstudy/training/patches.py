@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -16,26 +16,19 @@ from joblib import Parallel, delayed
 from numpy.lib.format import dtype_to_descr, write_array_header_1_0
 from tqdm.auto import tqdm
 
+from sijstudy.code import code_digest
 from sijstudy.cohort.manifest import Manifest, cohort_hash, verify_files
-from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
-from sijstudy.files import code_digest, digest, remove_temporaries, write_atomic
+from sijstudy.files import digest, remove_temporaries, write_atomic
 from sijstudy.images.read import read_image_pixels
 from sijstudy.noise import to_8bit
 from sijstudy.records import Arm, Slice
 from sijstudy.roi import RoiBoxes, roi_boxes, roi_patch, whole_image
 
-PATCH_CODE = (
-    "roi",
-    "noise",
-    "intensity",
-    "images/dicom",
-    "images/dicom_attributes",
-    "images/dicom_pixels",
-    "images/nifti",
-    "images/read",
-    "training/patches",
-)
+if TYPE_CHECKING:
+    from sijstudy.config import StudyConfig  # for its type alone, see code.py
+
+
 TRIED = 32  # slices read at first, to see how long the others will take
 WORTH_PROCESSES = 10.0  # seconds; four times what a process takes to start
 
@@ -101,7 +94,7 @@ def load_patches(
         {
             "cohort": cohort_hash(manifest),
             "arm": arm,
-            "code": code_digest(*PATCH_CODE),
+            "code": code_digest(patch_of),
             **config.subset("patch_size"),
             **(config.subset("roi_reading", "roi_factor", "roi_height") if arm == "roi" else {}),
         }

@@ -12,10 +12,11 @@ from typing import Any
 import torch
 from filelock import FileLock, Timeout
 
+from sijstudy.code import code_digest
 from sijstudy.errors import StudyError
-from sijstudy.files import FitRun, RunStore, code_digest
-from sijstudy.training.loop import FIT_CODE
+from sijstudy.training.loop import train
 from sijstudy.training.networks import FITS, noted_fits
+from sijstudy.training.store import FitRun, RunStore
 
 DAY = 24 * 60 * 60
 
@@ -43,7 +44,7 @@ def find_prunable(store: RunStore, *, days: float) -> Prunable:
     names a ``fits.json`` or ``config.json`` that cannot be read: it is not known then what to keep.
     """
     before = time.time() - days * DAY
-    used, here = _used(store), {"code": code_digest(*FIT_CODE), "torch": torch.__version__}
+    used, here = _used(store), {"code": code_digest(train), "torch": torch.__version__}
     kept_patches, networks = set(), []
     for folder in sorted(path for path in (store.root / "fits").glob("*") if path.is_dir()):
         asked = _asked(folder)

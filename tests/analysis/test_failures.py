@@ -7,7 +7,8 @@ from sijstudy.analysis import explain, failures, slice_courses
 from sijstudy.config import StudyConfig
 from sijstudy.figures import failures as figures_failures
 from sijstudy.gradcam import cam_maps
-from sijstudy.training.loop import load_model, noisy_patches
+from sijstudy.training.inputs import noisy_patches
+from sijstudy.training.scoring import load_model
 
 CONFIG = StudyConfig()
 SUBJECTS = pd.DataFrame(

@@ -10,10 +10,10 @@ import pytest
 
 from sijstudy.analysis.calibration import calibration_table, equal_width
 from sijstudy.config import StudyConfig
-from sijstudy.files import StudyFolder
 from sijstudy.folds import Fold, save_folds
 from sijstudy.study import cards
 from sijstudy.study.cards import CHECKLIST, MODEL_CARD, STATUSES, Facts, read_checklist
+from sijstudy.training.store import StudyFolder
 
 NUMBERS = {
     "CLAIM 2024": [str(number) for number in range(1, 45)],

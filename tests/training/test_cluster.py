@@ -21,9 +21,9 @@ from toy_fits import CONFIG, assert_same_run, toy_fits
 import sijstudy.training.cluster as cluster
 from sijstudy.cli import main
 from sijstudy.errors import StudyError
-from sijstudy.files import RunStore
 from sijstudy.training.cluster import connect, settled, train_on
 from sijstudy.training.parallel import fit_all, fit_each
+from sijstudy.training.store import RunStore
 
 PATIENCE = 90  # seconds that a loaded machine may take for anything
 WORKER = ("worker", "--memory-limit", "0", "--no-dashboard", "--no-nanny")  # no nanny: it saves processes

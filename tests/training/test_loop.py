@@ -10,11 +10,13 @@ import torch
 import sijstudy.training.loop as training
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
-from sijstudy.files import FitRun, RunStore
 from sijstudy.folds import Fold
-from sijstudy.training.loop import Fit, augment, batches, cosine_rate, load_model, noisy_patches, predict, seeded, train
+from sijstudy.training.inputs import augment, batches, noisy_patches, seeded
+from sijstudy.training.loop import Fit, cosine_rate, train
 from sijstudy.training.parallel import fit_all
 from sijstudy.training.patches import PatchSet
+from sijstudy.training.scoring import load_model, predict
+from sijstudy.training.store import FitRun, RunStore
 
 CONFIG = StudyConfig(
     weights="none", patch_size=32, hidden_units=8, batch_size=8, epochs=3, threads_per_fit=1, device="cpu",

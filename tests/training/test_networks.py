@@ -5,8 +5,8 @@ import json
 import pytest
 
 from sijstudy.errors import StudyError
-from sijstudy.files import FitRun
 from sijstudy.training.networks import open_networks, save_settings
+from sijstudy.training.store import FitRun
 
 
 def test_a_profile_knows_its_fits(finished_work):

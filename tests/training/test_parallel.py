@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 from toy_fits import CONFIG, assert_same_run, toy_fits
 
-from sijstudy.files import RunStore
 from sijstudy.training import parallel as fitting
 from sijstudy.training.parallel import fit_all, fit_each
+from sijstudy.training.store import RunStore
 
 
 @pytest.mark.parametrize("side_by_side", [1, 2])

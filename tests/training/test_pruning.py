@@ -10,11 +10,11 @@ from toy_fits import CONFIG, toy_fits
 
 from sijstudy import cli
 from sijstudy.errors import StudyError
-from sijstudy.files import RunStore, StudyFolder
 from sijstudy.training import pruning
 from sijstudy.training.networks import save_fits
 from sijstudy.training.parallel import fit_all
 from sijstudy.training.pruning import find_prunable, prune
+from sijstudy.training.store import RunStore, StudyFolder
 
 
 @pytest.fixture(scope="module")

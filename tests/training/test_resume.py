@@ -12,9 +12,9 @@ import torch
 from toy_fits import CONFIG, PROCESSES, assert_same_run, fit_all_counting, toy_fits, train_until
 
 from sijstudy.errors import StudyError
-from sijstudy.files import RunStore
 from sijstudy.training.loop import train
 from sijstudy.training.parallel import fit_all
+from sijstudy.training.store import RunStore
 
 EPOCHS = 24
 CHECKPOINT = "checkpoint.pt"

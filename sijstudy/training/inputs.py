@@ -1,0 +1,74 @@
+"""Patches -> what a network is given: batches of them, flipped and turned, with noise [2.2, 2.5]."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sijstudy.files import digest
+from sijstudy.noise import add_noise
+from sijstudy.training.patches import PatchSet
+
+if TYPE_CHECKING:
+    from sijstudy.config import StudyConfig  # for its type alone, see code.py
+
+
+def seeded(*parts: Any, device: torch.device | str = "cpu") -> torch.Generator:
+    """A generator whose stream is determined by ``parts``, e.g. (seed, "augment", epoch), and the device's kind."""
+    return torch.Generator(device).manual_seed(int(digest(parts)[:15], 16))
+
+
+def batches(order: Tensor, size: int) -> list[Tensor]:
+    """Split ``order`` into batches; a last batch of one joins its neighbour, as batch norm needs two."""
+    parts = list(order.split(size))
+    if len(parts) > 1 and len(parts[-1]) == 1:
+        parts[-2:] = [torch.cat(parts[-2:])]
+    return parts
+
+
+def augment(patches: Tensor, flip_probability: float, degrees: float, generator: torch.Generator) -> Tensor:
+    """Horizontal flip and rotation of ``(N, 1, H, W)``, bilinear, 0 outside; nothing is cropped away [2.5].
+
+    ``generator`` lives on the patches' device.
+    """
+    n, _, height, width = patches.shape
+    draws = torch.rand(2, n, 1, 1, generator=generator, device=patches.device)
+    angle = (draws[0] * 2 - 1) * math.radians(degrees)
+    flip = torch.where(draws[1] < flip_probability, -1.0, 1.0)
+    # Where each pixel comes from, in units of half the patch, pixel centres as in affine_grid(align_corners=False);
+    # a point is the complex number x + iy, which one multiplication turns.
+    x = ((torch.arange(width, device=patches.device) * 2 + 1) / width - 1)[None, None, :]
+    y = ((torch.arange(height, device=patches.device) * 2 + 1) / height - 1)[None, :, None]
+    turn = torch.polar(torch.ones_like(angle), angle)
+    grid = torch.view_as_real(turn * flip * x + turn * 1j * y)
+    return torch.nn.functional.grid_sample(patches, grid, align_corners=False)
+
+
+def noisy_patches(patches: PatchSet, config: StudyConfig, purpose: str, rows: Iterable[int] | None = None) -> Tensor:
+    """Patches with one fixed draw of the noise [2.2]: ``(n, 1, S, S)`` float32, all or those of ``rows``.
+
+    A slice gets the same noise whichever fold it is tested in, and whatever else is asked for: its draw depends
+    on the seed, the arm, subject and slice index only. purpose: "test" or "train".
+    """
+    chosen = np.arange(len(patches.slices)) if rows is None else np.asarray(list(rows), dtype=np.int64)
+    noisy = torch.from_numpy(patches.patches[chosen])
+    table = patches.slices.iloc[chosen]
+    for place, (subject, index) in enumerate(zip(table["subject_id"], table["slice_index"], strict=True)):
+        generator = seeded(config.seed, "noise", purpose, patches.arm, str(subject), int(index))
+        noisy[place] = with_noise(noisy[place : place + 1], config, generator)[0]
+    return noisy
+
+
+def with_noise(patches: Tensor, config: StudyConfig, generator: torch.Generator) -> Tensor:
+    """``noise.add_noise`` as the study is configured: ``(N, 1, S, S)`` -> the same shape."""
+    return add_noise(
+        patches,
+        gaussian_variance=config.noise_gaussian_variance,
+        poisson=config.noise_poisson,
+        generator=generator,
+    )

@@ -1,0 +1,47 @@
+"""A trained network -> scores of slices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sijstudy.model import EdemaNet, build_model
+from sijstudy.training.device import autocast
+from sijstudy.training.store import FitRun
+
+if TYPE_CHECKING:
+    from sijstudy.config import StudyConfig  # for its type alone, see code.py
+
+
+SCORED_AT_ONCE = 64  # patches of one forward pass
+
+
+def load_model(run: FitRun) -> EdemaNet:
+    """The trained network of a finished run, in evaluation mode, on the CPU."""
+    config = run.config()
+    model = build_model(config["backbone"], config["hidden_units"], "none", seed=0)
+    model.load_state_dict(run.weights())
+    return model.eval()
+
+
+def predict(model: EdemaNet, patches: Tensor, config: StudyConfig, device: torch.device) -> np.ndarray[Any, Any]:
+    """Slice scores ``(N,)`` float64 in [0, 1] of noisy patches; the model is left in the mode it came in."""
+    return scores_of(model, patches.split(SCORED_AT_ONCE), config, device)
+
+
+@torch.inference_mode()
+def scores_of(
+    model: EdemaNet, parts: Iterable[Tensor], config: StudyConfig, device: torch.device
+) -> np.ndarray[Any, Any]:
+    """``predict`` on patches that come in parts, so that memory holds one of them."""
+    training = model.training
+    model.eval()
+    with autocast(config, device):
+        scores = [model(part.to(device)).float().sigmoid().cpu() for part in parts]
+    model.train(training)
+    result: np.ndarray[Any, Any] = torch.cat(scores).double().numpy()
+    return result
