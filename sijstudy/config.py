@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import yaml
 
@@ -21,19 +21,22 @@ WHERE_ONLY = ("scheduler",)  # says where networks are trained: no number depend
 KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}  # as a message calls them
 
 
-def _param(
-    default: Any,
-    note: str,
-    *,
-    choices: tuple[str, ...] | None = None,
-    low: float | None = None,
-    high: float | None = None,
-    open_low: bool = False,
-    odd: bool = False,
-) -> Any:
-    """A dataclass field that carries its own rule: allowed values and a note with the paper's section."""
-    rule = {"note": note, "choices": choices, "low": low, "high": high, "open_low": open_low, "odd": odd}
-    return field(default=default, metadata=rule)
+class Rule(TypedDict, total=False):
+    """What a parameter must be: one of ``choices``; ``low`` (or above it, with ``open_low``) to ``high``; odd."""
+
+    choices: tuple[str, ...]
+    low: float
+    high: float
+    open_low: bool
+    odd: bool
+
+
+ANY: dict[str, Any] = {"choices": None, "low": None, "high": None, "open_low": False, "odd": False}
+
+
+def _param(default: Any, note: str, **rule: Unpack[Rule]) -> Any:
+    """A dataclass field that carries its own rule and a note with the paper's section."""
+    return field(default=default, metadata={"note": note, **ANY, **rule})
 
 
 @dataclass(frozen=True)
