@@ -118,7 +118,6 @@ class _Engine(Engine):
         progress: Progress,
         kernel: Kernel,
         cell_timeout: int | None,
-        log_output: bool = False,
         **_: Any,
     ) -> None:
         start = nb_man.cell_start
@@ -135,7 +134,6 @@ class _Engine(Engine):
             timeout=cell_timeout,
             startup_timeout=START_TIMEOUT,
             iopub_timeout=MESSAGE_TIMEOUT,
-            log_output=log_output,
             stderr_file=progress,
         )
         try:
