@@ -187,7 +187,7 @@ def prune(
 
 @app.command()
 def parameters(
-    cell: Annotated[bool, typer.Option("--cell", help="Print the notebooks' parameters cell instead.")] = False,
+    cell: Annotated[bool, typer.Option("--cell", help="Print them as a notebook's parameters cell instead.")] = False,
 ) -> None:
     """List every parameter: name, default, where it comes from."""
     if cell:
@@ -326,7 +326,7 @@ def manifest_verify(manifest_folder: Annotated[Path, typer.Argument(help="Folder
 
 @notebooks_app.command("sync")
 def notebooks_sync(root: Root = Path()) -> None:
-    """Write the current parameters into the parameters cell of every notebook."""
+    """Bring the parameters cell of every notebook to the current defaults and notes."""
     from sijstudy.study.notebook_files import find_notebooks, sync_parameters
 
     for notebook in find_notebooks(root):

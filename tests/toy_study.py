@@ -44,10 +44,10 @@ def result_code(name: str, ours: float = 92.1, source: str = "synthetic") -> str
 
 
 def notebook(title: str, *sources: str) -> nbformat.NotebookNode:
-    """A notebook with a title, the study's parameters cell and a code cell per source."""
+    """A notebook with a title, a parameters cell that names the profile and a code cell per source."""
     cells = [
         new_markdown_cell(f"# {title}"),
-        new_code_cell(parameters_cell(), metadata={"tags": ["parameters"]}),
+        new_code_cell(parameters_cell(["profile"]), metadata={"tags": ["parameters"]}),
         *(new_code_cell(source) for source in sources),
     ]
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 import nbformat
 
-from sijstudy.config import parameters_cell
+from sijstudy.config import StudyConfig, parameters_cell
 from sijstudy.errors import StudyError
 from sijstudy.files import write_atomic
 
@@ -37,20 +38,34 @@ def tags(cell: nbformat.NotebookNode) -> list[str]:
 
 
 def sync_parameters(path: Path) -> bool:
-    """Write the study's parameters into the notebook's parameters cell; returns whether it changed.
+    """Write the defaults and notes of a notebook's parameters into its parameters cell; returns whether it changed.
 
-    Outputs are left alone. StudyError when no cell carries the tag "parameters".
+    Which parameters: ``profile``, which says where the results go, and those that the cell names already.
+    Outputs are left alone. StudyError when no cell carries the tag "parameters", or it names an unknown one.
     """
     notebook = read_notebook(path)
     cell = next((cell for cell in notebook.cells if "parameters" in tags(cell)), None)
     if cell is None:
         raise StudyError(f"{path}: no cell has the tag 'parameters'; add one to its second cell")
-    if cell.source == parameters_cell():
+    wanted = parameters_cell({"profile", *named_parameters(cell.source, str(path))})
+    if cell.source == wanted:
         return False
-    cell.source = parameters_cell()
+    cell.source = wanted
     text = nbformat.writes(notebook) + "\n"
     write_atomic(path, lambda file: file.write(text.encode()))
     return True
+
+
+def named_parameters(source: str, origin: str) -> tuple[str, ...]:
+    """The parameters that a cell's source sets. StudyError, which names ``origin``, for what is none."""
+    try:
+        lines = ast.parse(source).body
+    except SyntaxError as error:
+        raise StudyError(f"{origin}: its parameters cell is not Python (line {error.lineno}); mend that line") from None
+    targets = [target for line in lines if isinstance(line, ast.Assign) for target in line.targets]
+    names = tuple(target.id for target in targets if isinstance(target, ast.Name))
+    StudyConfig.require_names(names, f"{origin}: parameters cell")
+    return names
 
 
 def first_line(text: str) -> str:

@@ -37,7 +37,12 @@ def test_the_parameters_cell_is_kept_in_step(project):
     content.cells[1].source = "epochs = 1"
     nbformat.write(content, path)
     assert sync_parameters(path)
-    assert nbformat.read(path, as_version=4).cells[1].source == parameters_cell()
+    assert nbformat.read(path, as_version=4).cells[1].source == parameters_cell({"profile", "epochs"})
+    for bad, message in (("epochz = 1", "unknown parameter 'epochz'; did you mean 'epochs'"), ("epochs =", "line 1")):
+        content.cells[1].source = bad
+        nbformat.write(content, path)
+        with pytest.raises(StudyError, match=rf"01_first.ipynb: .*{message}"):
+            sync_parameters(path)
     content.cells[1].metadata["tags"] = []
     nbformat.write(content, path)
     with pytest.raises(StudyError, match="tag 'parameters'"):
