@@ -20,7 +20,7 @@ from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
 from sijstudy.folds import make_folds, split_validation
 from sijstudy.records import ARMS, Arm
-from sijstudy.study.run import CANDIDATES
+from sijstudy.study.plan import CANDIDATES
 from sijstudy.training.loop import Fit
 from sijstudy.training.parallel import fit_all
 from sijstudy.training.patches import PatchSet, load_patches

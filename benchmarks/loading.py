@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,45 +16,59 @@ from sijstudy.config import StudyConfig
 from sijstudy.training.patches import PatchSet, load_patches
 
 
+class Passes:
+    """The three pipelines on one cohort, each pass timed in slices a second; ``folder`` is where ours keeps patches."""
+
+    def __init__(self, manifest: Manifest, config: StudyConfig, folder: Path) -> None:
+        self.manifest, self.config, self.folder = manifest, config, folder
+        self.chosen = samples(manifest, config)
+        self.loader = usual_loader(UsualDataset(self.chosen, config))
+        self.ours: PatchSet | None = None
+        self.monai: Any = None
+
+    def ours_first(self) -> float:
+        """Ours, nothing kept from before."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        return self._rate(self._load_ours)
+
+    def monai_first(self) -> float:
+        """MONAI's, its cache made anew."""
+        return self._rate(self._load_monai)
+
+    def ours_again(self) -> float:
+        """Ours, from the patches of the first pass."""
+        assert self.ours is not None
+        patches = self.ours
+        return self._rate(lambda: our_pass(patches, self.config))
+
+    def monai_again(self) -> float:
+        """MONAI's, from its cache."""
+        return self._rate(lambda: monai_pass(self.monai))
+
+    def usual(self) -> float:
+        """The usual script, which keeps nothing."""
+        return self._rate(lambda: self.loader)
+
+    def _load_ours(self) -> Iterable[Any]:
+        workers = os.cpu_count() or 1
+        self.ours = load_patches(self.manifest, "roi", self.config, self.folder, workers=workers, progress=False)
+        return our_pass(self.ours, self.config)
+
+    def _load_monai(self) -> Iterable[Any]:
+        self.monai = monai_dataset(self.chosen, self.config)
+        return monai_pass(self.monai)
+
+    def _rate(self, batches: Callable[[], Iterable[Any]]) -> float:
+        return len(self.manifest.slices) / timed(lambda: _through(batches()))
+
+
 def measure(manifest: Manifest, config: StudyConfig, repeats: int) -> list[Line]:
     """First and cached pass of the three pipelines, one after the other in every round."""
-    chosen, slices = samples(manifest, config), len(manifest.slices)
-    loader = usual_loader(UsualDataset(chosen, config))
-    made: dict[str, Any] = {}
-    folder = Path(tempfile.mkdtemp(prefix="sijstudy-patches-"))
-
-    def ours_first() -> float:
-        shutil.rmtree(folder, ignore_errors=True)
-
-        def work() -> None:
-            made["ours"] = load_patches(manifest, "roi", config, folder, workers=os.cpu_count() or 1, progress=False)
-            _through(our_pass(made["ours"], config))
-
-        return slices / timed(work)
-
-    def monai_first() -> float:
-        def work() -> None:
-            made["monai"] = monai_dataset(chosen, config)
-            _through(monai_pass(made["monai"]))
-
-        return slices / timed(work)
-
-    def ours_again() -> float:
-        patches: PatchSet = made["ours"]
-        return slices / timed(lambda: _through(our_pass(patches, config)))
-
-    def monai_again() -> float:
-        return slices / timed(lambda: _through(monai_pass(made["monai"])))
-
-    def usual() -> float:
-        return slices / timed(lambda: _through(loader))
-
-    try:
-        values = in_turn(repeats, ours_first, monai_first, ours_again, monai_again, usual, shown="loading")
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    first, monai, again, cached, script = values
-    unit = "slices/s"
+    with tempfile.TemporaryDirectory(prefix="sijstudy-patches-", ignore_cleanup_errors=True) as folder:
+        work = Passes(manifest, config, Path(folder) / "patches")
+        jobs = (work.ours_first, work.monai_first, work.ours_again, work.monai_again, work.usual)
+        first, monai, again, cached, script = in_turn(repeats, *jobs, shown="loading")
+    unit, slices = "slices/s", len(manifest.slices)
     return [
         Line("a", f"loading {slices} slices, first pass, vs MONAI CacheDataset", unit, first, monai, low=3),
         Line("a", "loading, cached pass, vs MONAI CacheDataset", unit, again, cached, low=1),

@@ -10,6 +10,7 @@ from pathlib import Path
 from tqdm.auto import tqdm
 
 from benchmarks.measure import Line, timed
+from sijstudy.study.plan import make_plan
 from sijstudy.study.run import run_study
 
 PROFILE = "smoke"
@@ -46,7 +47,7 @@ def measure(work: Path, repeats: int) -> list[Line]:
 
 
 def _run(root: Path) -> None:
-    result = run_study(PROFILE, root=root, stream=sys.stderr)
+    result = run_study(make_plan(PROFILE, root=root), stream=sys.stderr)
     if result.failure:
         raise SystemExit(f"{result.failed}: {result.failure.message}")
 

@@ -61,16 +61,18 @@ def run(
     ] = "",
 ) -> None:
     """Run the notebooks in order, write reports/PROFILE/*.html, say where they are."""
-    from sijstudy.study.run import parse_overrides, run_study
+    from sijstudy.study.plan import make_plan
+    from sijstudy.study.profiles import parse_overrides
+    from sijstudy.study.run import run_study
 
-    result = run_study(
+    plan = make_plan(
         profile,
         root=root,
         overrides={**parse_overrides(parameter or []), **({"scheduler": scheduler} if scheduler else {})},
         only=tuple(filter(None, only.split(","))),
         reports_root=reports,
-        cell_timeout=cell_timeout,
     )
+    result = run_study(plan, cell_timeout=cell_timeout)
     if result.failure:
         print(f"sijstudy: {result.failed} stopped: {result.failure.message}", file=sys.stderr, flush=True)
     print(f"Report: {result.index}")
@@ -185,7 +187,7 @@ def prune(
 
 @app.command()
 def parameters(
-    cell: Annotated[bool, typer.Option("--cell", help="Print the notebooks' parameters cell instead.")] = False,
+    cell: Annotated[bool, typer.Option("--cell", help="Print them as a notebook's parameters cell instead.")] = False,
 ) -> None:
     """List every parameter: name, default, where it comes from."""
     if cell:
@@ -199,7 +201,7 @@ def parameters(
 
 def _settings(profile: str, parameter: list[str] | None, root: Path) -> StudyConfig:
     """A profile's parameters with the user's own on top."""
-    from sijstudy.study.run import parse_overrides, profile_settings
+    from sijstudy.study.profiles import parse_overrides, profile_settings
 
     return profile_settings(profile, root, parse_overrides(parameter or []))[1]
 
@@ -324,8 +326,8 @@ def manifest_verify(manifest_folder: Annotated[Path, typer.Argument(help="Folder
 
 @notebooks_app.command("sync")
 def notebooks_sync(root: Root = Path()) -> None:
-    """Write the current parameters into the parameters cell of every notebook."""
-    from sijstudy.study.run import find_notebooks, sync_parameters
+    """Bring the parameters cell of every notebook to the current defaults and notes."""
+    from sijstudy.study.notebook_files import find_notebooks, sync_parameters
 
     for notebook in find_notebooks(root):
         changed = sync_parameters(notebook)

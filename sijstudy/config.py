@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import yaml
 
@@ -21,19 +21,22 @@ WHERE_ONLY = ("scheduler",)  # says where networks are trained: no number depend
 KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}  # as a message calls them
 
 
-def _param(
-    default: Any,
-    note: str,
-    *,
-    choices: tuple[str, ...] | None = None,
-    low: float | None = None,
-    high: float | None = None,
-    open_low: bool = False,
-    odd: bool = False,
-) -> Any:
-    """A dataclass field that carries its own rule: allowed values and a note with the paper's section."""
-    rule = {"note": note, "choices": choices, "low": low, "high": high, "open_low": open_low, "odd": odd}
-    return field(default=default, metadata=rule)
+class Rule(TypedDict, total=False):
+    """What a parameter must be: one of ``choices``; ``low`` (or above it, with ``open_low``) to ``high``; odd."""
+
+    choices: tuple[str, ...]
+    low: float
+    high: float
+    open_low: bool
+    odd: bool
+
+
+ANY: dict[str, Any] = {"choices": None, "low": None, "high": None, "open_low": False, "odd": False}
+
+
+def _param(default: Any, note: str, **rule: Unpack[Rule]) -> Any:
+    """A dataclass field that carries its own rule and a note with the paper's section."""
+    return field(default=default, metadata={"note": note, **ANY, **rule})
 
 
 @dataclass(frozen=True)
@@ -155,8 +158,15 @@ class StudyConfig:
 
     @classmethod
     def names(cls) -> tuple[str, ...]:
-        """All parameter names, in the order of the parameters cell."""
+        """All parameter names, in the order in which they are listed everywhere."""
         return tuple(spec.name for spec in fields(cls))
+
+    @classmethod
+    def require_names(cls, names: Iterable[object], source: str) -> None:
+        """Raise StudyError on a name that is no parameter, with the nearest known one."""
+        for name in names:
+            if name not in cls.names():
+                raise StudyError(f"{source}: unknown parameter '{name}'{_nearest(str(name), cls.names())}")
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any], source: str = "parameters") -> StudyConfig:
@@ -164,9 +174,7 @@ class StudyConfig:
 
         Raises StudyError on an unknown name (with the nearest known one) or an ill-typed value.
         """
-        for name in values:
-            if name not in cls.names():
-                raise StudyError(f"{source}: unknown parameter '{name}'{_nearest(str(name), cls.names())}")
+        cls.require_names(values, source)
         try:
             return cls(**values)
         except StudyError as error:
@@ -176,8 +184,8 @@ class StudyConfig:
     def from_namespace(cls, namespace: Mapping[str, Any]) -> StudyConfig:
         """Build from a notebook's ``globals()`` right after its parameters cell.
 
-        Papermill only warns about a parameter that the cell does not name; here any public plain
-        value that is no parameter of the study stops the notebook.
+        A parameter that the cell does not name has its default, or the value that papermill put into a cell of its
+        own. Any other public plain value is a mistyped name and stops the notebook.
         """
         plain = (bool, int, float, str, list, dict, tuple, type(None))
         values = {
@@ -212,12 +220,16 @@ def read_profile(path: Path) -> dict[str, Any]:
     return content
 
 
-def parameters_cell() -> str:
-    """Source of the parameters cell that every notebook carries: each name, default and note on a line."""
-    lines = ["# Parameters of the study; papermill overrides them (-f notebooks/profiles/NAME.yaml or -p NAME VALUE)."]
+def parameters_cell(names: Collection[str] | None = None) -> str:
+    """Source of a notebook's parameters cell: name, default and note of the named parameters, by default of all."""
+    lines = [
+        "# Papermill sets these, and any other that `sijstudy parameters` lists",
+        "# (-f notebooks/profiles/NAME.yaml or -p NAME VALUE). By hand, add a line of the same form.",
+    ]
     for spec in fields(StudyConfig):
         assert spec.default is not MISSING
-        lines.append(f"{spec.name} = {_literal(spec.default)}  # {spec.metadata['note']}")
+        if names is None or spec.name in names:
+            lines.append(f"{spec.name} = {_literal(spec.default)}  # {spec.metadata['note']}")
     return "\n".join(lines)
 
 

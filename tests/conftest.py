@@ -14,6 +14,7 @@ from sijstudy.cohort.build import build_manifest
 from sijstudy.config import StudyConfig
 from sijstudy.folds import make_folds, save_folds
 from sijstudy.notebook.workspace import Workspace
+from sijstudy.study.plan import make_plan
 from sijstudy.study.run import StudyResult, run_study
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -83,5 +84,5 @@ def smoke_study(tmp_path_factory):
     root = tmp_path_factory.mktemp("smoke")
     shutil.copytree(PROJECT / "notebooks", root / "notebooks", ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
     stream = io.StringIO()
-    result = run_study("smoke", root=root, stream=stream)
+    result = run_study(make_plan("smoke", root=root), stream=stream)
     return SmokeStudy(root, result, stream.getvalue())

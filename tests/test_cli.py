@@ -103,7 +103,7 @@ def test_the_parameters_cell_can_be_printed(capsys):
 def test_notebooks_sync_says_what_it_did(project, capsys):
     path = project / "notebooks/01_first.ipynb"
     content = nbformat.read(path, as_version=4)
-    content.cells[1].source = "old = 1"
+    content.cells[1].source = "seed = 1"
     nbformat.write(content, path)
     assert cli.main(["notebooks", "sync"]) == 0
     assert cli.main(["notebooks", "sync"]) == 0

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from sijstudy.config import StudyConfig, parameters_cell
+from sijstudy.study.notebook_files import named_parameters
 
 PROJECT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((PROJECT / "notebooks").glob("[0-9]*.ipynb"))
@@ -42,10 +43,26 @@ def test_it_is_committed_without_outputs(path):
         assert cell.execution_count is None
 
 
+def named_in(path):
+    """The parameters that the notebook's parameters cell sets."""
+    (cell,) = [cell for cell in code_cells(path) if "parameters" in cell.metadata.get("tags", [])]
+    return named_parameters(cell.source, path.name), cell.source
+
+
 @each_notebook
-def test_its_parameters_cell_is_the_studys(path):
-    tagged = [cell for cell in code_cells(path) if "parameters" in cell.metadata.get("tags", [])]
-    assert [cell.source for cell in tagged] == [parameters_cell()], "run `sijstudy notebooks sync`"
+def test_its_parameters_cell_has_the_studys_defaults_and_notes(path):
+    names, source = named_in(path)
+    assert "profile" in names
+    assert source == parameters_cell(names), "run `sijstudy notebooks sync`"
+
+
+@each_notebook
+def test_its_parameters_cell_names_all_that_its_cells_read(path):
+    nodes = [node for cell in code_cells(path) for node in ast.walk(ast.parse(cell.source))]
+    read = {
+        node.attr for node in nodes if isinstance(node, ast.Attribute) and ast.unparse(node.value).endswith("config")
+    }
+    assert read <= set(named_in(path)[0]), "name them in the cell, then run `sijstudy notebooks sync`"
 
 
 @each_notebook

@@ -69,30 +69,30 @@ def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def train_until(moment: str, file: str, count: int, fit: Fit, root: Path, ready: object) -> None:
-    """Train ``fit`` in this process and die at the ``count``-th of a kind of moment (never for "outside").
+class KilledAt:
+    """kill -9 of this process at the ``count``-th of a kind of moment.
 
     moment: "step" after a step of the optimizer; "half" with half of ``file`` written to its temporary
     neighbour; "whole" before it is moved into place; "placed" right after that.
     """
-    seen = 0
 
-    def due(name: str) -> bool:
-        nonlocal seen
-        seen += name == file
-        return name == file and seen == count
+    def __init__(self, moment: str, file: str, count: int) -> None:
+        self.moment, self.file, self.count, self.seen = moment, file, count, 0
+        self.step, self.write_atomic, self.replace = torch.optim.SGD.step, files.write_atomic, Path.replace
 
-    step, write_atomic, replace = torch.optim.SGD.step, files.write_atomic, Path.replace
+    def due(self, name: str) -> bool:
+        self.seen += name == self.file
+        return name == self.file and self.seen == self.count
 
-    def dying_step(self, *arguments):
-        result = step(self, *arguments)
-        if moment == "step" and due(""):
+    def after_step(self, optimizer, *arguments):
+        result = self.step(optimizer, *arguments)
+        if self.moment == "step" and self.due(""):
             die()
         return result
 
-    def dying_write(path, write):
-        if moment != "half" or not due(path.name):
-            return write_atomic(path, write)
+    def in_write(self, path, write):
+        if self.moment != "half" or not self.due(path.name):
+            return self.write_atomic(path, write)
 
         def half(stream):
             write(stream)
@@ -100,20 +100,24 @@ def train_until(moment: str, file: str, count: int, fit: Fit, root: Path, ready:
             os.ftruncate(stream.fileno(), stream.tell() // 2)
             die()
 
-        return write_atomic(path, half)
+        return self.write_atomic(path, half)
 
-    def dying_replace(self, target):
-        if moment not in ("whole", "placed") or not due(Path(target).name):
-            return replace(self, target)
-        if moment == "placed":
-            replace(self, target)
+    def at_replace(self, source, target):
+        if self.moment not in ("whole", "placed") or not self.due(Path(target).name):
+            return self.replace(source, target)
+        if self.moment == "placed":
+            self.replace(source, target)
         return die()
 
+
+def train_until(moment: str, file: str, count: int, fit: Fit, root: Path, ready: object) -> None:
+    """Train ``fit`` in this process and die as ``KilledAt`` says (never for "outside")."""
+    killed = KilledAt(moment, file, count)
     with (
-        mock.patch.object(torch.optim.SGD, "step", dying_step),
-        mock.patch.object(files, "write_atomic", dying_write),
-        mock.patch.object(store, "write_atomic", dying_write),
-        mock.patch.object(Path, "replace", dying_replace),
+        mock.patch.object(torch.optim.SGD, "step", lambda *arguments: killed.after_step(*arguments)),
+        mock.patch.object(files, "write_atomic", killed.in_write),
+        mock.patch.object(store, "write_atomic", killed.in_write),
+        mock.patch.object(Path, "replace", lambda *arguments: killed.at_replace(*arguments)),
     ):
         ready.set()
         training.train(fit, CONFIG, RunStore(root))

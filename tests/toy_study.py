@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -9,6 +10,11 @@ import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from sijstudy.config import parameters_cell
+from sijstudy.study.execution import Job, execute
+from sijstudy.study.notebook_files import read_notebook
+from sijstudy.study.plan import make_plan
+from sijstudy.study.progress import Progress
+from sijstudy.study.run import StudyResult, run_study
 
 #: a red PNG of 2 x 2 pixels
 PIXELS = "iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAIAAAD91JpzAAAAEElEQVR4nGP4z8AARAwQCgAf7gP9i18U1AAAAABJRU5ErkJggg=="
@@ -38,10 +44,10 @@ def result_code(name: str, ours: float = 92.1, source: str = "synthetic") -> str
 
 
 def notebook(title: str, *sources: str) -> nbformat.NotebookNode:
-    """A notebook with a title, the study's parameters cell and a code cell per source."""
+    """A notebook with a title, a parameters cell that names the profile and a code cell per source."""
     cells = [
         new_markdown_cell(f"# {title}"),
-        new_code_cell(parameters_cell(), metadata={"tags": ["parameters"]}),
+        new_code_cell(parameters_cell(["profile"]), metadata={"tags": ["parameters"]}),
         *(new_code_cell(source) for source in sources),
     ]
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -56,3 +62,27 @@ def write_project(root: Path, **notebooks: nbformat.NotebookNode) -> Path:
     for name, content in notebooks.items():
         nbformat.write(content, root / "notebooks" / f"{name.removeprefix('n')}.ipynb")
     return root
+
+
+def run_toy(project: Path, **options) -> tuple[StudyResult, str]:
+    """Run the project's profile ``toy``; options are those of ``make_plan``. Returns its result and what was shown."""
+    stream = io.StringIO()
+    result = run_study(make_plan("toy", root=project, **options), stream=stream)
+    return result, stream.getvalue()
+
+
+def execute_toy(root, *sources, stream=None, parameters=None, kernel=None, cell_timeout=None):
+    """Execute a notebook of ``sources``; returns failure, executed notebook, what was shown."""
+    write_project(root, n01_toy=notebook("Toy", *sources))
+    output, stream = root / "out" / "01_toy.ipynb", stream or io.StringIO()
+    output.parent.mkdir(exist_ok=True)
+    with Progress("[1/1] 01_toy", stream) as progress:
+        job = Job(root / "notebooks/01_toy.ipynb", output, parameters or {"profile": "toy"}, root, cell_timeout)
+        failure = execute(job, progress, kernel)
+    return failure, read_notebook(output), stream.getvalue()
+
+
+def printed(executed):
+    return "".join(
+        out.text for cell in executed.cells for out in cell.get("outputs", []) if out.output_type == "stream"
+    )

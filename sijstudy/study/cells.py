@@ -19,7 +19,7 @@ from nbconvert.filters.highlight import Highlight2HTML
 from sijstudy.config import WHERE_ONLY, StudyConfig
 from sijstudy.notebook import explorer
 from sijstudy.study import markdown
-from sijstudy.study.kernel import tags
+from sijstudy.study.notebook_files import tags
 from sijstudy.study.templating import fragment
 
 CSS_DPI = 96  # a CSS pixel is 1/96 inch

@@ -19,7 +19,7 @@ from sijstudy.notebook.live_panels import show_live
 from sijstudy.notebook.workspace import Workspace, find_root
 from sijstudy.records import ARMS
 from sijstudy.study.kernel import jupyter_looks_in, own_kernel
-from sijstudy.study.run import profile_path
+from sijstudy.study.profiles import profile_path
 from sijstudy.training.networks import open_networks
 
 PROFILE = "SIJSTUDY_PROFILE"  # environment variable: which run the dashboard's notebook opens

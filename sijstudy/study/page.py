@@ -12,7 +12,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from sijstudy.study.cells import FAILED_ANCHOR, ansi, read_cells
-from sijstudy.study.kernel import Failure
+from sijstudy.study.execution import Failure
 from sijstudy.study.templating import render
 
 SIZE_LIMIT = 6_000_000  # bytes of a page; a mail attachment, and opened at once on a laptop

@@ -27,7 +27,7 @@ from sijstudy.analysis.ablations import (
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
 from sijstudy.notebook.workspace import Workspace
-from sijstudy.study.run import make_plan
+from sijstudy.study.plan import make_plan
 from sijstudy.training import parallel as fitting
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "08_ablations.ipynb"

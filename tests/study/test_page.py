@@ -12,8 +12,8 @@ from toy_study import PIXELS
 
 from sijstudy.config import StudyConfig
 from sijstudy.study.cells import notebook_title
+from sijstudy.study.execution import Failure
 from sijstudy.study.index import Card, Index, headline_row, render_index, thumbnail
-from sijstudy.study.kernel import Failure
 from sijstudy.study.page import Page, duration, render_report
 
 EVIL = "<script>alert(1)</script>"

@@ -1,0 +1,100 @@
+"""The index page of a run, from what its notebooks left."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from sijstudy.config import WHERE_ONLY
+from sijstudy.files import write_atomic
+from sijstudy.study.cards import CHECKLIST, MODEL_CARD
+from sijstudy.study.cells import notebook_title
+from sijstudy.study.index import Card, Index, headline_row, render_index, thumbnail
+from sijstudy.study.notebook_files import read_notebook
+from sijstudy.study.page import duration
+from sijstudy.study.plan import StudyPlan
+from sijstudy.study.results import (
+    DONE,
+    FAILED,
+    INTERRUPTED,
+    answered,
+    current_timings,
+    is_synthetic,
+    mark,
+    result_of,
+    timings,
+)
+
+DOCUMENTS = {CHECKLIST: "Reporting checklist", MODEL_CARD: "Model card"}  # pages beside the reports
+FIRST_ORIGINS = ("commit", "sijstudy", "profile", "seed", "device", "precision", "weights", "cohort", "cohort_hash")
+
+
+def write_index(plan: StudyPlan) -> Path:
+    """Write ``index.html`` over every notebook of the study, run now, earlier or not at all; returns its path."""
+    timings, done = current_timings(plan), answered(plan)
+    results = [result_of(plan, notebook) for notebook in done]
+    stopped = [name for name, entry in timings.items() if entry["status"] != DONE]
+    base = asdict(plan.base)
+    index = Index(
+        profile=plan.config.profile,
+        synthetic=is_synthetic(plan, results),
+        cohort=next((result["cohort"] for result in results if result.get("cohort")), plan.config.manifest),
+        answers={
+            plan.page(notebook).name: str(result["answer"])
+            for notebook, result in zip(done, results, strict=True)
+            if result.get("headline") and result.get("answer")
+        },
+        finished=f"{datetime.datetime.now().astimezone():%d %B %Y, %H:%M %Z}",
+        cards=[_card(plan, notebook) for notebook in plan.notebooks],
+        headline=[headline_row(entry) for result in results for entry in result.get("headline", [])],
+        documents={name: title for name, title in DOCUMENTS.items() if (plan.reports / name).exists()},
+        provenance=_provenance(results, {notebook.stem: timings[notebook.stem]["seconds"] for notebook in done}),
+        changed={
+            name: value for name, value in plan.parameters.items() if base[name] != value and name not in WHERE_ONLY
+        },
+        failed=stopped[-1] if stopped else "",
+        failure=timings[stopped[-1]]["failure"] if stopped else "",
+    )
+    path = plan.reports / "index.html"
+    write_atomic(path, lambda file: file.write(render_index(index).encode()))
+    return path
+
+
+def _card(plan: StudyPlan, notebook: Path) -> Card:
+    """What the index says of one notebook. An answer is shown only when these very parameters gave it."""
+    entry = timings(plan).get(notebook.stem)
+    number, _, name = notebook.stem.partition("_")
+    title = notebook_title(read_notebook(notebook), name.replace("_", " "))
+    if entry is None or not plan.page(notebook).exists():
+        return Card(number, title, state="not run")
+    current = entry["parameters"] == mark(plan, notebook.stem)
+    answered = current and entry["status"] == DONE
+    result = result_of(plan, notebook) if answered else {}
+    image, alt = thumbnail(read_notebook(plan.executed(notebook))) if plan.executed(notebook).exists() else ("", "")
+    states = {DONE: "", FAILED: "stopped with an error", INTERRUPTED: "interrupted"}
+    return Card(
+        number,
+        str(result.get("title") or title),
+        link=plan.page(notebook).name,
+        answer=str(result.get("answer", "")),
+        state=states[entry["status"]] if current else "from an earlier run with other parameters",
+        time=duration(entry["seconds"]),
+        thumbnail=image,
+        alt=alt,
+        failed=current and not answered,
+    )
+
+
+def _provenance(results: list[dict[str, Any]], seconds: Mapping[str, float]) -> dict[str, str]:
+    """Where the notebooks come from, with the time of each; what differs between them is given in full."""
+    known: dict[str, dict[str, None]] = {name: {} for name in FIRST_ORIGINS}
+    for result in results:
+        for name, text in result.get("provenance", {}).items():
+            known.setdefault(name, {})[str(text)] = None
+    origins = {name: "; ".join(texts) for name, texts in known.items() if texts and not name.startswith("time")}
+    times = {f"time of {name}": duration(value) for name, value in seconds.items()}
+    total = {"time in all": duration(sum(seconds.values()))} if seconds else {}
+    return {**origins, **times, **total}
