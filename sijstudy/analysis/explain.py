@@ -14,12 +14,12 @@ from filelock import FileLock
 from tqdm.auto import tqdm
 
 from sijstudy.cohort.manifest import Manifest
+from sijstudy.cohort.slice_outlines import SliceOutlines
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
 from sijstudy.files import FitRun, code_digest, digest, read_csv, write_atomic, write_csv
 from sijstudy.folds import Fold
 from sijstudy.gradcam import cam_maps, energy_in, grow, peak_in
-from sijstudy.images.outlines import read_outlines
 from sijstudy.training.device import resolve_device
 from sijstudy.training.loop import load_model, noisy_patches
 from sijstudy.training.patches import PatchSet, mask_patch
@@ -29,6 +29,7 @@ Array = np.ndarray[Any, Any]
 EXPLAIN_CODE = (
     "analysis/explain",
     "gradcam",
+    "cohort/slice_outlines",
     "images/outlines",
     "training/loop",
     "training/device",
@@ -168,19 +169,9 @@ def _chosen_rows(patches: PatchSet, folds: Sequence[Fold], limit: int) -> list[t
 
 def _edema_masks(manifest: Manifest, rows: Sequence[int], config: StudyConfig) -> dict[int, Array]:
     """Edema outline of each row as the ROI patch shows it, where there is one."""
-    items = manifest.slice_records()
-    read = {}
-    masks = {}
-    for row in rows:
-        file = items[row].segmentation
-        if file is None:
-            continue
-        if file not in read:
-            read[file] = read_outlines(file, manifest.segments)
-        outline = read[file].mask(items[row].uid, "edema")
-        if outline is not None and outline.any():
-            masks[row] = mask_patch(items[row], outline, config)
-    return masks
+    items, outlines = manifest.slice_records(), SliceOutlines(manifest)
+    drawn = {row: outlines.mask(items[row], "edema") for row in rows}
+    return {row: mask_patch(items[row], mask, config) for row, mask in drawn.items() if mask is not None}
 
 
 def _explain(
