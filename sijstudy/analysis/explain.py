@@ -14,7 +14,7 @@ from filelock import FileLock
 from tqdm.auto import tqdm
 
 from sijstudy.cohort.manifest import Manifest
-from sijstudy.cohort.slice_outlines import SliceOutlines
+from sijstudy.cohort.slice_outlines import SliceOutlines, outlines_identity
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
 from sijstudy.files import FitRun, code_digest, digest, read_csv, write_atomic, write_csv
@@ -114,12 +114,14 @@ def load_explained(
     config: StudyConfig,
     cache: Path,
 ) -> Explained:
-    """``explain_folds``, from ``cache`` when these very networks were explained on these very slices before."""
+    """``explain_folds``, from ``cache`` when it was done before: same networks, same slices, same outlines."""
+    rows = [row for _, row in _chosen_rows(patches, folds, config.cam_slices)]
     key = digest(
         {
             "runs": {fold.number: runs[fold.number].folder.name for fold in folds},
             "tests": {fold.number: sorted(fold.test) for fold in folds},
             "patches": patches.digest,
+            "outlines": outlines_identity(manifest, rows),
             "code": code_digest(*EXPLAIN_CODE),
             **config.subset("cam_slices"),
         }

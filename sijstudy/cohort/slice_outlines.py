@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from sijstudy.cohort.manifest import Manifest
+from sijstudy.cohort.manifest import Manifest, file_hash
 from sijstudy.images.outlines import read_outlines
 from sijstudy.images.segment_names import SEGMENTS
 from sijstudy.records import Slice
@@ -50,3 +52,18 @@ class SliceOutlines:
     def _of(self, item: Slice) -> dict[str, Mask]:
         """All that the file holds of the slice, masks without a pixel and single readers' edema too."""
         return {} if item.segmentation is None else self._read(item.segmentation).get(item.uid, {})
+
+
+def outlines_identity(manifest: Manifest, rows: Sequence[int]) -> dict[str, Any]:
+    """What fixes the outlines of the slices in these rows, JSON-able: their files' hashes and the segments' meaning.
+
+    The manifest's hash of a file counts; where an older manifest gives none, the file is hashed.
+    """
+    items, hashes = manifest.slice_records(), manifest.slices["segmentation_sha256"]
+    used = {items[row].segmentation: row for row in rows}
+    files = {
+        items[row].subject_id: file_hash(file) if pd.isna(hashes.iloc[row]) else str(hashes.iloc[row])
+        for file, row in used.items()
+        if file is not None
+    }
+    return {"files": files, "segments": manifest.segments.cells()}
