@@ -20,6 +20,7 @@ from sijstudy.errors import StudyError
 from sijstudy.files import FitRun, code_digest, digest, read_csv, write_atomic, write_csv
 from sijstudy.folds import Fold
 from sijstudy.gradcam import cam_maps, energy_in, grow, peak_in
+from sijstudy.intervals import intervals, subject_weights
 from sijstudy.training.device import resolve_device
 from sijstudy.training.loop import load_model, noisy_patches
 from sijstudy.training.patches import PatchSet, mask_patch
@@ -214,9 +215,7 @@ def cam_summary(measures: pd.DataFrame, *, samples: int, seed: int) -> pd.DataFr
     names = ["peak_in", "peak_near", "energy", "area", "area_near"]
     sums = measures.groupby("subject_id")[names].sum().to_numpy(float)
     counts = measures.groupby("subject_id").size().to_numpy(float)
-    rng = np.random.default_rng(seed)
-    weights = rng.multinomial(len(counts), np.full(len(counts), 1 / len(counts)), size=samples)
-    means = (weights @ sums) / (weights @ counts)[:, None]
-    low, high = np.percentile(means, [2.5, 97.5], axis=0)
+    weights = subject_weights(len(counts), samples, seed)
+    low, high = intervals((weights @ sums) / (weights @ counts)[:, None])
     table = pd.DataFrame({"mean": sums.sum(0) / counts.sum(), "low": low, "high": high}, index=names)
     return 100 * table.rename_axis("measure")

@@ -17,13 +17,14 @@ from tqdm.auto import tqdm
 
 from sijstudy.aggregation import slice_decisions
 from sijstudy.audit.agreement import agreement, readers_of
+from sijstudy.bootstrap import bootstrap_ci
 from sijstudy.cohort.manifest import Manifest, cohort_hash
 from sijstudy.cohort.slice_outlines import SliceOutlines
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
 from sijstudy.gradcam import cam_maps
 from sijstudy.images.read import read_image
-from sijstudy.metrics import METRIC_NAMES, Roc, bootstrap_ci, confusion, roc, six_metrics
+from sijstudy.metrics import METRIC_NAMES, Roc, confusion, roc, six_metrics
 from sijstudy.model import EdemaNet
 from sijstudy.records import Slice
 from sijstudy.training.device import resolve_device
