@@ -17,9 +17,10 @@ import torch
 
 from sijstudy.analysis.fold_summary import fold_metrics
 from sijstudy.analysis.slice_courses import add_courses, collect_predictions, subject_predictions
+from sijstudy.bootstrap import Bootstrap, bootstrap, difference
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
-from sijstudy.metrics import Bootstrap, bootstrap, difference, interval, mean_sd
+from sijstudy.metrics import mean_sd
 from sijstudy.model import build_model
 from sijstudy.training.store import FitRun
 
@@ -227,7 +228,7 @@ def _bootstraps(units: Mapping[str, pd.DataFrame], study: StudyConfig) -> dict[s
 
 def _numbers(frame: pd.DataFrame, drawn: Bootstrap, metric: str) -> dict[str, float]:
     mean, sd = mean_sd(fold_metrics(frame)[metric].to_numpy())
-    low, high = interval(drawn.samples[metric])
+    low, high = drawn.interval(metric)
     return {"mean": 100 * mean, "sd": 100 * sd, "low": 100 * low, "high": 100 * high}
 
 

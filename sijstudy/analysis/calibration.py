@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sijstudy.metrics import mean_sd, subject_weights
+from sijstudy.intervals import interval, row_weights
+from sijstudy.metrics import mean_sd
 
 Array = np.ndarray[Any, Any]
 
@@ -71,7 +72,7 @@ def reliability(frame: pd.DataFrame, bins: Bins, *, samples: int, seed: int) -> 
         weight = drawn[:, inside]
         total = weight.sum(axis=1)
         share = (weight @ label[inside])[total > 0] / total[total > 0]
-        low, high = np.percentile(share, [2.5, 97.5])
+        low, high = interval(share)
         rows.append(
             {
                 "count": int(inside.sum()),
@@ -100,7 +101,7 @@ def calibration_table(frame: pd.DataFrame, bins: Bins, *, samples: int, seed: in
     ]
     rows = {}
     for name in MEASURES:
-        low, high = _interval(resampled[name])
+        low, high = interval(resampled[name], nearest=True)
         mean, sd = mean_sd([value if np.isfinite(value := fold[name][0]) else np.nan for fold in folds])
         rows[name] = {"pooled": pooled[name], "low": low, "high": high, "mean": mean, "sd": sd}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("measure")
@@ -230,17 +231,7 @@ def _sigmoid(value: Array) -> Array:
     return result
 
 
-def _interval(values: Array) -> tuple[float, float]:
-    """95% percentile interval; an end may be infinite, NaNs are left out."""
-    kept = np.sort(values[~np.isnan(values)])
-    if len(kept) == 0:
-        return float("nan"), float("nan")
-    ends = np.percentile(np.arange(len(kept)), [2.5, 97.5], method="nearest").astype(int)
-    return float(kept[ends[0]]), float(kept[ends[1]])
-
-
 def _arrays(frame: pd.DataFrame, samples: int, seed: int) -> tuple[Array, Array, Array]:
     """Labels and scores ``(n,)``, and how often each row counts in each resample of subjects ``(samples, n)``."""
-    codes = pd.Categorical(frame["subject_id"]).codes
-    drawn = subject_weights(frame["subject_id"].nunique(), samples, seed)[:, codes]
+    drawn = row_weights(frame["subject_id"].to_numpy(), samples, seed)
     return frame["label"].to_numpy(float), frame["score"].to_numpy(float), drawn

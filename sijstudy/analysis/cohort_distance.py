@@ -21,11 +21,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from tqdm.auto import tqdm
 
-from sijstudy.analysis.external import bone_mask
 from sijstudy.cohort.manifest import Manifest
+from sijstudy.cohort.slice_outlines import SliceOutlines
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
-from sijstudy.images.outlines import Segmentation, read_outlines
 from sijstudy.images.read import read_image
 from sijstudy.records import Slice
 from sijstudy.training.patches import load_patches
@@ -55,17 +54,11 @@ def slice_statistics(manifest: Manifest, *, progress: bool = True) -> pd.DataFra
 
     What is undefined is NaN. Raises StudyError when no slice has one.
     """
-    read: dict[Path, Segmentation] = {}
-    rows = []
+    outlines, rows = SliceOutlines(manifest), []
     for item in tqdm(manifest.slice_records(), desc=manifest.name, unit="slice", disable=not progress):
-        if item.segmentation is None:
-            continue
-        if item.segmentation not in read:
-            read = {item.segmentation: read_outlines(item.segmentation, manifest.segments)}  # subject by subject
-        outlines = read[item.segmentation]
-        bone = bone_mask(outlines, item)
+        bone = outlines.bone(item)
         if bone is not None:
-            rows.append(_of_slice(item, bone, outlines.mask(item.uid, "edema")))
+            rows.append(_of_slice(item, bone, outlines.mask(item, "edema")))
     if not rows:
         raise StudyError(f"{manifest.folder}: no slice has an outline of bone, so there is nothing to measure in")
     return pd.DataFrame(rows)

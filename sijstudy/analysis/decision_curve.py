@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sijstudy.metrics import subject_weights
+from sijstudy.intervals import intervals, row_weights
 
 Array = np.ndarray[Any, Any]
 
@@ -38,11 +38,10 @@ def decision_curve(
     prevalence: that of the cohort by default; another one keeps recall and specificity as measured.
     Columns threshold, model, low, high, treat_all; treating no one has 0. NaN when a class is missing.
     """
-    codes = pd.Categorical(frame["subject_id"]).codes
-    drawn = subject_weights(frame["subject_id"].nunique(), samples, seed)[:, codes]
+    drawn = row_weights(frame["subject_id"].to_numpy(), samples, seed)
     once = np.ones((1, len(frame)))
     model = _curve(frame, once, prevalence, thresholds)[0]
-    low, high = np.nanpercentile(_curve(frame, drawn, prevalence, thresholds), [2.5, 97.5], axis=0)
+    low, high = intervals(_curve(frame, drawn, prevalence, thresholds))
     share = float(frame["label"].mean()) if prevalence is None else prevalence
     return pd.DataFrame(
         {

@@ -15,11 +15,12 @@ from tqdm.auto import tqdm
 
 from sijstudy.code import code_digest
 from sijstudy.cohort.manifest import Manifest
+from sijstudy.cohort.slice_outlines import SliceOutlines, outlines_identity
 from sijstudy.errors import StudyError
 from sijstudy.files import digest, read_csv, write_atomic, write_csv
 from sijstudy.folds import Fold
 from sijstudy.gradcam import cam_maps, energy_in, grow, peak_in
-from sijstudy.images.outlines import read_outlines
+from sijstudy.intervals import intervals, subject_weights
 from sijstudy.training.device import resolve_device
 from sijstudy.training.inputs import noisy_patches
 from sijstudy.training.patches import PatchSet, mask_patch
@@ -110,12 +111,14 @@ def load_explained(
     config: StudyConfig,
     cache: Path,
 ) -> Explained:
-    """``explain_folds``, from ``cache`` when these very networks were explained on these very slices before."""
+    """``explain_folds``, from ``cache`` when it was done before: same networks, same slices, same outlines."""
+    rows = [row for _, row in _chosen_rows(patches, folds, config.cam_slices)]
     key = digest(
         {
             "runs": {fold.number: runs[fold.number].folder.name for fold in folds},
             "tests": {fold.number: sorted(fold.test) for fold in folds},
             "patches": patches.digest,
+            "outlines": outlines_identity(manifest, rows),
             "code": code_digest(load_explained),
             **config.subset("cam_slices"),
         }
@@ -165,19 +168,9 @@ def _chosen_rows(patches: PatchSet, folds: Sequence[Fold], limit: int) -> list[t
 
 def _edema_masks(manifest: Manifest, rows: Sequence[int], config: StudyConfig) -> dict[int, Array]:
     """Edema outline of each row as the ROI patch shows it, where there is one."""
-    items = manifest.slice_records()
-    read = {}
-    masks = {}
-    for row in rows:
-        file = items[row].segmentation
-        if file is None:
-            continue
-        if file not in read:
-            read[file] = read_outlines(file, manifest.segments)
-        outline = read[file].mask(items[row].uid, "edema")
-        if outline is not None and outline.any():
-            masks[row] = mask_patch(items[row], outline, config)
-    return masks
+    items, outlines = manifest.slice_records(), SliceOutlines(manifest)
+    drawn = {row: outlines.mask(items[row], "edema") for row in rows}
+    return {row: mask_patch(items[row], mask, config) for row, mask in drawn.items() if mask is not None}
 
 
 def _explain(
@@ -218,9 +211,7 @@ def cam_summary(measures: pd.DataFrame, *, samples: int, seed: int) -> pd.DataFr
     names = ["peak_in", "peak_near", "energy", "area", "area_near"]
     sums = measures.groupby("subject_id")[names].sum().to_numpy(float)
     counts = measures.groupby("subject_id").size().to_numpy(float)
-    rng = np.random.default_rng(seed)
-    weights = rng.multinomial(len(counts), np.full(len(counts), 1 / len(counts)), size=samples)
-    means = (weights @ sums) / (weights @ counts)[:, None]
-    low, high = np.percentile(means, [2.5, 97.5], axis=0)
+    weights = subject_weights(len(counts), samples, seed)
+    low, high = intervals((weights @ sums) / (weights @ counts)[:, None])
     table = pd.DataFrame({"mean": sums.sum(0) / counts.sum(), "low": low, "high": high}, index=names)
     return 100 * table.rename_axis("measure")

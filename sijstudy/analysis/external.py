@@ -17,13 +17,14 @@ from tqdm.auto import tqdm
 
 from sijstudy.aggregation import slice_decisions
 from sijstudy.audit.agreement import agreement, readers_of
+from sijstudy.bootstrap import bootstrap_ci
 from sijstudy.cohort.manifest import Manifest, cohort_hash
+from sijstudy.cohort.slice_outlines import SliceOutlines
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
 from sijstudy.gradcam import cam_maps
-from sijstudy.images.outlines import Segmentation, read_outlines
 from sijstudy.images.read import read_image
-from sijstudy.metrics import METRIC_NAMES, Roc, bootstrap_ci, confusion, roc, six_metrics
+from sijstudy.metrics import METRIC_NAMES, Roc, confusion, roc, six_metrics
 from sijstudy.model import EdemaNet
 from sijstudy.records import Slice
 from sijstudy.training.device import resolve_device
@@ -43,7 +44,6 @@ NOT_GIVEN = (
     "No other cohort is given, so nothing is tested here. Build its manifest with sijstudy manifest build and run "
     "this notebook with -p external_manifest data_manifest/NAME."
 )
-BONES = ("left ilium", "right ilium", "sacrum")
 
 
 @dataclass(frozen=True)
@@ -105,17 +105,6 @@ def intensity_baselines(values: Array) -> dict[str, float]:
         "p99_over_median": float(np.percentile(values, 99)) / median,
         "bright_share": float(np.mean(values > 2 * median)),
     }
-
-
-def bone_mask(outlines: Segmentation | None, item: Slice) -> Array | None:
-    """Outline of all bone on the slice, ``(H, W)`` bool: the segment bone, else ilia and sacrum; None without."""
-    if outlines is None:
-        return None
-    masks = [outlines.mask(item.uid, "bone")]
-    if masks[0] is None:
-        masks = [outlines.mask(item.uid, name) for name in BONES]
-    drawn = [mask for mask in masks if mask is not None and mask.any()]
-    return np.logical_or.reduce(drawn) if drawn else None
 
 
 def auc_table(cohort: ExternalCohort, *, samples: int, seed: int) -> pd.DataFrame:
@@ -191,13 +180,13 @@ def examples(cohort: ExternalCohort, *, right: bool, count: int = 2) -> list[tup
         return []
     inputs = cohort.inputs[rows]
     cams = np.mean([cam_maps(model, inputs.to(next(model.parameters()).device)) for model in cohort.models.values()], 0)
-    items = cohort.manifest.slice_records()
+    items, outlines = cohort.manifest.slice_records(), SliceOutlines(cohort.manifest)
     return [
         (
             f"{items[row].subject_id}, slice {items[row].index}\n"
             f"{'edema' if frame.loc[row, 'label'] else 'no edema'}, score {frame.loc[row, 'score']:.2f}",
             inputs[place, 0].numpy(),
-            _edema(cohort, items[row]),
+            _edema(outlines, items[row], cohort.config),
             cams[place],
         )
         for place, row in enumerate(rows)
@@ -258,13 +247,10 @@ def _kappa_sentence(kappas: pd.DataFrame) -> str:
 
 
 def _baselines(manifest: Manifest, patches: PatchSet, progress: bool) -> list[dict[str, Any]]:
-    read: dict[Path, Segmentation] = {}
+    outlines, rows = SliceOutlines(manifest), []
     items = tqdm(manifest.slice_records(), desc="intensity baselines", unit="slice", disable=not progress)
-    rows = []
     for row, item in enumerate(items):
-        if item.segmentation is not None and item.segmentation not in read:
-            read[item.segmentation] = read_outlines(item.segmentation, manifest.segments)
-        mask = bone_mask(read.get(item.segmentation) if item.segmentation else None, item)
+        mask = outlines.bone(item)
         values = patches.patches[row].ravel() if mask is None else read_image(item).pixels[mask]
         rows.append({**intensity_baselines(values), "region": "ROI patch" if mask is None else "bone outline"})
     return rows
@@ -284,9 +270,7 @@ def _roc(frame: pd.DataFrame, column: str) -> Roc:
     return roc(used["label"].to_numpy(), used[column].to_numpy())
 
 
-def _edema(cohort: ExternalCohort, item: Slice) -> Array:
+def _edema(outlines: SliceOutlines, item: Slice, config: StudyConfig) -> Array:
     """The edema's outline as the patch shows it; nothing without one."""
-    outlines = read_outlines(item.segmentation, cohort.manifest.segments) if item.segmentation else None
-    mask = outlines.mask(item.uid, "edema") if outlines else None
-    size = cohort.config.patch_size
-    return np.zeros((size, size), dtype=bool) if mask is None else mask_patch(item, mask, cohort.config)
+    mask, size = outlines.mask(item, "edema"), config.patch_size
+    return np.zeros((size, size), dtype=bool) if mask is None else mask_patch(item, mask, config)

@@ -93,7 +93,7 @@ def subject_cases(
         f"{'axSpA' if s.decision else 'control'}; {len(part)} of {len(course)} slices"
         for s, course, part in zip(subjects, own, shown, strict=True)
     ]
-    return _cases(titles, own, shown, runs, patches, manifest, config)
+    return _cases(list(zip(titles, own, shown, strict=True)), runs, patches, manifest, config)
 
 
 def false_alarms(courses: pd.DataFrame) -> pd.DataFrame:
@@ -112,19 +112,18 @@ def alarm_case(
     """The ``false_alarms`` with the highest scores, a subject only once; needs at least one."""
     top = alarms.sort_values("score", ascending=False, kind="stable").drop_duplicates("subject_id")
     top = top.head(SLICES_OF_A_SUBJECT)
-    return _cases(["Highest scores of control slices"], [top], [top], runs, patches, manifest, config)[0]
+    return _cases([("Highest scores of control slices", top, top)], runs, patches, manifest, config)[0]
 
 
 def _cases(
-    titles: list[str],
-    courses: list[pd.DataFrame],
-    shown: list[pd.DataFrame],
+    drafts: list[tuple[str, pd.DataFrame, pd.DataFrame]],
     runs: Mapping[int, FitRun],
     patches: PatchSet,
     manifest: Manifest,
     config: StudyConfig,
 ) -> list[Case]:
-    if not shown:
+    """Cases of (title, course, shown), with patches, masks and maps of what is shown."""
+    if not drafts:
         return []
     row_of = {
         key: row
@@ -132,9 +131,9 @@ def _cases(
     }
     chosen = [
         (int(fold), row_of[subject, index])
-        for part in shown
+        for _, _, part in drafts
         for fold, subject, index in zip(part["fold"], part["subject_id"], part["slice_index"], strict=True)
     ]
-    ends = np.cumsum([len(part) for part in shown])[:-1]
+    ends = np.cumsum([len(part) for _, _, part in drafts])[:-1]
     images = [np.split(stack, ends) for stack in explain_rows(runs, patches, manifest, chosen, config)]
-    return [Case(*parts) for parts in zip(titles, courses, shown, *images, strict=True)]
+    return [Case(*draft, *parts) for draft, *parts in zip(drafts, *images, strict=True)]

@@ -8,19 +8,17 @@ from typing import Any
 
 import pandas as pd
 
+from sijstudy.bootstrap import bootstrap, bootstrap_ci, difference
 from sijstudy.config import StudyConfig
+from sijstudy.intervals import wilson
 from sijstudy.metrics import (
     METRIC_NAMES,
     METRICS,
     Roc,
-    bootstrap,
-    bootstrap_ci,
     confusion,
-    difference,
     mean_sd,
     roc,
     six_metrics,
-    wilson,
 )
 
 Published = Mapping[str, tuple[float, float]]

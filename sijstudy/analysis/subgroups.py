@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from sijstudy.metrics import confusion, six_metrics, wilson
+from sijstudy.intervals import wilson
+from sijstudy.metrics import confusion, six_metrics
 
 # ASSUMED: lower ends of the age bands, years; the paper gives no subgroups. Its subjects are 18 to 59.
 AGE_BANDS = {"under 30 years": 0, "30 to 39 years": 30, "40 years and over": 40}

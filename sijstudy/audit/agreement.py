@@ -11,7 +11,7 @@ import pandas as pd
 from sklearn.metrics import cohen_kappa_score
 
 from sijstudy.audit.findings import Finding
-from sijstudy.metrics import subject_weights
+from sijstudy.intervals import interval, row_weights
 
 Array = np.ndarray[Any, Any]
 SUBSTANTIAL = 0.6  # Landis and Koch 1977: above it agreement is called substantial
@@ -108,9 +108,7 @@ def _complete(slices: pd.DataFrame, readers: list[str], samples: int, seed: int)
     The weight is how often a slice's subject was drawn in a resample.
     """
     kept = slices[slices[readers].notna().all(axis=1)]
-    subjects, names = pd.factorize(kept["subject_id"])
-    weights = subject_weights(len(names), samples, seed)[:, subjects] if len(names) else np.zeros((samples, 0))
-    return kept[readers].to_numpy(dtype=int), weights
+    return kept[readers].to_numpy(dtype=int), row_weights(kept["subject_id"].to_numpy(), samples, seed)
 
 
 def _share(sums: Array, total: Array) -> Array:
@@ -127,9 +125,7 @@ def _corrected(observed: Array, expected: Array) -> Array:
 
 def _summary(votes: Array, kappa: float, kappas: Array) -> tuple[Any, ...]:
     agree = float((votes == votes[:, :1]).all(axis=1).mean()) if len(votes) else float("nan")
-    defined = kappas[~np.isnan(kappas)]
-    low, high = np.percentile(defined, [2.5, 97.5]) if len(defined) else (float("nan"), float("nan"))
-    return len(votes), agree, kappa, float(low), float(high)
+    return len(votes), agree, kappa, *interval(kappas)
 
 
 def _name(column: str) -> str:

@@ -35,7 +35,7 @@ def flow_diagram(flow: Flow) -> Figure:
     axis.set_axis_off()
     top = total - 0.05
     for number, (text, left_out, height, gap) in enumerate(zip(texts, beside, heights, gaps, strict=True)):
-        _box(axis, MIDDLE, top - height / 2, text, HALF, height, GREY)
+        _box(axis, (MIDDLE, top - height / 2), (2 * HALF, height), text, GREY)
         top -= height
         if number < len(texts) - 1:
             _arrow(axis, (MIDDLE, top), (MIDDLE, top - gap))
@@ -50,12 +50,13 @@ def _groups(axis: Axes, groups: Sequence[str], top: float, gap: float, height: f
     for number, (text, colour) in enumerate(zip(groups, (VERMILION, BLUE), strict=False)):
         middle = MIDDLE + (number - 0.5) * 2.6
         _arrow(axis, (MIDDLE, top + gap), (middle, top))
-        _box(axis, middle, top - height / 2, text, 1.15, height, colour)
+        _box(axis, (middle, top - height / 2), (2 * 1.15, height), text, colour)
 
 
-def _box(axis: Axes, x: float, y: float, text: str, half: float, height: float, colour: str) -> None:
+def _box(axis: Axes, centre: tuple[float, float], size: tuple[float, float], text: str, colour: str) -> None:
+    (x, y), (width, height) = centre, size
     frame: Any = {"boxstyle": "round,pad=0.06", "edgecolor": colour, "facecolor": "white", "linewidth": 1.3}
-    axis.add_patch(FancyBboxPatch((x - half, y - height / 2 + 0.06), 2 * half, height - 0.12, **frame))
+    axis.add_patch(FancyBboxPatch((x - width / 2, y - height / 2 + 0.06), width, height - 0.12, **frame))
     axis.text(x, y, text, ha="center", va="center", fontsize=SMALL)
 
 

@@ -17,7 +17,7 @@ from sijstudy.analysis.fold_summary import fold_metrics, rocs
 from sijstudy.analysis.slice_courses import add_courses, subject_limit, subject_predictions
 from sijstudy.config import StudyConfig
 from sijstudy.gradcam import cam_maps
-from sijstudy.images.dicom import read_slice
+from sijstudy.images.read import read_image_pixels
 from sijstudy.metrics import Confusion, Roc, confusion, mean_sd
 from sijstudy.model import EdemaNet
 from sijstudy.noise import add_noise, to_8bit
@@ -169,8 +169,7 @@ class Viewer:
 
     def _image(self, subject_id: str, position: int) -> tuple[Array, Array | None]:
         item = self.items[subject_id][position]
-        outline = self.work.masks(item).get("edema")
-        return to_8bit(read_slice(item.file).pixels), outline if outline is not None and outline.any() else None
+        return to_8bit(read_image_pixels(item)), self.work.outlines.mask(item, "edema")
 
     def _sight(self, choice: Choice) -> Sight:
         """What ``choice`` shows. StudyError when the ROI factor leaves no patch or the study's networks are gone."""

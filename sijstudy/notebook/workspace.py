@@ -1,4 +1,4 @@
-"""The desk a notebook works at: configuration, cohort, run store, results of the earlier notebooks."""
+"""What a notebook works with: configuration, cohort, run store, results of the earlier notebooks."""
 
 from __future__ import annotations
 
@@ -16,11 +16,10 @@ import pandas as pd
 from sijstudy.analysis.external import ExternalCohort, apply_networks
 from sijstudy.audit.cohort import Audit, audit_cohort
 from sijstudy.cohort.manifest import Manifest, load_manifest
+from sijstudy.cohort.slice_outlines import SliceOutlines
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
 from sijstudy.folds import Fold, load_folds
-from sijstudy.images.outlines import read_outlines
-from sijstudy.images.segment_names import SEGMENTS
 from sijstudy.notebook.cohort import prepare_cohort
 from sijstudy.notebook.provenance import cohort_line, provenance
 from sijstudy.records import Arm, Slice
@@ -56,6 +55,11 @@ class Workspace:
         """The cohort; the synthetic one is made on first use."""
         with self.stage("cohort"):
             return prepare_cohort(self.config, self.root, workers=os.cpu_count() or 1)
+
+    @cached_property
+    def outlines(self) -> SliceOutlines:
+        """What is outlined on the cohort's slices."""
+        return SliceOutlines(self.manifest)
 
     @cached_property
     def groups(self) -> dict[str, str]:
@@ -181,13 +185,6 @@ class Workspace:
         slices = self.manifest.slices
         match = (slices["subject_id"] == item.subject_id) & (slices["slice_index"] == item.index)
         return int(match.to_numpy().argmax())
-
-    def masks(self, item: Slice) -> dict[str, Any]:
-        """Outlines of a slice, one of SEGMENTS -> ``(H, W)`` bool, no single readings; empty without a segmentation."""
-        if item.segmentation is None:
-            return {}
-        found = read_outlines(item.segmentation, self.manifest.segments).masks.get(item.uid, {})
-        return {name: mask for name, mask in found.items() if name in SEGMENTS}
 
     def training_time(self, runs: Mapping[Any, Mapping[int, FitRun]]) -> str:
         """Seconds of training behind ``runs``, as text, whether they were trained now or earlier."""

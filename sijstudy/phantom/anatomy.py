@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sijstudy.phantom import difficulty as knobs
+from sijstudy.phantom import difficulty
 from sijstudy.phantom.contours import Outline
 from sijstudy.phantom.fields import Array, Field, random_field
 from sijstudy.phantom.protocol import PAPER, Contrast, Protocol
@@ -79,7 +79,7 @@ class Textures:
 
 @dataclass(frozen=True)
 class Anatomy:
-    """One body. Lengths in mm, angles in radians, signals in the units of ``knobs``."""
+    """One body. Lengths in mm, angles in radians, signals in the units of ``difficulty``."""
 
     contrast: Contrast
     pose: Pose
@@ -131,7 +131,7 @@ def draw_anatomy(rng: np.random.Generator, protocol: Protocol = PAPER) -> Anatom
 
 
 def _pose(rng: np.random.Generator, zoom: float) -> Pose:
-    turn, shift = np.clip(rng.normal(0, 1, (2, 3)), -knobs.POSE_LIMIT, knobs.POSE_LIMIT)
+    turn, shift = np.clip(rng.normal(0, 1, (2, 3)), -difficulty.POSE_LIMIT, difficulty.POSE_LIMIT)
     turn, shift = turn * np.deg2rad([2.5, 2.5, 3.0]), shift * np.array([4.0, 6.0, 2.0])
     return Pose(
         roll=float(turn[0]),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from sijstudy.phantom import difficulty as knobs
+from sijstudy.phantom import difficulty
 from sijstudy.phantom.bones import Bones
 from sijstudy.phantom.fields import Array, cover, smoothstep
 from sijstudy.phantom.plane import Plane
@@ -56,11 +56,11 @@ def draw_foci(
 
     From faint to gross they spread evenly within each subject: a subject is hard on some slices, never on all.
     """
-    only = int(rng.integers(2)) if rng.random() < knobs.UNILATERAL_RATE else None
+    only = int(rng.integers(2)) if rng.random() < difficulty.UNILATERAL_RATE else None
     levels = _spread(rng)
 
     def focus(kind: LesionKind, start: float, last: float) -> Focus:
-        return _focus(rng, span.gain, kind, only, next(levels), start, last)
+        return _focus(rng, kind, only, _gain(span, next(levels)), start, last)
 
     foci: list[Focus] = []
     if span.diffuse > 0 and rng.random() < span.diffuse:
@@ -83,16 +83,16 @@ def draw_stress(rng: np.random.Generator, span: LesionRange = CLEARLY_OBSERVED) 
     """
     if rng.random() >= span.stress:
         return ()
-    level = float(rng.random()) ** knobs.EDEMA_GAIN_POWER
-    start = float(rng.uniform(*knobs.STRESS_RANGE_MM))
-    return (_focus(rng, span.gain, _kind(rng, span), None, level, start, knobs.STRESS_RANGE_MM[1]),)
+    level = float(rng.random()) ** difficulty.EDEMA_GAIN_POWER
+    start = float(rng.uniform(*difficulty.STRESS_RANGE_MM))
+    return (_focus(rng, _kind(rng, span), None, _gain(span, level), start, difficulty.STRESS_RANGE_MM[1]),)
 
 
 def _spread(rng: np.random.Generator) -> Iterator[float]:
     """Levels in [0, 1) that fill it evenly, however many are taken: steps of the golden section from a random start."""
     level = float(rng.random())
     while True:
-        yield level**knobs.EDEMA_GAIN_POWER
+        yield level**difficulty.EDEMA_GAIN_POWER
         level = (level + GOLDEN) % 1.0
 
 
@@ -104,17 +104,17 @@ def _kind(rng: np.random.Generator, span: LesionRange) -> LesionKind:
     return span.kinds[int(rng.choice(len(weights), p=weights / weights.sum()))]
 
 
+def _gain(span: LesionRange, level: float) -> float:
+    """From the faintest to the brightest for ``level`` from 0 to 1."""
+    low, high = span.gain
+    return low + (high - low) * level
+
+
 def _focus(
-    rng: np.random.Generator,
-    span: tuple[float, float],
-    kind: LesionKind,
-    only: int | None,
-    level: float,
-    start: float,
-    last: float,
+    rng: np.random.Generator, kind: LesionKind, only: int | None, gain: float, start: float, last: float
 ) -> Focus:
     half_w = float(rng.uniform(*kind.half_width))
-    (low, high), (shallow, deep) = span, kind.depth
+    shallow, deep = kind.depth
     return Focus(
         side=int(rng.integers(2)) if only is None else only,
         bone="ilium" if rng.random() < 0.55 else "sacrum",
@@ -123,7 +123,7 @@ def _focus(
         w=float(min(start + 0.5 * half_w, 0.5 * (start + last) + 2.0)),
         half_w=half_w,
         depth=float(shallow + (deep - shallow) * rng.beta(1.3, 1.8)),
-        gain=low + (high - low) * level,
+        gain=gain,
     )
 
 
@@ -140,7 +140,7 @@ def edema_of(plane: Plane, bones: Bones, foci: tuple[Focus, ...], least: float) 
     for growth in _GROWTH:
         gain[...], shape[...] = 0, 0
         for peak, field, bone, rows, columns in fields:
-            part = smoothstep((growth * field - np.float32(_LEVEL)) / knobs.EDEMA_SOFTNESS) * bone
+            part = smoothstep((growth * field - np.float32(_LEVEL)) / difficulty.EDEMA_SOFTNESS) * bone
             np.maximum(gain[rows, columns], np.float32(peak) * part, out=gain[rows, columns])
             np.maximum(shape[rows, columns], part, out=shape[rows, columns])
         mask = shape > 0.5
@@ -158,7 +158,7 @@ def clearly_observed(
     receive: Array,
     plane: Plane,
     bones: Bones,
-    least: float = knobs.EDEMA_MIN_CONTRAST,
+    least: float = difficulty.EDEMA_MIN_CONTRAST,
 ) -> Edema:
     """The edema, brightened where it would not stand out of the joints' region as the coils receive it.
 
@@ -176,7 +176,7 @@ def clearly_observed(
         return edema
     others = seen[~mask]
     missing = others.mean() + least * others.std() - seen[mask].mean()
-    factor = np.float32(np.clip(missing / gain[mask].mean(), 1, knobs.EDEMA_MAX_BRIGHTENING))
+    factor = np.float32(np.clip(missing / gain[mask].mean(), 1, difficulty.EDEMA_MAX_BRIGHTENING))
     return Edema(edema.gain * factor, edema.mask, edema.contrast * float(factor))
 
 
@@ -203,7 +203,7 @@ def _lesion_field(plane: Plane, bones: Bones, focus: Focus) -> tuple[Array, Arra
     squares = (depth / focus.depth) ** 2 + ((along - focus.along) / focus.half_along) ** 2 + reach**2
     bell = np.exp(np.float32(-_SHARPNESS) * squares)
     ragged = plane.body.textures.ragged.window(plane.w, plane.grid, rows, columns)
-    field = bell + np.float32(knobs.EDEMA_RAGGEDNESS) * ragged * np.sqrt(bell)
+    field = bell + np.float32(difficulty.EDEMA_RAGGEDNESS) * ragged * np.sqrt(bell)
     if iliac and focus.depth < DIFFUSE.depth[0]:
         bone = bone * _inward_of_middle(plane, bones, focus.side, columns)
     return field.astype(np.float32), bone, rows, columns

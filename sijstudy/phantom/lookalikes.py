@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sijstudy.phantom import difficulty as knobs
+from sijstudy.phantom import difficulty
 from sijstudy.phantom.fields import Array, cover, smoothstep
 from sijstudy.phantom.plane import Plane
 from sijstudy.phantom.protocol import PAPER, Protocol
@@ -48,9 +48,9 @@ def draw_lookalikes(rng: np.random.Generator, protocol: Protocol = PAPER) -> Loo
     return LookAlikes(
         vessels=draw_vessels(rng, protocol.build.paraspinal_veins, contrast.plexus),
         foramina=tuple(_foramen(rng, sign, level, contrast.foramen_vein) for sign in (1, -1) for level in range(4)),
-        patches=tuple(_patch(rng) for _ in range(int(rng.poisson(knobs.PATCH_RATE)))),
+        patches=tuple(_patch(rng) for _ in range(int(rng.poisson(difficulty.PATCH_RATE)))),
         islands=tuple(_island(rng, contrast.island) for _ in range(int(rng.poisson(4)))),
-        spots=tuple(_spot(rng, contrast.spot) for _ in range(int(rng.poisson(knobs.SPOT_RATE)))),
+        spots=tuple(_spot(rng, contrast.spot) for _ in range(int(rng.poisson(difficulty.SPOT_RATE)))),
     )
 
 
@@ -71,7 +71,7 @@ def _patch(rng: np.random.Generator) -> Patch:
         if not (10 < abs(u) < 84 and -58 < v < 66):
             break
     radii = (float(rng.uniform(5, 13)), float(rng.uniform(5, 16)), float(rng.uniform(5, 14)))
-    return Patch((float(u), float(v), float(w)), radii, float(rng.uniform(*knobs.PATCH_GAIN)))
+    return Patch((float(u), float(v), float(w)), radii, float(rng.uniform(*difficulty.PATCH_GAIN)))
 
 
 def _island(rng: np.random.Generator, gain: tuple[float, float]) -> Patch:
@@ -90,21 +90,21 @@ def _spot(rng: np.random.Generator, gain: tuple[float, float]) -> Patch:
         float(rng.uniform(-34, 45)),
         float(rng.uniform(-30, 30)),
     )
-    radius = float(rng.uniform(*knobs.SPOT_RADIUS_MM))
+    radius = float(rng.uniform(*difficulty.SPOT_RADIUS_MM))
     return Patch(centre, (radius, radius * float(rng.uniform(1, 1.6)), 2.0), float(rng.uniform(*gain)))
 
 
 def paint_patches(plane: Plane, looks: LookAlikes, signal: Array, inside: Array) -> None:
     """Add the patches outside the joints to ``signal`` (n, n), in place."""
     for patch in looks.patches:
-        _add_ragged(plane, patch, signal, inside, knobs.EDEMA_RAGGEDNESS)
+        _add_ragged(plane, patch, signal, inside, difficulty.EDEMA_RAGGEDNESS)
 
 
 def paint_spots(plane: Plane, looks: LookAlikes, signal: Array, outside_bone: Array) -> None:
     """Add islands of red marrow and vessel spots in the bones, in place."""
     bone = 1 - outside_bone
     for island in looks.islands:
-        _add_ragged(plane, island, signal, bone, knobs.EDEMA_RAGGEDNESS)
+        _add_ragged(plane, island, signal, bone, difficulty.EDEMA_RAGGEDNESS)
     for spot in looks.spots:
         _add_ragged(plane, spot, signal, bone, 0.1)
 
@@ -120,7 +120,7 @@ def _add_ragged(plane: Plane, patch: Patch, signal: Array, where: Array, raggedn
     u, v = (values[rows, columns] for values in plane.fine)
     bell = np.exp(-0.9 * (((u - u0) / ru) ** 2 + ((v - v0) / rv) ** 2 + reach**2))
     ragged = plane.body.textures.ragged.window(plane.w, plane.grid, rows, columns)
-    shape = smoothstep((bell + raggedness * ragged * np.sqrt(bell) - 0.30) / knobs.EDEMA_SOFTNESS)
+    shape = smoothstep((bell + raggedness * ragged * np.sqrt(bell) - 0.30) / difficulty.EDEMA_SOFTNESS)
     signal[rows, columns] += np.float32(patch.gain) * shape * where[rows, columns]
 
 

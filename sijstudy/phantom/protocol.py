@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from sijstudy.phantom import difficulty as knobs
+from sijstudy.phantom import difficulty
 
 CONTRASTS = ("gd_fs_t1", "stir")
 MATRICES = (256, 288, 320, 336, 384, 448)  # rows and columns that a randomised examination may have
@@ -24,31 +24,31 @@ _LEAST_SPREAD = 0.15  # SD of the log signal of every other tissue
 class Contrast:
     """Signal of each tissue, in units in which enhanced blood is near 1; pairs are the ends of a range."""
 
-    fat: float = knobs.FAT
-    muscle: float = knobs.MUSCLE
-    marrow: float = knobs.MARROW
-    cortex: float = knobs.CORTEX
-    cartilage: float = knobs.CARTILAGE
-    ligament: float = knobs.LIGAMENT
-    disc: float = knobs.DISC
-    fluid: float = knobs.FLUID
-    nerve: float = knobs.NERVE
-    skin: float = knobs.SKIN
-    vessel: float = knobs.VESSEL
-    bowel_wall: float = knobs.BOWEL_WALL
+    fat: float = difficulty.FAT
+    muscle: float = difficulty.MUSCLE
+    marrow: float = difficulty.MARROW
+    cortex: float = difficulty.CORTEX
+    cartilage: float = difficulty.CARTILAGE
+    ligament: float = difficulty.LIGAMENT
+    disc: float = difficulty.DISC
+    fluid: float = difficulty.FLUID
+    nerve: float = difficulty.NERVE
+    skin: float = difficulty.SKIN
+    vessel: float = difficulty.VESSEL
+    bowel_wall: float = difficulty.BOWEL_WALL
     bowel_content: tuple[float, float] = (0.05, 0.45)
-    joint_line: tuple[float, float] = knobs.JOINT_LINE
-    foramen_vein: tuple[float, float] = knobs.FORAMEN_VEIN
-    facet_line: tuple[float, float] = knobs.FACET_LINE
-    fat_failure: tuple[float, float] = knobs.FAT_FAILURE
-    spot: tuple[float, float] = knobs.SPOT_GAIN
-    island: tuple[float, float] = knobs.MARROW_ISLANDS
+    joint_line: tuple[float, float] = difficulty.JOINT_LINE
+    foramen_vein: tuple[float, float] = difficulty.FORAMEN_VEIN
+    facet_line: tuple[float, float] = difficulty.FACET_LINE
+    fat_failure: tuple[float, float] = difficulty.FAT_FAILURE
+    spot: tuple[float, float] = difficulty.SPOT_GAIN
+    island: tuple[float, float] = difficulty.MARROW_ISLANDS
     plexus: tuple[float, float] = (
         0.0,
         0.0,
     )  # signal of the sacral nerves in front of the sacrum, beyond the nerve's own
     web: tuple[float, float] = (0.0, 0.0)  # signal of the web of small vessels and nerves in muscle, ligament and fat
-    mottle: float = 1.0  # texture of the marrow, relative to ``knobs.MARROW_MOTTLE`` and its finer companions
+    mottle: float = 1.0  # texture of the marrow, relative to ``difficulty.MARROW_MOTTLE`` and its finer companions
     ceiling: float = 1.6  # nothing is brighter
 
 
@@ -103,29 +103,29 @@ class LesionKind:
     """Size of one kind of focus: ``depth`` mm from the joint, ``half_length`` in units of the joint's length,
     ``half_width`` mm through the planes; ``weight``: how often it is drawn, relative to the others."""
 
-    depth: tuple[float, float] = knobs.EDEMA_DEPTH_MM
-    half_length: tuple[float, float] = knobs.EDEMA_HALF_LENGTH
-    half_width: tuple[float, float] = knobs.EDEMA_HALF_WIDTH_MM
+    depth: tuple[float, float] = difficulty.EDEMA_DEPTH_MM
+    half_length: tuple[float, float] = difficulty.EDEMA_HALF_LENGTH
+    half_width: tuple[float, float] = difficulty.EDEMA_HALF_WIDTH_MM
     weight: float = 1.0
 
 
 @dataclass(frozen=True)
 class LesionRange:
-    """What foci a cohort may hold, ``gain`` from the faintest to the brightest; see ``knobs`` for the units.
+    """What foci a cohort may hold, ``gain`` from the faintest to the brightest; see ``difficulty`` for the units.
 
     ``extra``: mean number of foci per mm beyond those that cover every slice; ``least_extra``: at least so many in each
     stretch of slices. ``diffuse``: share of the subjects with one focus that fills a bone from joint to wing, besides
     the others. ``stress``: share of all subjects with edema of mechanical strain.
     """
 
-    gain: tuple[float, float] = knobs.EDEMA_GAIN
+    gain: tuple[float, float] = difficulty.EDEMA_GAIN
     kinds: tuple[LesionKind, ...] = (LesionKind(),)
-    min_area: float = knobs.EDEMA_MIN_AREA_MM2
-    min_contrast: float = knobs.EDEMA_MIN_CONTRAST
-    extra: float = knobs.EXTRA_FOCI_PER_MM
-    least_extra: int = knobs.LEAST_EXTRA_FOCI
+    min_area: float = difficulty.EDEMA_MIN_AREA_MM2
+    min_contrast: float = difficulty.EDEMA_MIN_CONTRAST
+    extra: float = difficulty.EXTRA_FOCI_PER_MM
+    least_extra: int = difficulty.LEAST_EXTRA_FOCI
     diffuse: float = 0.0
-    stress: float = knobs.STRESS_RATE
+    stress: float = difficulty.STRESS_RATE
 
 
 CLEARLY_OBSERVED = LesionRange()  # [2.1]
@@ -165,8 +165,8 @@ class Protocol:
     step: float = 2.2  # 2 mm and 0.2 mm gap [2.1]
     samples: int = 1
     blur: float = 0.8
-    noise: tuple[float, float] = knobs.NOISE_SD
-    shading: float = knobs.SHADING_SD
+    noise: tuple[float, float] = difficulty.NOISE_SD
+    shading: float = difficulty.SHADING_SD
     gamma: float = 1.0
     zoom: float = 1.0
     acquired: tuple[float, float] = (1.0, 1.0)  # share of the rows and columns that are measured, the rest is filled

@@ -9,7 +9,7 @@ import scipy.fft
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from sijstudy.phantom import difficulty as knobs
+from sijstudy.phantom import difficulty
 from sijstudy.phantom.fields import Array, Grid, smoothstep
 from sijstudy.phantom.plane import Plane
 from sijstudy.phantom.protocol import GD_FS_T1, Protocol
@@ -46,7 +46,7 @@ def draw_scanner(rng: np.random.Generator, protocol: Protocol) -> Scanner:
         failure_from=float(rng.uniform(0.78, 1.0)),
         noise=float(rng.uniform(*protocol.noise)),
         coil=(float(rng.uniform(0.1, 1.0)), float(rng.uniform(-0.1, 0.5)), float(rng.uniform(-0.1, 0.5))),
-        scale=float(rng.uniform(*knobs.STORED_SCALE)) / loudest,
+        scale=float(rng.uniform(*difficulty.STORED_SCALE)) / loudest,
         blur=protocol.blur,
         shading=protocol.shading,
         gamma=protocol.gamma,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sijstudy.phantom import difficulty as knobs
+from sijstudy.phantom import difficulty
 from sijstudy.phantom.bones import Bones, box_distance, cortex, spine_frame
 from sijstudy.phantom.fields import Array, cover, smoothstep
 from sijstudy.phantom.lookalikes import LookAlikes, paint_foramina, paint_patches, paint_spots
@@ -188,7 +188,9 @@ def _muscles_behind(plane: Plane, canvas: Canvas, texture: Texture) -> None:
 
 def _marrow(plane: Plane, texture: Texture) -> Array:
     tissue = plane.body.contrast
-    mottle = knobs.MARROW_MOTTLE * texture.coarse + 0.06 * texture.medium + 0.06 * texture.fine + 0.06 * texture.grain
+    mottle = (
+        difficulty.MARROW_MOTTLE * texture.coarse + 0.06 * texture.medium + 0.06 * texture.fine + 0.06 * texture.grain
+    )
     mottle = mottle * np.float32(tissue.mottle)
     marrow: Array = (tissue.marrow * plane.body.marrow * (1 + mottle)).astype(np.float32)
     return marrow

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from sijstudy.phantom import difficulty as knobs
+from sijstudy.phantom import difficulty
 from sijstudy.phantom.contours import spline
 from sijstudy.phantom.fields import Array, cover
 from sijstudy.phantom.plane import Plane
@@ -33,7 +33,7 @@ def draw_vessels(
     vessels: list[Vessel] = []
     for sign in (1, -1):
         vessels += _iliac(rng, sign) + _gluteal(rng, sign) + _presacral(rng, sign) + _ligament(rng, sign)
-    vessels += [_muscle_vein(rng) for _ in range(int(rng.poisson(knobs.MUSCLE_VEINS)))]
+    vessels += [_muscle_vein(rng) for _ in range(int(rng.poisson(difficulty.MUSCLE_VEINS)))]
     if paraspinal:
         vessels += [_paraspinal(rng) for _ in range(int(rng.poisson(paraspinal)))]
     if plexus[1] > 0:
@@ -47,7 +47,7 @@ def _tube(
     """A smooth tube through jittered control points (x, v, w) of one side."""
     path = np.array(points, float) + rng.normal(0, wander, (len(points), 3))
     path[:, 0] *= sign
-    signal = float(rng.uniform(*knobs.VESSEL_SPREAD))
+    signal = float(rng.uniform(*difficulty.VESSEL_SPREAD))
     line = spline(path.astype(np.float32), closed=False)
     taper = np.sin(np.linspace(0.15, np.pi - 0.15, len(line))) ** 0.6 * (1 + 0.12 * rng.normal(0, 1, len(line)))
     local = np.clip(radius * taper, 0.2, 1.2 * radius)[:, None]
@@ -60,8 +60,8 @@ def _iliac(rng: np.random.Generator, sign: int) -> list[Vessel]:
     inner = [(33, -52, -22), (38, -28, -25), (42, -8, -24), (38, 14, -25), (32, 34, -28)]
     lumbar = [(36, -78, 2), (33, -58, -5), (35, -44, -13), (38, -30, -23)]
     trunk = _tube(rng, main, sign, float(rng.uniform(3.5, 6.0)), 4.0)
-    if rng.random() < knobs.FLOW_VOID_RATE:
-        trunk = replace(trunk, signal=knobs.FLOW_VOID)
+    if rng.random() < difficulty.FLOW_VOID_RATE:
+        trunk = replace(trunk, signal=difficulty.FLOW_VOID)
     tubes = [trunk]
     tubes += [_tube(rng, inner, sign, float(rng.uniform(2.0, 3.8)), 3.5) for _ in range(2)]
     return [*tubes, _tube(rng, lumbar, sign, float(rng.uniform(1.2, 2.4)), 3.0)]

@@ -19,6 +19,20 @@ from sijstudy.study.execution import Failure, Job, execute
 from sijstudy.study.kernel import Kernel
 from sijstudy.study.notebook_files import read_notebook
 from sijstudy.study.page import Page, duration, render_report
+from sijstudy.study.plan import StudyPlan, kept_by_git
+from sijstudy.study.progress import Progress
+from sijstudy.study.results import (
+    DONE,
+    FAILED,
+    INTERRUPTED,
+    answered,
+    is_synthetic,
+    mark,
+    result_file,
+    result_of,
+    timings,
+)
+from sijstudy.study.run_index import write_index
 from sijstudy.training.store import StudyFolder
 
 PRELOADED = "import sijstudy.figures.paper, sijstudy.notebook.workspace"  # what every notebook of the study begins with

@@ -7,7 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sijstudy.analysis.consistency import FoldSizes, check_jointly, check_metric, consistency_table, metrics_of
+from sijstudy.analysis.consistency import consistency_table
+from sijstudy.analysis.consistency_alone import check_metric
+from sijstudy.analysis.consistency_counts import FoldSizes, metrics_of
+from sijstudy.analysis.consistency_joint import check_jointly
 from sijstudy.metrics import METRICS
 from sijstudy.paper import TABLE2, TABLE3, fold_sizes
 

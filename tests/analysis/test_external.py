@@ -14,7 +14,7 @@ from sijstudy.analysis import external
 from sijstudy.cohort.build import build_manifest
 from sijstudy.errors import StudyError
 from sijstudy.images.dicom import read_slice
-from sijstudy.images.outlines import Segmentation, read_outlines
+from sijstudy.images.outlines import read_outlines
 from sijstudy.notebook.workspace import Workspace
 from sijstudy.training.networks import Networks, open_networks
 
@@ -86,15 +86,6 @@ def test_baselines_are_measured_in_the_outlined_bone(cohort):
     pixels = read_slice(item.file).pixels[bones[0] | bones[1] | bones[2]]
     assert cohort.frame.loc[0, "p99_over_median"] == pytest.approx(np.percentile(pixels, 99) / np.median(pixels))
     assert set(cohort.frame["region"]) == {"bone outline"}
-
-
-def test_a_bone_segment_goes_before_ilia_and_sacrum(manifest):
-    item = manifest.slice_records()[0]
-    bone, sacrum = np.eye(4, dtype=bool), np.ones((4, 4), dtype=bool)
-    both = Segmentation(Path("x"), {item.uid: {"bone": bone, "sacrum": sacrum}}, frozenset(), frozenset())
-    np.testing.assert_array_equal(external.bone_mask(both, item), bone)
-    assert external.bone_mask(Segmentation(Path("x"), {}, frozenset(), frozenset()), item) is None
-    assert external.bone_mask(None, item) is None
 
 
 def test_without_outlines_the_patch_stands_in(manifest, networks, tmp_path):

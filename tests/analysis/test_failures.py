@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from sijstudy.analysis import explain, failures, slice_courses
+from sijstudy.analysis import failures, slice_courses
 from sijstudy.config import StudyConfig
 from sijstudy.figures import failures as figures_failures
 from sijstudy.gradcam import cam_maps
@@ -86,16 +86,6 @@ def test_a_case_shows_the_networks_own_map_of_each_slice(sample_work, trained):
         alone = cam_maps(load_model(runs[row["fold"]]), noisy[[place]])
         assert case.maps[-1] == pytest.approx(alone[0], abs=1e-4)
         assert case.masks.any(axis=(1, 2)).tolist() == (case.shown["label"] == 1).tolist()
-
-
-def test_rows_are_explained_in_the_order_asked_for(sample_work, trained):
-    runs, patches, *_ = trained
-    options = (runs, patches, sample_work.manifest)
-    chosen = [(2, 5), (1, 0), (2, 1)]
-    there = explain.explain_rows(*options, chosen, sample_work.config)
-    back = explain.explain_rows(*options, chosen[::-1], sample_work.config)
-    for one, other in zip(there, back, strict=True):
-        assert one == pytest.approx(other[::-1], abs=1e-4)
 
 
 def test_false_alarms_are_control_slices_called_positive():

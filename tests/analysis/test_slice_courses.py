@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from sijstudy.analysis import explain, fold_summary, selection, slice_courses
+from sijstudy.analysis import fold_summary, selection, slice_courses
 from sijstudy.config import StudyConfig
 
 CONFIG = StudyConfig(bootstrap_samples=200)
@@ -141,15 +141,3 @@ def test_telling_courses_show_the_most_corrected_subject_of_each_group(predictio
     shown = slice_courses.telling_courses(slice_courses.add_courses(predictions, CONFIG))
     assert list(shown) == ["axSpA p1, fold 1", "control c1, fold 1"]
     assert len(shown["axSpA p1, fold 1"]) == 4
-
-
-def test_cam_summary_weighs_slices_alike():
-    measures = pd.DataFrame(
-        {"subject_id": ["a", "a", "a", "b"], "peak_in": [1, 1, 1, 0], "peak_near": 1, "energy": 0.5, "area": 0.1,
-         "area_near": 0.2}
-    )  # fmt: skip
-    table = explain.cam_summary(measures, samples=200, seed=0)
-    assert table.loc["peak_in", "mean"] == 75
-    assert table.loc["peak_in", "low"] == 0
-    assert table.loc["peak_in", "high"] == 100
-    assert table.loc["energy"].tolist() == [50, 50, 50]

@@ -56,7 +56,7 @@ def test_slice_without_ilium_boxes_is_named(sample_work):
 
 def test_outline_is_cut_like_the_patch(sample_work):
     item = sample_work.manifest.slice_records()[0]
-    masks = sample_work.masks(item)
+    masks = sample_work.outlines.masks(item)
     ilium = mask_patch(item, masks["left ilium"] | masks["right ilium"], sample_work.config)
     sacrum = mask_patch(item, masks["sacrum"], sample_work.config)
     assert ilium.dtype == bool

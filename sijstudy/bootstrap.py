@@ -1,0 +1,102 @@
+"""The six metrics and AUC in resamples of the subjects: their intervals, and those of paired differences [2.4]."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sijstudy.intervals import interval, subject_weights
+from sijstudy.metrics import METRICS, Confusion, ratio, six_metrics
+
+Array = np.ndarray[Any, Any]
+TAIL = 100 * (1 - 0.95) / 2  # percent; 2.5 but for the last bit, which the numbers of kept reports were made with
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """The mean over folds of the six metrics and AUC, fractions, NaN where no fold defines it.
+
+    observed: name -> value of the data as they are. samples: name -> ``(samples,)``, one for each resample of
+    subjects. source: what fixes the resamples; two with the same source drew the same subjects.
+    """
+
+    observed: Mapping[str, float]
+    samples: Mapping[str, Array]
+    source: tuple[tuple[str, ...], int, int]
+
+    def interval(self, name: str) -> tuple[float, float]:
+        """The 95% CI of a metric."""
+        return interval(self.samples[name], TAIL)
+
+
+def bootstrap(frame: pd.DataFrame, *, samples: int, seed: int) -> Bootstrap:
+    """Resample subjects: fold, subject_id, label (0/1), decision (0/1), score -> the metrics in each resample.
+
+    Each resample draws as many subjects as the frame has, with replacement; a drawn subject brings its slices of
+    all folds, as slices of one subject are not independent. The metric is computed in each fold and averaged over
+    folds in which it is defined.
+    """
+    subjects = sorted(set(frame["subject_id"]))
+    weights = np.vstack([np.ones(len(subjects)), subject_weights(len(subjects), samples, seed)])
+    per_fold = [_fold_samples(part, weights) for part in _by_fold(frame)]
+    means = {name: _mean_over_folds(np.stack([fold[name] for fold in per_fold])) for name in (*METRICS, "auc")}
+    observed = {name: float(values[0]) for name, values in means.items()}
+    return Bootstrap(observed, {name: values[1:] for name, values in means.items()}, (tuple(subjects), samples, seed))
+
+
+def bootstrap_ci(frame: pd.DataFrame, *, samples: int, seed: int) -> pd.DataFrame:
+    """95% confidence intervals of the mean over folds, by resampling subjects as ``bootstrap`` does.
+
+    Returns fractions, index the six metrics and auc, columns low, high.
+    """
+    drawn = bootstrap(frame, samples=samples, seed=seed)
+    rows = {name: drawn.interval(name) for name in drawn.samples}
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["low", "high"])
+
+
+def difference(one: Bootstrap, other: Bootstrap, name: str) -> tuple[float, float, float]:
+    """A metric of ``one`` minus that of ``other``: mean, and the 95% CI of this paired difference, fractions.
+
+    Both were measured on the same subjects, and each resample drew the same of them in both, so what they share
+    cancels. Raises ValueError when they were not.
+    """
+    if one.source != other.source:
+        raise ValueError("a paired difference needs the same subjects, samples and seed on both sides")
+    low, high = interval(one.samples[name] - other.samples[name], TAIL)
+    return one.observed[name] - other.observed[name], low, high
+
+
+def _by_fold(frame: pd.DataFrame) -> list[pd.DataFrame]:
+    """The folds' rows, with the subject's number among all subjects as ``code``."""
+    codes = pd.Categorical(frame["subject_id"]).codes
+    return [part for _, part in frame.assign(code=codes).groupby("fold")]
+
+
+def _fold_samples(part: pd.DataFrame, weights: Array) -> dict[str, Any]:
+    """Every metric of one fold in every resample: name -> ``(samples,)``."""
+    label, decision = part["label"].to_numpy(), part["decision"].to_numpy()
+    drawn = weights[:, part["code"].to_numpy()]  # (samples, slices)
+    kinds = {"tp": (1, 1), "fp": (0, 1), "tn": (0, 0), "fn": (1, 0)}
+    counts = {kind: drawn @ ((label == truth) & (decision == said)) for kind, (truth, said) in kinds.items()}
+    return {**six_metrics(Confusion(**counts)), "auc": _weighted_auc(label, part["score"].to_numpy(), drawn)}
+
+
+def _weighted_auc(label: Array, score: Array, drawn: Array) -> Array:
+    """AUC of each resample: the chance that a positive slice scores higher than a negative one, ties half."""
+    values, rank = np.unique(score, return_inverse=True)
+    positive, negative = (np.zeros((len(drawn), len(values))) for _ in range(2))
+    for row, weight in enumerate(drawn.T):
+        (positive if label[row] == 1 else negative)[:, rank[row]] += weight
+    below = np.cumsum(negative, axis=1) - negative
+    wins = (positive * (below + 0.5 * negative)).sum(axis=1)
+    return ratio(wins, positive.sum(axis=1) * negative.sum(axis=1))
+
+
+def _mean_over_folds(values: Array) -> Array:
+    """Mean over folds ``(folds, samples)`` of what is defined; NaN for a resample defined in no fold."""
+    defined = ~np.isnan(values)
+    return ratio(np.where(defined, values, 0.0).sum(axis=0), defined.sum(axis=0))

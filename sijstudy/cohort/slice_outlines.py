@@ -1,0 +1,69 @@
+"""The outlines of a manifest's slices, whatever kind of file holds them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sijstudy.cohort.manifest import Manifest, file_hash
+from sijstudy.images.outlines import read_outlines
+from sijstudy.images.segment_names import SEGMENTS
+from sijstudy.records import Slice
+
+Mask = np.ndarray[Any, np.dtype[np.bool_]]
+BONES = ("left ilium", "right ilium", "sacrum")
+
+
+class SliceOutlines:
+    """Reads what a slice's ``segmentation`` holds of it.
+
+    Only the file that was read last is kept, for a cohort's masks can be larger than memory: ask in the order of the
+    manifest, subject by subject. Every method raises StudyError as ``read_outlines`` does.
+    """
+
+    def __init__(self, manifest: Manifest) -> None:
+        def read(file: Path) -> dict[str, dict[str, Mask]]:
+            return read_outlines(file, manifest.segments).masks
+
+        self._read = lru_cache(1)(read)
+
+    def masks(self, item: Slice) -> dict[str, Mask]:
+        """What is outlined on the slice: a name of SEGMENTS -> ``(H, W)`` bool with at least one pixel.
+
+        Not the single readers' edema. Empty for a slice without a segmentation.
+        """
+        return {name: mask for name, mask in self._of(item).items() if name in SEGMENTS and mask.any()}
+
+    def mask(self, item: Slice, segment: str) -> Mask | None:
+        """One of ``masks``; None where nothing is outlined."""
+        return self.masks(item).get(segment)
+
+    def bone(self, item: Slice) -> Mask | None:
+        """All bone on the slice, ``(H, W)`` bool: the segment bone, else ilia and sacrum; None without."""
+        names = ("bone",) if "bone" in self._of(item) else BONES
+        drawn = [mask for name, mask in self.masks(item).items() if name in names]
+        return np.logical_or.reduce(drawn) if drawn else None
+
+    def _of(self, item: Slice) -> dict[str, Mask]:
+        """All that the file holds of the slice, masks without a pixel and single readers' edema too."""
+        return {} if item.segmentation is None else self._read(item.segmentation).get(item.uid, {})
+
+
+def outlines_identity(manifest: Manifest, rows: Sequence[int]) -> dict[str, Any]:
+    """What fixes the outlines of the slices in these rows, JSON-able: their files' hashes and the segments' meaning.
+
+    The manifest's hash of a file counts; where an older manifest gives none, the file is hashed.
+    """
+    items, hashes = manifest.slice_records(), manifest.slices["segmentation_sha256"]
+    used = {items[row].segmentation: row for row in rows}
+    files = {
+        items[row].subject_id: file_hash(file) if pd.isna(hashes.iloc[row]) else str(hashes.iloc[row])
+        for file, row in used.items()
+        if file is not None
+    }
+    return {"files": files, "segments": manifest.segments.cells()}

@@ -1,0 +1,60 @@
+"""95% confidence intervals of what was measured on subjects, who are independent where their slices are not [2.4]."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+
+
+def subject_weights(subjects: int, samples: int, seed: int) -> Array:
+    """How often each subject counts in each resample: ``(samples, subjects)`` float64.
+
+    Each resample draws ``subjects`` of them with replacement, so that a row's sum is ``subjects``; 0 of 0.
+    """
+    if not subjects:
+        return np.zeros((samples, 0))
+    rng = np.random.default_rng(seed)
+    return rng.multinomial(subjects, np.full(subjects, 1 / subjects), size=samples).astype(np.float64)
+
+
+def row_weights(subject_ids: Array | Sequence[Any], samples: int, seed: int) -> Array:
+    """How often each row counts in each resample of subjects, who bring all their rows: ``(samples, n)`` float64.
+
+    subject_ids: whose each row is, ``(n,)``. The subjects are drawn in the order of their names, so that the order of
+    the rows does not matter.
+    """
+    names, codes = np.unique(np.asarray(subject_ids, dtype=object), return_inverse=True)
+    return subject_weights(len(names), samples, seed)[:, codes]
+
+
+def interval(values: Array, tail: float = 2.5, *, nearest: bool = False) -> tuple[float, float]:
+    """Percentile interval of resampled values ``(samples,)``, NaN left out; NaN when nothing is left.
+
+    tail: percent of the values beyond each end. An end that falls between two values is interpolated; with ``nearest``
+    it is the nearer one, for values that may be infinite: there is no way to interpolate to infinity.
+    """
+    kept = values[~np.isnan(values)]
+    if len(kept) == 0:
+        return float("nan"), float("nan")
+    if nearest:
+        low, high = np.sort(kept)[np.percentile(np.arange(len(kept)), [tail, 100 - tail], method="nearest").astype(int)]
+    else:
+        low, high = np.percentile(kept, [tail, 100 - tail])
+    return float(low), float(high)
+
+
+def intervals(values: Array) -> tuple[Array, Array]:
+    """The ``interval`` of each column of ``(samples, k)``: its lower and upper ends, ``(k,)`` each."""
+    low, high = np.transpose([interval(column) for column in values.T])
+    return low, high
+
+
+def wilson(share: float, n: int, z: float = 1.959964) -> tuple[float, float]:
+    """Wilson's 95% interval of a share in [0, 1] among n independent people; n > 0."""
+    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    return float(max(0.0, centre - half)), float(min(1.0, centre + half))

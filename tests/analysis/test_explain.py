@@ -1,0 +1,85 @@
+"""Grad-CAM of test slices: each map beside the outline it is measured in."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from dicom_samples import bone_masks, mr_dataset, seg_dataset, write, write_cohort
+
+from sijstudy.analysis import explain
+from sijstudy.cohort.build import build_manifest
+from sijstudy.cohort.manifest import cohort_hash
+from sijstudy.cohort.slice_outlines import outlines_identity
+from sijstudy.images.segment_names import Meaning, SegmentRow, SegmentTable
+
+
+def test_rows_are_explained_in_the_order_asked_for(finished_work):
+    work, runs = finished_work
+    options = (runs["roi"], work.patches("roi"), work.manifest)
+    chosen = [(2, 5), (1, 0), (2, 1)]
+    there = explain.explain_rows(*options, chosen, work.config)
+    back = explain.explain_rows(*options, chosen[::-1], work.config)
+    for one, other in zip(there, back, strict=True):
+        assert one == pytest.approx(other[::-1], abs=1e-4)
+
+
+def built(cohort, folder):
+    return build_manifest(
+        cohort.root, folder, name="sample", source="hospital", subjects_csv=cohort.subjects_csv,
+        votes_csv=cohort.votes_csv, progress=False,
+    )  # fmt: skip
+
+
+def test_redrawn_edema_is_shown_and_measured_anew(finished_work, tmp_path, monkeypatch):
+    work, runs = finished_work
+    ramp = np.linspace(0, 1, 32 * 32, dtype=np.float32).reshape(32, 32)  # a map that no two outlines share alike
+    monkeypatch.setattr(explain, "cam_maps", lambda model, inputs: np.stack([ramp] * len(inputs)))
+    cohort = write_cohort(tmp_path / "dicom", axspa=6, controls=6)
+
+    def explained(manifest):
+        return explain.load_explained(runs["roi"], work.patches("roi"), manifest, work.folds, work.config, cache)
+
+    first, cache = built(cohort, tmp_path / "first"), tmp_path / "cache"
+    before = explained(first)
+    for number in range(6):  # the lesions of every axSpA subject, at another place
+        masks = np.stack([bone_masks(2)] * 3)
+        masks[..., 3] = np.roll(masks[..., 3], (3, -4), axis=(1, 2))
+        series = [mr_dataset(number, step) for step in range(3)]
+        write(seg_dataset(series, masks), cohort.root / f"S{number:02d}" / "SEG.dcm")
+    second = built(cohort, tmp_path / "second")
+    assert cohort_hash(first) == cohort_hash(second) == cohort_hash(work.manifest)  # labels, boxes, pixels as before
+    after = explained(second)
+    np.testing.assert_array_equal(before.maps, after.maps)
+    assert (before.masks != after.masks).any(axis=(1, 2)).all()
+    assert (before.measures["energy"] != after.measures["energy"]).all()
+    again = explained(first)
+    np.testing.assert_array_equal(again.masks, before.masks)
+    pd.testing.assert_frame_equal(again.measures, before.measures)
+    assert len(list(cache.glob("*.npz"))) == 2
+
+
+def test_what_fixes_the_outlines_of_some_slices(sample_manifest):
+    slices = sample_manifest.slices
+    known = outlines_identity(sample_manifest, [0, 1, 4])
+    assert known == {
+        "files": slices.set_index("subject_id").loc[["S00", "S01"], "segmentation_sha256"].to_dict(), "segments": [],
+    }  # fmt: skip
+    older = replace(sample_manifest, slices=slices.assign(segmentation_sha256=None))
+    assert outlines_identity(older, [0, 1, 4]) == known
+    table = SegmentTable(rows=(SegmentRow("BME", None, None, Meaning("edema")),))
+    assert outlines_identity(replace(sample_manifest, segments=table), [0, 1, 4]) != known
+    bare = replace(sample_manifest, slices=slices.assign(segmentation=None))
+    assert outlines_identity(bare, [0])["files"] == {}
+
+
+def test_cam_summary_weighs_slices_alike():
+    measures = pd.DataFrame(
+        {"subject_id": ["a", "a", "a", "b"], "peak_in": [1, 1, 1, 0], "peak_near": 1, "energy": 0.5, "area": 0.1,
+         "area_near": 0.2}
+    )  # fmt: skip
+    table = explain.cam_summary(measures, samples=200, seed=0)
+    assert table.loc["peak_in", "mean"] == 75
+    assert table.loc["peak_in", "low"] == 0
+    assert table.loc["peak_in", "high"] == 100
+    assert table.loc["energy"].tolist() == [50, 50, 50]
