@@ -13,6 +13,7 @@ import pandas as pd
 from sklearn.model_selection import StratifiedShuffleSplit
 
 from sijstudy.errors import StudyError
+from sijstudy.files import write_json
 
 
 @dataclass(frozen=True)
@@ -68,10 +69,7 @@ def split_validation(fold: Fold, subjects: pd.DataFrame, fraction: float, seed: 
 
 def save_folds(path: Path, folds: Sequence[Fold]) -> None:
     """Write folds as JSON, in one step."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.new")
-    temporary.write_text(json.dumps([asdict(fold) for fold in folds], indent=1), encoding="utf-8")
-    temporary.replace(path)
+    write_json(path, [asdict(fold) for fold in folds])
 
 
 def load_folds(path: Path) -> tuple[Fold, ...]:
