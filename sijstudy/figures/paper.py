@@ -92,13 +92,13 @@ def demographics(subjects: pd.DataFrame, slices: pd.DataFrame) -> Figure:
     return figure
 
 
-def roi_readings(image: Array, ilium: IliumBoxes, readings: Mapping[str, tuple[RoiBoxes, Array]]) -> Figure:
-    """Fig. 3a for each reading of the wording: boxes on the slice above, the patch they give below.
+def roi_interpretations(image: Array, ilium: IliumBoxes, drawn: Mapping[str, tuple[RoiBoxes, Array]]) -> Figure:
+    """Fig. 3a for each interpretation of the wording: boxes on the slice above, the patch they give below.
 
-    readings: name -> (ROI boxes, patch ``(S, S)``). Ilium boxes black on white, ROI boxes blue, as in the paper.
+    drawn: name -> (ROI boxes, patch ``(S, S)``). Ilium boxes black on white, ROI boxes blue, as in the paper.
     """
-    figure, axes = _figure(len(readings), 2)
-    for above, below, (name, (rois, patch)) in zip(axes, axes[len(readings) :], readings.items(), strict=False):
+    figure, axes = _figure(len(drawn), 2)
+    for above, below, (name, (rois, patch)) in zip(axes, axes[len(drawn) :], drawn.items(), strict=False):
         _image(above, image, name)
         for box in (ilium.left, ilium.right):
             _box(above, box, "white", linewidth=2.6)
@@ -110,7 +110,7 @@ def roi_readings(image: Array, ilium: IliumBoxes, readings: Mapping[str, tuple[R
 
 
 def noisy_versions(patches: Mapping[str, Array]) -> Figure:
-    """Fig. 3b: one patch without noise and with each reading of the noise; name -> ``(S, S)``."""
+    """Fig. 3b: one patch without noise and with each interpretation of the noise; name -> ``(S, S)``."""
     figure, axes = _figure(len(patches))
     for axis, (name, patch) in zip(axes, patches.items(), strict=True):
         _image(axis, patch, name)
