@@ -1,31 +1,12 @@
 """Ablations in words: readable cells, what is marked, what the answer claims."""
 
-import numpy as np
 import pandas as pd
 import pytest
+from ablation_samples import TABLE, row
 
 from sijstudy.analysis import ablation_tables
 from sijstudy.analysis.ablations import REFERENCE, Trial, Variant
 from sijstudy.config import StudyConfig
-
-
-def row(group, variant, difference=np.nan, low=np.nan, high=np.nan, missing="", measure="slice accuracy", mean=90.0):
-    return {
-        "group": group, "variant": variant, "changed": "x=1", "measure": measure, "mean": mean, "sd": 2.0,
-        "low": 85.04, "high": 95.0, "difference": difference, "difference_low": low, "difference_high": high,
-        "excludes_zero": bool(low > 0 or high < 0), "missing": missing,
-    }  # fmt: skip
-
-
-TABLE = pd.DataFrame(
-    [
-        row("", REFERENCE),
-        row("loss", "cross-entropy", -3.25, -5.0, -1.0),
-        row("filter", "no filter", 0.0, 0.0, 0.0),
-        row("roi", "factor 1.0", 1.0, -2.0, 4.0),
-        row("pretraining", "pretrained", missing="no file", mean=np.nan),
-    ]
-)
 
 
 def test_a_difference_whose_interval_excludes_0_is_marked():
@@ -59,7 +40,7 @@ def test_the_sentence_on_multiplicity_counts_the_intervals_that_can_miss():
     assert said.startswith("2 intervals are shown and not corrected")
     assert "about 0.1 of them" in said
     assert "another seed" not in said
-    every = pd.concat([TABLE, pd.DataFrame([row("repeat", "another seed", 100.0, 100.0, 100.0)])])
+    every = pd.concat([TABLE, pd.DataFrame([row("repeat", "another seed", (100.0, 100.0, 100.0))])])
     said = ablation_tables.multiplicity_sentence(every)
     assert said.startswith("3 intervals")
     assert said.endswith("The row with another seed shows what that alone changes.")

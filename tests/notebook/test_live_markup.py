@@ -3,11 +3,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from panel_samples import BOTH, CONFIG
 
 from sijstudy.notebook import live_markup
 from sijstudy.notebook.live_drawings import png
 from sijstudy.notebook.panel_state import FILTERED, SUBJECTS, Choice, Settings, outcome
-from tests.notebook.test_panel_state import BOTH, CONFIG
 
 STUDY = outcome(BOTH, Settings.of(CONFIG), CONFIG)
 NOW = outcome(BOTH, Settings(1, 0.35, 0.6), CONFIG)

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from panel_samples import BOTH, CONFIG
 
 from sijstudy.analysis import fold_summary, slice_courses
 from sijstudy.config import StudyConfig
@@ -16,24 +17,7 @@ from sijstudy.notebook.panel_state import FILTERED, ROI, SUBJECTS, WHOLE, Choice
 from sijstudy.notebook.workspace import Workspace
 from sijstudy.training.networks import open_networks
 
-CONFIG = StudyConfig(bootstrap_samples=50)
 FRACTION = st.floats(0, 1).map(lambda value: round(value, 2))
-
-
-def predictions(seed):
-    """Three folds of axSpA subjects, whose every other slice is positive, and controls."""
-    rng = np.random.default_rng(seed)
-    rows = [
-        (fold, f"S{subject}", "axSpA" if subject < 4 else "control", place, int(subject < 4 and place % 2 == 0))
-        for fold in (1, 2, 3)
-        for subject in range(7)
-        for place in range(6)
-    ]
-    frame = pd.DataFrame(rows, columns=["fold", "subject_id", "group", "slice_index", "label"])
-    return frame.assign(score=np.clip(rng.normal(0.4 + 0.2 * frame["label"], 0.2), 0, 1))
-
-
-BOTH = {"original": predictions(1), "roi": predictions(2)}
 
 
 @settings(max_examples=40)
@@ -74,9 +58,8 @@ def test_the_settings_of_a_study_are_its_configurations():
 
 
 @pytest.fixture(scope="module")
-def work(sample_work):
-    sample_work.save_fits(sample_work.train_folds(("roi", "original"), sample_work.folds))
-    return sample_work
+def work(finished_work):
+    return finished_work[0]
 
 
 @pytest.fixture(scope="module")
