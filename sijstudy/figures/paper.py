@@ -12,6 +12,7 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from sijstudy.figures.overlays import draw_image, draw_map, draw_outline
 from sijstudy.metrics import METRIC_NAMES, METRICS, Roc
 from sijstudy.records import Box, IliumBoxes
 from sijstudy.roi import RoiBoxes
@@ -35,15 +36,9 @@ def _figure(columns: int, rows: int = 1, *, width: float = 2.4, height: float = 
 
 
 def _image(axis: Axes, image: Array, title: str = "") -> None:
-    low, high = np.percentile(image, [0.5, 99.5])
-    axis.imshow(image, cmap="gray", vmin=low, vmax=max(high, low + 1), interpolation="nearest")
+    draw_image(axis, image)
     axis.set_title(title, fontsize=TITLE)
     axis.set_axis_off()
-
-
-def _outline(axis: Axes, mask: Array, colour: str) -> None:
-    if mask.any() and not mask.all():
-        axis.contour(mask.astype(float), levels=[0.5], colors=[colour], linewidths=1.1)
 
 
 def _box(axis: Axes, box: Box | None, colour: str, **style: Any) -> None:
@@ -59,7 +54,7 @@ def annotated_slices(slices: Sequence[tuple[str, Array, Mapping[str, Array]]]) -
         _image(plain, image, title)
         _image(marked, image)
         for name, mask in masks.items():
-            _outline(marked, mask, SEGMENT_COLOURS[name])
+            draw_outline(marked, mask, SEGMENT_COLOURS[name])
     return figure
 
 
@@ -212,8 +207,8 @@ def cam_gallery(examples: Sequence[tuple[str, Array, Array, Array]]) -> Figure:
     figure, axes = _figure(len(examples), 2, width=2.3, height=2.6)
     for above, below, (title, patch, mask, cam) in zip(axes, axes[len(examples) :], examples, strict=False):
         _image(above, patch, title)
-        _outline(above, mask, ORANGE)
+        draw_outline(above, mask, ORANGE)
         _image(below, patch)
-        below.imshow(cam, cmap="turbo", alpha=0.15 + 0.45 * cam, vmin=0, vmax=1)
-        _outline(below, mask, "white")
+        draw_map(below, cam)
+        draw_outline(below, mask, "white")
     return figure
