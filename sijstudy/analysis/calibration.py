@@ -121,7 +121,7 @@ def format_table(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def reading(table: pd.DataFrame) -> str:
+def in_words(table: pd.DataFrame) -> str:
     """What a ``calibration_table`` says of its scores, as the end of a sentence that begins with them."""
     slope, low, high = table.loc["slope", ["pooled", "low", "high"]]
     if np.isnan(slope):

@@ -6,7 +6,6 @@ The paper has no such comparison. It is for judging a synthetic cohort against a
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from tqdm.auto import tqdm
 
+from sijstudy.analysis.external import with_boxes
 from sijstudy.cohort.manifest import Manifest
 from sijstudy.cohort.slice_outlines import SliceOutlines
 from sijstudy.config import StudyConfig
@@ -137,8 +137,7 @@ def distance(
     """
     features, groups, kinds = [], [], []
     for kind, manifest in enumerate((first, second)):
-        boxed = [item.boxes is not None for item in manifest.slice_records()]
-        kept = replace(manifest, slices=manifest.slices[boxed].reset_index(drop=True))
+        kept = with_boxes(manifest)
         if kept.slices["subject_id"].nunique() < 2:
             raise StudyError(f"{manifest.folder}: a distance needs two subjects with ilium boxes in each cohort")
         patches = load_patches(kept, "roi", config, cache, workers=workers, progress=progress)

@@ -169,8 +169,12 @@ def _chosen_rows(patches: PatchSet, folds: Sequence[Fold], limit: int) -> list[t
 def _edema_masks(manifest: Manifest, rows: Sequence[int], config: StudyConfig) -> dict[int, Array]:
     """Edema outline of each row as the ROI patch shows it, where there is one."""
     items, outlines = manifest.slice_records(), SliceOutlines(manifest)
-    drawn = {row: outlines.mask(items[row], "edema") for row in rows}
-    return {row: mask_patch(items[row], mask, config) for row, mask in drawn.items() if mask is not None}
+    masks = {}
+    for row in rows:
+        outline = outlines.mask(items[row], "edema")
+        if outline is not None:
+            masks[row] = mask_patch(items[row], outline, config)
+    return masks
 
 
 def _explain(

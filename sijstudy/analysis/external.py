@@ -80,10 +80,9 @@ def apply_networks(
     config = replace(networks.config, device=device)
     if "roi" not in networks.runs:
         raise StudyError("the study has no network for ROI patches; run notebook 04 again")
-    boxed = [item.boxes is not None for item in manifest.slice_records()]
-    if not any(boxed):
+    kept = with_boxes(manifest)
+    if kept.slices.empty:
         raise StudyError(f"{manifest.folder}: no slice has an ilium box; outline the ilia or give a table of boxes")
-    kept = replace(manifest, slices=manifest.slices[boxed].reset_index(drop=True))
     patches = load_patches(kept, "roi", config, cache, workers=workers, progress=progress)
     inputs, place = noisy_patches(patches, config, "test"), resolve_device(config.device)
     models = {fold: load_model(run).to(place) for fold, run in networks.runs["roi"].items()}
@@ -93,7 +92,13 @@ def apply_networks(
     frame["score"] = frame[list(scores)].mean(axis=1)
     frame["decision"] = slice_decisions(frame["score"].to_numpy(), config.slice_threshold)
     frame = frame.join(pd.DataFrame(_baselines(kept, patches, progress)))
-    return ExternalCohort(kept, len(boxed) - sum(boxed), frame, config, models, inputs)
+    return ExternalCohort(kept, len(manifest.slices) - len(kept.slices), frame, config, models, inputs)
+
+
+def with_boxes(manifest: Manifest) -> Manifest:
+    """The manifest with only those slices that have an ilium box."""
+    boxed = [item.boxes is not None for item in manifest.slice_records()]
+    return replace(manifest, slices=manifest.slices[boxed].reset_index(drop=True))
 
 
 def intensity_baselines(values: Array) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Every reading of the paper's wording, applied to one slice: for notebook 02's drawings [2.2]."""
+"""Every interpretation of the paper's wording, applied to one slice: for notebook 02's drawings [2.2]."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def choices_of(parameter: str) -> tuple[str, ...]:
     return tuple(spec.metadata["choices"])
 
 
-def roi_by_reading(item: Slice, config: StudyConfig) -> dict[str, tuple[RoiBoxes, Array]]:
+def roi_interpretations(item: Slice, config: StudyConfig) -> dict[str, tuple[RoiBoxes, Array]]:
     """ROI boxes and patch ``(S, S)`` of a slice under each ``roi_reading``."""
     shape = read_image(item).pixels.shape
     configs = {name: replace(config, roi_reading=name) for name in choices_of("roi_reading")}
     return {name: (roi_of(item, shape, other), patch_of(item, "roi", other)) for name, other in configs.items()}
 
 
-def noise_by_reading(patch: Array, config: StudyConfig) -> dict[str, Array]:
+def noise_interpretations(patch: Array, config: StudyConfig) -> dict[str, Array]:
     """A patch ``(S, S)`` in [0, 255] without noise and under each ``noise_poisson``."""
     clean = torch.from_numpy(np.array(patch, dtype=np.float32))[None, None]
     noisy = {
@@ -50,9 +50,9 @@ def noise_by_reading(patch: Array, config: StudyConfig) -> dict[str, Array]:
     }
 
 
-def _noise_title(reading: str) -> str:
+def _noise_title(poisson: str) -> str:
     return {
         "power_of_log": "power_of_log: rate (ln x)^4",
         "log_of_power": "log_of_power: rate ln(x^4)",
         "none": "none: Gaussian noise only",
-    }[reading]
+    }[poisson]

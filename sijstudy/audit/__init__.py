@@ -1,1 +1,5 @@
-"""The audit of a cohort: what is in it, what is odd about it, and what must be mended before anyone trusts a number."""
+"""A manifest in; graded findings out: what is odd about a cohort, and what could mislead its readers.
+
+cohort runs all of it on what inspection read of each file, once. Files: files, identity and identity_findings (of
+persons), acquisition. Subjects: demographics, flow, leakage (into test data), confounding. Readers: agreement.
+"""

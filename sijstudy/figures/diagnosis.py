@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from sijstudy.figures.overlays import draw_image, draw_map
 from sijstudy.figures.paper import BLUE, GREY, SKY, SMALL, TITLE
 
 Array = np.ndarray[Any, Any]
@@ -52,9 +53,9 @@ def cam_overlays(examples: list[tuple[str, Array, Array]]) -> Figure:
         axis.set_axis_off()
     for number, (title, patch, cam) in enumerate(examples):
         block, column = divmod(number, columns)
-        low, high = np.percentile(patch, [0.5, 99.5])
-        for axis in (axes[2 * block, column], axes[2 * block + 1, column]):
-            axis.imshow(patch, cmap="gray", vmin=low, vmax=max(high, low + 1), interpolation="nearest")
-        axes[2 * block, column].set_title(title, fontsize=SMALL)
-        axes[2 * block + 1, column].imshow(cam, cmap="turbo", alpha=0.15 + 0.45 * cam, vmin=0, vmax=1)
+        above, below = axes[2 * block, column], axes[2 * block + 1, column]
+        draw_image(above, patch)
+        draw_image(below, patch)
+        above.set_title(title, fontsize=SMALL)
+        draw_map(below, cam)
     return figure

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from sijstudy.analysis.failures import Case
+from sijstudy.figures.overlays import draw_image, draw_map, draw_outline
 from sijstudy.figures.paper import BLUE, GREY, ORANGE, SMALL, TITLE, VERMILION
 
 CELL, COLUMNS = 1.9, 4  # inches of one slice, slices beside each other
@@ -65,12 +65,9 @@ def _draw_slice(above: Axes, below: Axes, case: Case, number: int, *, with_subje
     results = " → ".join(result[row[name]] for name in ("decision", "filtered_decision"))
     title = f"{head}{row['slice_index']}\n{row['score']:.2f}: {results}"
     wrong = row["filtered_decision"] != row["label"]
-    low, high = np.percentile(patch, [0.5, 99.5])
-    style: dict[str, Any] = {"cmap": "gray", "vmin": low, "vmax": max(high, low + 1), "interpolation": "nearest"}
     for axis in (above, below):
-        axis.imshow(patch, **style)
+        draw_image(axis, patch)
     above.set_title(title, fontsize=9.5, color="#A33C00" if wrong else "black")
-    below.imshow(cam, cmap="turbo", alpha=0.15 + 0.45 * cam, vmin=0, vmax=1)
+    draw_map(below, cam)
     for axis, colour in ((above, ORANGE), (below, "white")):
-        if mask.any() and not mask.all():
-            axis.contour(mask.astype(float), levels=[0.5], colors=[colour], linewidths=1.0)
+        draw_outline(axis, mask, colour, width=1.0)

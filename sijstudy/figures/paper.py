@@ -12,6 +12,7 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from sijstudy.figures.overlays import draw_image, draw_map, draw_outline
 from sijstudy.metrics import METRIC_NAMES, METRICS, Roc
 from sijstudy.records import Box, IliumBoxes
 from sijstudy.roi import RoiBoxes
@@ -35,15 +36,9 @@ def _figure(columns: int, rows: int = 1, *, width: float = 2.4, height: float = 
 
 
 def _image(axis: Axes, image: Array, title: str = "") -> None:
-    low, high = np.percentile(image, [0.5, 99.5])
-    axis.imshow(image, cmap="gray", vmin=low, vmax=max(high, low + 1), interpolation="nearest")
+    draw_image(axis, image)
     axis.set_title(title, fontsize=TITLE)
     axis.set_axis_off()
-
-
-def _outline(axis: Axes, mask: Array, colour: str) -> None:
-    if mask.any() and not mask.all():
-        axis.contour(mask.astype(float), levels=[0.5], colors=[colour], linewidths=1.1)
 
 
 def _box(axis: Axes, box: Box | None, colour: str, **style: Any) -> None:
@@ -59,7 +54,7 @@ def annotated_slices(slices: Sequence[tuple[str, Array, Mapping[str, Array]]]) -
         _image(plain, image, title)
         _image(marked, image)
         for name, mask in masks.items():
-            _outline(marked, mask, SEGMENT_COLOURS[name])
+            draw_outline(marked, mask, SEGMENT_COLOURS[name])
     return figure
 
 
@@ -92,13 +87,13 @@ def demographics(subjects: pd.DataFrame, slices: pd.DataFrame) -> Figure:
     return figure
 
 
-def roi_readings(image: Array, ilium: IliumBoxes, readings: Mapping[str, tuple[RoiBoxes, Array]]) -> Figure:
-    """Fig. 3a for each reading of the wording: boxes on the slice above, the patch they give below.
+def roi_interpretations(image: Array, ilium: IliumBoxes, drawn: Mapping[str, tuple[RoiBoxes, Array]]) -> Figure:
+    """Fig. 3a for each interpretation of the wording: boxes on the slice above, the patch they give below.
 
-    readings: name -> (ROI boxes, patch ``(S, S)``). Ilium boxes black on white, ROI boxes blue, as in the paper.
+    drawn: name -> (ROI boxes, patch ``(S, S)``). Ilium boxes black on white, ROI boxes blue, as in the paper.
     """
-    figure, axes = _figure(len(readings), 2)
-    for above, below, (name, (rois, patch)) in zip(axes, axes[len(readings) :], readings.items(), strict=False):
+    figure, axes = _figure(len(drawn), 2)
+    for above, below, (name, (rois, patch)) in zip(axes, axes[len(drawn) :], drawn.items(), strict=False):
         _image(above, image, name)
         for box in (ilium.left, ilium.right):
             _box(above, box, "white", linewidth=2.6)
@@ -110,7 +105,7 @@ def roi_readings(image: Array, ilium: IliumBoxes, readings: Mapping[str, tuple[R
 
 
 def noisy_versions(patches: Mapping[str, Array]) -> Figure:
-    """Fig. 3b: one patch without noise and with each reading of the noise; name -> ``(S, S)``."""
+    """Fig. 3b: one patch without noise and with each interpretation of the noise; name -> ``(S, S)``."""
     figure, axes = _figure(len(patches))
     for axis, (name, patch) in zip(axes, patches.items(), strict=True):
         _image(axis, patch, name)
@@ -212,8 +207,8 @@ def cam_gallery(examples: Sequence[tuple[str, Array, Array, Array]]) -> Figure:
     figure, axes = _figure(len(examples), 2, width=2.3, height=2.6)
     for above, below, (title, patch, mask, cam) in zip(axes, axes[len(examples) :], examples, strict=False):
         _image(above, patch, title)
-        _outline(above, mask, ORANGE)
+        draw_outline(above, mask, ORANGE)
         _image(below, patch)
-        below.imshow(cam, cmap="turbo", alpha=0.15 + 0.45 * cam, vmin=0, vmax=1)
-        _outline(below, mask, "white")
+        draw_map(below, cam)
+        draw_outline(below, mask, "white")
     return figure

@@ -18,6 +18,7 @@ from matplotlib.ticker import MaxNLocator
 from PIL import Image, ImageDraw
 from scipy.ndimage import binary_erosion
 
+from sijstudy.figures.overlays import COLOURS, grey_range, opacity
 from sijstudy.figures.paper import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, SMALL, VERMILION
 from sijstudy.metrics import Roc
 from sijstudy.records import Box
@@ -187,8 +188,8 @@ def patch_png(patch: Array, edema: Array | None, cam: Array | None = None) -> by
     picture = _grey(patch, scale)
     if cam is not None:
         heat = np.kron(cam, np.ones((scale, scale), dtype=np.float32))[..., None]
-        alpha = 0.15 + 0.45 * heat
-        colours = 255 * matplotlib.colormaps["turbo"](heat[..., 0])[..., :3]
+        alpha = opacity(heat)
+        colours = 255 * matplotlib.colormaps[COLOURS](heat[..., 0])[..., :3]
         picture = ((1 - alpha) * picture + alpha * colours).astype(np.uint8)
     return png(_outlined(picture, edema, scale, "#FFFFFF" if cam is not None else ORANGE))
 
@@ -206,9 +207,9 @@ def _scale(image: Array) -> int:
 
 
 def _grey(image: Array, scale: int) -> Array:
-    """The image between its 0.5th and 99.5th percentile, as in the reports: noise leaves the 8-bit scale."""
-    low, high = np.percentile(image, [0.5, 99.5])
-    grey = np.clip(255 * (image - low) / max(high - low, 1), 0, 255).astype(np.uint8)
+    """The image in grey, as in the reports."""
+    low, high = grey_range(image)
+    grey = np.clip(255 * (image - low) / (high - low), 0, 255).astype(np.uint8)
     large = grey.repeat(scale, axis=0).repeat(scale, axis=1)
     return np.repeat(large[..., None], 3, axis=2)
 

@@ -1,4 +1,4 @@
-"""The live panels for students: widgets whose every move is answered by the functions of ``live``.
+"""The live panels for students: widgets whose every move is answered by ``panel_state``.
 
 No ``interact`` and no Output widget: kernels have died when a notebook drove many of those without a browser.
 Each move sets the text of HTML widgets; without a browser nothing moves, and nothing is loaded.
@@ -18,8 +18,7 @@ from sijstudy.analysis.slice_courses import telling_courses
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
 from sijstudy.figures.paper import SKY
-from sijstudy.notebook import live_drawings as drawings
-from sijstudy.notebook import live_markup as markup
+from sijstudy.notebook import live_drawings, live_markup
 from sijstudy.notebook.panel_state import FACTORS, FILTER_SIZES, Choice, Settings, Viewer, outcome
 from sijstudy.notebook.workspace import Workspace
 from sijstudy.records import GROUPS, Arm
@@ -43,7 +42,7 @@ def live_panels(work: Workspace) -> VBox:
     slices = SlicePanel(work)
     tabs = Tab([threshold_panel(predictions, work.config), slices.box], titles=TITLES)
     tabs.observe(lambda change: slices.open() if change["new"] == 1 else None, "selected_index")
-    panels = VBox([HTML(markup.style()), tabs])
+    panels = VBox([HTML(live_markup.style()), tabs])
     panels.add_class("sij")
     return panels
 
@@ -61,8 +60,8 @@ class ThresholdPanel:
         self.study = outcome(predictions, Settings.of(config), config)
         self._make_controls()
         folds = sorted(self.study.rocs)
-        self.roc, self.people = drawings.RocDrawing(folds), drawings.SubjectDrawing(folds)
-        self.courses = {control: drawings.CourseDrawing() for control in self.chosen}
+        self.roc, self.people = live_drawings.RocDrawing(folds), live_drawings.SubjectDrawing(folds)
+        self.courses = {control: live_drawings.CourseDrawing() for control in self.chosen}
         self.drawn: dict[Dropdown, tuple[int, str]] = {}
         self.verdict, self.tables, self.time = HTML(), HTML(), HTML()
         self.pictures = [
@@ -102,7 +101,7 @@ class ThresholdPanel:
         options = [(f"{subject}, fold {fold}", (fold, subject)) for fold, subject in keys]
         return _control(Dropdown, f"Drawn {group}", shown, options=options)
 
-    def _drawing(self, control: Dropdown) -> drawings.CourseDrawing:
+    def _drawing(self, control: Dropdown) -> live_drawings.CourseDrawing:
         """The control's drawing, turned to the subject it says."""
         fold, subject = control.value
         if self.drawn.get(control) != control.value:
@@ -125,25 +124,25 @@ class ThresholdPanel:
         began = time.perf_counter()
         settings = self.settings()
         now = outcome(self.predictions, settings, self.config)
-        self.verdict.value = markup.verdict(now, self.study)
+        self.verdict.value = live_markup.verdict(now, self.study)
         for place, control in zip(self.pictures, self.chosen, strict=False):
             fold, subject = control.value
             course = _rows(now.courses, fold, subject)
             shown = self._drawing(control).show(course, settings.slice_threshold, settings.median_size)
-            place.value = markup.picture(
+            place.value = live_markup.picture(
                 shown, f"Slice results of subject {subject} before and after the median filter."
             )
-        self.pictures[-2].value = markup.picture(
+        self.pictures[-2].value = live_markup.picture(
             self.roc.show(now.rocs, now.points),
             "ROC curve of every fold after the filter, a dot where the slice threshold lies.",
         )
-        self.pictures[-1].value = markup.picture(
+        self.pictures[-1].value = live_markup.picture(
             self.people.show(now.subjects, settings.limit(self.config)),
             "Score of every test subject by fold with the subject threshold; wrong diagnoses are ringed.",
         )
-        self.tables.value = markup.confusions(now.confusions) + markup.metric_table(now.tables)
+        self.tables.value = live_markup.confusions(now.confusions) + live_markup.metric_table(now.tables)
         state = f"{self.size.label} {settings.slice_threshold:.2f} {settings.subject_threshold:.2f}"
-        self.time.value = markup.answered(time.perf_counter() - began, state)
+        self.time.value = live_markup.answered(time.perf_counter() - began, state)
 
 
 class SlicePanel:
@@ -157,7 +156,10 @@ class SlicePanel:
         self.position = _control(SelectionSlider, "Slice number", 0, options=[("–", 0)])
         self.factor = _control(FloatSlider, "ROI factor", factor, **limits)
         self.noise = Checkbox(value=True, description="Noise, as in training and test", indent=False)
-        self.verdict, self.time = HTML(markup.message("Opening the tab loads the slices and the networks.")), HTML()
+        self.verdict, self.time = (
+            HTML(live_markup.message("Opening the tab loads the slices and the networks.")),
+            HTML(),
+        )
         self.pictures = [HTML(layout=Layout(flex="1 1 16rem", max_width="28rem", min_width="0")) for _ in range(3)]
         self.box = VBox([
             self.subject, self.position, self.factor, self.noise, self.verdict,
@@ -168,11 +170,11 @@ class SlicePanel:
         """Load what the panel needs, once, and show the first slice."""
         if self.ready:
             return
-        self.verdict.value = markup.message("Loading the slices and the networks, a few seconds ...")
+        self.verdict.value = live_markup.message("Loading the slices and the networks, a few seconds ...")
         try:
             groups, items = self.work.groups, self.viewer.items
         except StudyError as error:
-            self.verdict.value = markup.message(str(error))
+            self.verdict.value = live_markup.message(str(error))
             return
         fold_of = self.viewer.fold_of
         tested = sorted(items, key=lambda subject: (fold_of(subject) is None, groups[subject] == "control", subject))
@@ -206,30 +208,33 @@ class SlicePanel:
         try:
             sight = self.viewer.sight(choice)
         except StudyError as error:
-            self.verdict.value = markup.message(str(error))
+            self.verdict.value = live_markup.message(str(error))
             return
-        self.verdict.value = markup.sight_verdict(sight, choice, self.work.config)
+        self.verdict.value = live_markup.sight_verdict(sight, choice, self.work.config)
         boxes = [(sight.rois.image_left, SKY), (sight.rois.image_right, SKY)]
         name = f"slice {sight.item.index} of {choice.subject_id}"
         factor = f"{choice.factor:.2f}"
         outlined = "; orange: edema as outlined" if sight.edema is not None else ""
         shown = [
             (
-                drawings.slice_png(sight.image, boxes, sight.edema),
+                live_drawings.slice_png(sight.image, boxes, sight.edema),
                 f"{name}; blue: ROI boxes, {factor} ilium widths inward{outlined}",
             ),
-            (drawings.patch_png(sight.patch, sight.edema_patch), f"ROI patch of {name}: the network's input{outlined}"),
+            (
+                live_drawings.patch_png(sight.patch, sight.edema_patch),
+                f"ROI patch of {name}: the network's input{outlined}",
+            ),
         ]
         if sight.cam is not None:
-            heat = drawings.patch_png(sight.patch, sight.edema_patch, sight.cam)
+            heat = live_drawings.patch_png(sight.patch, sight.edema_patch, sight.cam)
             says = "red speaks most for edema" if sight.cam.any() else "nothing speaks for edema"
             shown.append((heat, f"Grad-CAM: {says}{outlined.replace('orange', 'white')}"))
         for place, (png, caption) in zip(self.pictures, shown, strict=False):
-            place.value = markup.picture(png, caption, caption[0].upper() + caption[1:] + ".")
+            place.value = live_markup.picture(png, caption, caption[0].upper() + caption[1:] + ".")
         for place in self.pictures[len(shown) :]:
             place.value = ""
         state = f"{self.position.label} {choice.factor:.2f}"
-        self.time.value = markup.answered(time.perf_counter() - began, state if choice.noise else f"{state} quiet")
+        self.time.value = live_markup.answered(time.perf_counter() - began, state if choice.noise else f"{state} quiet")
 
 
 def _control(kind: Callable[..., Any], description: str, value: Any, **options: Any) -> Any:

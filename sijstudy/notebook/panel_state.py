@@ -21,7 +21,7 @@ from sijstudy.images.read import read_image_pixels
 from sijstudy.metrics import Confusion, Roc, confusion, mean_sd
 from sijstudy.model import EdemaNet
 from sijstudy.noise import add_noise, to_8bit
-from sijstudy.notebook.workspace import Workspace
+from sijstudy.notebook.workspace import Workspace, by_subject
 from sijstudy.records import Arm, Slice
 from sijstudy.roi import RoiBoxes, roi_patch
 from sijstudy.training.inputs import noisy_patches, seeded
@@ -148,10 +148,7 @@ class Viewer:
     @cached_property
     def items(self) -> dict[str, list[Slice]]:
         """The slices of every subject, from the lower to the upper pelvis."""
-        items: dict[str, list[Slice]] = {}
-        for item in self.work.manifest.slice_records():
-            items.setdefault(item.subject_id, []).append(item)
-        return items
+        return by_subject(self.work.manifest.slice_records())
 
     def fold_of(self, subject_id: str) -> int | None:
         """The first fold that tests the subject, so that its network has not seen it; None when there is none."""

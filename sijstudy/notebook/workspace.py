@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -166,19 +166,14 @@ class Workspace:
         shown = []
         for label, count in ((1, positive), (0, negative)):
             items = [item for item in self.manifest.slice_records() if item.label == label and _two_sided(item)]
-            by_subject: dict[str, list[Slice]] = {}
-            for item in items:
-                by_subject.setdefault(item.subject_id, []).append(item)
-            middles = [own[len(own) // 2] for own in by_subject.values()]
+            middles = [own[len(own) // 2] for own in by_subject(items).values()]
             shown += [middles[(2 * k + 1) * len(middles) // (2 * count)] for k in range(count)]
         return shown
 
     def spread(self, *, subjects: int, slices: int) -> list[Slice]:
         """Slices to show: ``slices`` of each of at most ``subjects`` subjects, evenly spread, in the body's order."""
-        by_subject: dict[str, list[Slice]] = {}
-        for item in self.manifest.slice_records():
-            by_subject.setdefault(item.subject_id, []).append(item)
-        return [item for own in _evenly(list(by_subject.values()), subjects) for item in _evenly(own, slices)]
+        every = list(by_subject(self.manifest.slice_records()).values())
+        return [item for own in _evenly(every, subjects) for item in _evenly(own, slices)]
 
     def row_of(self, item: Slice) -> int:
         """Row of a slice in the manifest, and so in every PatchSet."""
@@ -199,6 +194,14 @@ class Workspace:
         result = {"title": title, "answer": answer, "headline": headline, "cohort": cohort_line(self.manifest)}
         self.folder.save_result(notebook, {**result, "data_source": self.manifest.source, "provenance": origin})
         return origin
+
+
+def by_subject(items: Iterable[Slice]) -> dict[str, list[Slice]]:
+    """subject_id -> the subject's slices, in the order they come in."""
+    own: dict[str, list[Slice]] = {}
+    for item in items:
+        own.setdefault(item.subject_id, []).append(item)
+    return own
 
 
 def _evenly(items: list[Item], count: int) -> list[Item]:

@@ -2,5 +2,6 @@
 
 ``patches`` makes what the networks are shown of the slices, ``inputs`` batches of it with noise, ``loop`` trains one
 network on one fold, ``parallel`` and ``cluster`` many of them. ``scoring`` asks a trained one. ``store`` keeps them,
-``networks`` finds those of a finished study, ``pruning`` those that nobody needs; ``device`` says how exactly is computed.
+``networks`` finds those of a finished study, ``pruning`` those that nobody needs; ``device`` says how exactly they are
+computed.
 """

@@ -117,10 +117,10 @@ def test_interval_grows_when_rows_of_a_subject_stand_together():
 @pytest.mark.parametrize(
     ("power", "words"), [(0.3, "too timid"), (4.0, "too bold"), (1.0, "neither")], ids=["timid", "bold", "calibrated"]
 )
-def test_reading_says_which_way_scores_err(power, words):
+def test_words_say_which_way_scores_err(power, words):
     odds = (SCORE / (1 - SCORE)) ** power
     frame = FRAME.assign(score=odds / (1 + odds))
-    assert words in calibration.reading(calibration.calibration_table(frame, calibration.equal_width(5), **OPTIONS))
+    assert words in calibration.in_words(calibration.calibration_table(frame, calibration.equal_width(5), **OPTIONS))
 
 
 def test_undefined_and_infinite_values_are_readable():
@@ -130,9 +130,9 @@ def test_undefined_and_infinite_values_are_readable():
     )
     cells = calibration.format_table({"subjects": separated})
     assert cells.loc[("subjects", calibration.MEASURES["slope"]), "all folds"] == "∞"
-    assert "separate the classes" in calibration.reading(separated)
+    assert "separate the classes" in calibration.in_words(separated)
     one_class = calibration.calibration_table(FRAME.assign(label=1), calibration.equal_width(5), **OPTIONS)
-    assert "only one class" in calibration.reading(one_class)
+    assert "only one class" in calibration.in_words(one_class)
     assert calibration.format_table({"x": one_class}).loc[("x", calibration.MEASURES["slope"])].tolist() == [
         "–", "– to –", "– ± –",
     ]  # fmt: skip

@@ -73,6 +73,42 @@ def test_what_fixes_the_outlines_of_some_slices(sample_manifest):
     assert outlines_identity(bare, [0])["files"] == {}
 
 
+def test_explained_slices_are_the_positive_test_slices(finished_work):
+    work, runs = finished_work
+    explained = explain.explain_folds(
+        runs["roi"], work.patches("roi"), work.manifest, work.folds, work.config,
+        progress=False,
+    )  # fmt: skip
+    positive = work.manifest.slices.query("label == 1")["subject_id"].value_counts()
+    expected = sum(int(positive.get(subject, 0)) for fold in work.folds for subject in fold.test)
+    assert len(explained.measures) == expected > 0
+    assert explained.masks.any(axis=(1, 2)).all()
+    np.testing.assert_allclose(explained.measures["area"], explained.masks.mean(axis=(1, 2)))
+    assert explained.measures["energy"].between(0, 1).all()
+    best, worst = explained.examples(best=True, count=1), explained.examples(best=False, count=1)
+    assert best[0][3].shape == (32, 32)
+    assert len(worst) == 1
+
+
+def test_maps_made_once_are_read_back_the_same(finished_work, tmp_path, monkeypatch):
+    work, runs = finished_work
+    asked = (runs["roi"], work.patches("roi"), work.manifest, work.folds, work.config)
+    made = explain.load_explained(*asked, tmp_path)
+
+    def forbidden(*arguments, **options):
+        raise AssertionError("explained again")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(explain, "explain_folds", forbidden)
+        again = explain.load_explained(*asked, tmp_path)
+        with pytest.raises(AssertionError, match="explained again"):  # other slices are other maps
+            explain.load_explained(*asked[:-1], replace(work.config, cam_slices=1), tmp_path)
+    pd.testing.assert_frame_equal(made.measures, again.measures)
+    for name in ("patches", "masks", "maps"):
+        assert np.array_equal(getattr(made, name), getattr(again, name))
+        assert getattr(made, name).dtype == getattr(again, name).dtype
+
+
 def test_cam_summary_weighs_slices_alike():
     measures = pd.DataFrame(
         {"subject_id": ["a", "a", "a", "b"], "peak_in": [1, 1, 1, 0], "peak_near": 1, "energy": 0.5, "area": 0.1,

@@ -1,14 +1,14 @@
 """The forest plot draws the differences it is given, and marks those whose interval excludes 0."""
 
 import pandas as pd
+from ablation_samples import TABLE, row
 
-from sijstudy.figures import ablations as figures_ablations
-from tests.analysis.test_ablation_tables import TABLE, row
+from sijstudy.figures import ablations
 
 
 def test_each_variant_that_was_run_has_its_line_in_each_panel():
-    more = pd.DataFrame([row("loss", "cross-entropy", 2.0, 0.5, 3.0, measure="slice AUC")])
-    figure = figures_ablations.forest(pd.concat([TABLE, more], ignore_index=True))
+    more = pd.DataFrame([row("loss", "cross-entropy", (2.0, 0.5, 3.0), measure="slice AUC")])
+    figure = ablations.forest(pd.concat([TABLE, more], ignore_index=True))
     figure.canvas.draw()
     accuracy, area = figure.axes
     assert [label.get_text() for label in accuracy.get_yticklabels()] == [

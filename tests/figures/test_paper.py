@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from sijstudy.figures import paper as figures
+from sijstudy.figures import paper
 from sijstudy.metrics import METRIC_NAMES, METRICS, roc
 from sijstudy.notebook import display
 from sijstudy.records import Box, IliumBoxes
@@ -29,10 +29,10 @@ def drawn(figure):
     return figure.axes
 
 
-def test_roi_readings_draw_both_ilia_and_both_rois():
+def test_roi_interpretations_draw_both_ilia_and_both_rois():
     ilium = IliumBoxes(left=Box(40, 10, 60, 50), right=Box(4, 12, 24, 52))
     rois = roi_boxes(ilium, IMAGE.shape, reading="centre_inward", factor=0.8, height="extend")
-    axes = drawn(figures.roi_readings(IMAGE, ilium, {"centre_inward": (rois, roi_patch(IMAGE, rois, 32))}))
+    axes = drawn(paper.roi_interpretations(IMAGE, ilium, {"centre_inward": (rois, roi_patch(IMAGE, rois, 32))}))
     assert [axis.get_title() for axis in axes] == ["centre_inward", "its ROI patch"]
     left_edges = sorted({round(patch.get_x() + 0.5, 3) for patch in axes[0].patches})
     assert left_edges == [4, 14, 34, 40]
@@ -40,14 +40,14 @@ def test_roi_readings_draw_both_ilia_and_both_rois():
 
 def test_selection_curves_are_in_percent():
     history = pd.DataFrame({"epoch": [1, 2], "train_accuracy": [0.5, 0.75], "held_out_accuracy": [0.5, 0.6]})
-    axes = drawn(figures.selection_curves({"resnet50": history, "resnet18": history}))
+    axes = drawn(paper.selection_curves({"resnet50": history, "resnet18": history}))
     assert [axis.get_title() for axis in axes] == ["resnet50", "resnet18"]
     assert axes[0].lines[0].get_ydata().tolist() == [50, 75]
     assert axes[0].lines[1].get_ydata().tolist() == [50, 60]
 
 
 def test_course_marks_the_misclassified_slices():
-    axes = drawn(figures.slice_courses({"axSpA p1": COURSE}, 0.5, 3))
+    axes = drawn(paper.slice_courses({"axSpA p1": COURSE}, 0.5, 3))
     before, after = axes[0], axes[1]
     assert before.collections[0].get_offsets().tolist() == [[1, 0]]
     assert len(after.collections[0].get_offsets()) == 0
@@ -55,7 +55,7 @@ def test_course_marks_the_misclassified_slices():
 
 def test_roc_curves_name_our_auc_and_the_papers():
     curve = roc(np.array([0, 1, 0, 1]), np.array([0.1, 0.9, 0.4, 0.3]))
-    (axis,) = drawn(figures.roc_curves({1: curve, 2: curve}, (0.98,)))
+    (axis,) = drawn(paper.roc_curves({1: curve, 2: curve}, (0.98,)))
     labels = [text.get_text() for text in axis.get_legend().get_texts()]
     assert labels == ["fold 1: AUC 0.750 (paper 0.98)", "fold 2: AUC 0.750"]
 
@@ -64,7 +64,7 @@ def test_metrics_stand_beside_the_papers():
     table = pd.DataFrame(
         {"mean": 90.0, "low": 85.0, "high": 94.0, "paper_mean": 93.0, "paper_sd": 2.0}, index=list(METRICS)
     )
-    axis = drawn(figures.metrics_beside_paper({"ROI patch": table}))[0]
+    axis = drawn(paper.metrics_beside_paper({"ROI patch": table}))[0]
     assert [label.get_text() for label in axis.get_yticklabels()] == [METRIC_NAMES[name] for name in METRICS]
     assert axis.lines[0].get_xdata().tolist() == [90.0] * 6
 
@@ -73,7 +73,7 @@ def test_misclassified_subjects_are_ringed():
     subjects = pd.DataFrame(
         {"fold": [1, 1], "group": ["axSpA", "control"], "label": [1, 0], "score": [0.2, 0.1], "decision": [0, 0]}
     )
-    (axis,) = drawn(figures.subject_scores(subjects, 0.5))
+    (axis,) = drawn(paper.subject_scores(subjects, 0.5))
     ring = next(c for c in axis.collections if c.get_label() == "misclassified")
     assert ring.get_offsets().tolist() == [[1.1, 0.2]]
 
@@ -81,17 +81,15 @@ def test_misclassified_subjects_are_ringed():
 @pytest.mark.parametrize(
     "figure",
     [
-        lambda: figures.annotated_slices([("a", IMAGE, {"edema": MASK, "sacrum": ~MASK}), ("b", IMAGE, {})]),
-        lambda: figures.boxed_slices(
-            [("a", IMAGE, IliumBoxes(Box(20, 4, 30, 20), None)), ("b", IMAGE, None)], columns=2
-        ),
-        lambda: figures.noisy_versions({"no noise": IMAGE, "noise": IMAGE}),
-        lambda: figures.cam_gallery([("s", IMAGE, MASK, IMAGE / 255)]),
-        lambda: figures.demographics(
+        lambda: paper.annotated_slices([("a", IMAGE, {"edema": MASK, "sacrum": ~MASK}), ("b", IMAGE, {})]),
+        lambda: paper.boxed_slices([("a", IMAGE, IliumBoxes(Box(20, 4, 30, 20), None)), ("b", IMAGE, None)], columns=2),
+        lambda: paper.noisy_versions({"no noise": IMAGE, "noise": IMAGE}),
+        lambda: paper.cam_gallery([("s", IMAGE, MASK, IMAGE / 255)]),
+        lambda: paper.demographics(
             pd.DataFrame({"subject_id": ["a"], "group": ["axSpA"], "age_years": pd.array([None], "Int64")}),
             pd.DataFrame({"subject_id": ["a", "a"]}),
         ),
-        lambda: figures.demographics(
+        lambda: paper.demographics(
             pd.DataFrame({"subject_id": ["a", "b"], "group": ["axSpA", "control"], "age_years": [30, 40]}),
             pd.DataFrame({"subject_id": ["a", "a", "b"]}),
         ),
@@ -110,7 +108,7 @@ def shown(monkeypatch):
 
 
 def test_figure_is_shown_with_alternative_text_and_caption(shown):
-    display.show_figure(figures.noisy_versions({"a": IMAGE}), "A <caption>", "what is to be seen")
+    display.show_figure(paper.noisy_versions({"a": IMAGE}), "A <caption>", "what is to be seen")
     (image, options), (caption, _) = shown
     assert options["metadata"]["image/png"]["alt"] == "what is to be seen"
     assert image["image/png"].startswith(b"\x89PNG")
@@ -134,7 +132,7 @@ def _pixels(content):
 
 
 def test_a_compact_figure_has_fewer_bytes_and_is_as_sharp(shown):
-    gallery = figures.cam_gallery([("s", IMAGE, MASK, IMAGE / 255)] * 4)
+    gallery = paper.cam_gallery([("s", IMAGE, MASK, IMAGE / 255)] * 4)
     display.show_figure(gallery, "c", "a")
     display.show_figure(gallery, "c", "a", compact=True)
     full, small = (shown[place][0]["image/png"] for place in (0, 2))

@@ -6,7 +6,7 @@ import pytest
 
 from sijstudy.analysis import calibration, decision_curve, sensitivity
 from sijstudy.config import StudyConfig
-from sijstudy.figures import performance as figures_performance
+from sijstudy.figures import performance
 
 RNG = np.random.default_rng(3)
 FRAME = pd.DataFrame(
@@ -24,7 +24,7 @@ def drawn(figure):
 def test_learning_curves_have_a_line_per_fold_and_one_range_per_row():
     history = pd.DataFrame({"epoch": [1, 2], "train_loss": [0.8, 0.4], "train_accuracy": [0.5, 0.9]})
     axes = drawn(
-        figures_performance.learning_curves(
+        performance.learning_curves(
             {"whole slices": {1: history, 2: history}, "ROI patches": {1: history * [1, 2, 1], 2: history}}
         )
     )
@@ -36,7 +36,7 @@ def test_learning_curves_have_a_line_per_fold_and_one_range_per_row():
 
 def test_reliability_curve_draws_its_bins():
     curve = calibration.reliability(FRAME, calibration.equal_width(5), samples=50, seed=1)
-    axes = drawn(figures_performance.reliability_curves({"slices": curve}, {"slices": FRAME}))
+    axes = drawn(performance.reliability_curves({"slices": curve}, {"slices": FRAME}))
     points = axes[0].lines[1]
     assert points.get_xdata() == pytest.approx(curve["predicted"])
     assert points.get_ydata() == pytest.approx(curve["observed"])
@@ -45,14 +45,14 @@ def test_reliability_curve_draws_its_bins():
 
 def test_decision_curve_stands_between_the_defaults():
     curve = decision_curve.decision_curve(FRAME, samples=50, seed=1)
-    (axis,) = drawn(figures_performance.decision_curves({"slices": curve}))
+    (axis,) = drawn(performance.decision_curves({"slices": curve}))
     assert axis.lines[0].get_ydata() == pytest.approx(curve["model"])
     assert axis.lines[1].get_ydata() == pytest.approx(curve["treat_all"])
 
 
 def test_sensitivity_maps_frame_the_studys_settings():
     config = StudyConfig(slice_threshold=0.37)
-    axes = drawn(figures_performance.sensitivity_maps(sensitivity.sensitivity_grid(FRAME, FRAME, config), config))
+    axes = drawn(performance.sensitivity_maps(sensitivity.sensitivity_grid(FRAME, FRAME, config), config))
     maps = [axis for axis in axes if axis.get_title() in ("Slice accuracy (%)", "Subject accuracy (%)")]
     assert len(maps) == 2
     _, thresholds = sensitivity.settings_grid(config)[:2]

@@ -2,12 +2,12 @@ import io
 
 import numpy as np
 import pytest
+from panel_samples import BOTH, CONFIG
 from PIL import Image
 
 from sijstudy.notebook.live_drawings import CourseDrawing, RocDrawing, SubjectDrawing, patch_png, slice_png
 from sijstudy.notebook.panel_state import Settings, outcome
 from sijstudy.records import Box
-from tests.notebook.test_panel_state import BOTH, CONFIG
 
 SETTINGS = (Settings(3, 0.5, 0.5), Settings(7, 0.3, 0.8))
 OUTCOMES = [outcome(BOTH, settings, CONFIG) for settings in SETTINGS]

@@ -4,12 +4,17 @@ import re
 from dataclasses import replace
 
 import pytest
+from panel_samples import BOTH, CONFIG
 
 from sijstudy.analysis import slice_courses
 from sijstudy.folds import save_folds
 from sijstudy.notebook.live_panels import SlicePanel, ThresholdPanel, live_panels
 from sijstudy.notebook.workspace import Workspace
-from tests.notebook.test_panel_state import BOTH, CONFIG, work  # noqa: F401  (a fixture)
+
+
+@pytest.fixture(scope="module")
+def work(finished_work):
+    return finished_work[0]
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +23,7 @@ def thresholds():
 
 
 @pytest.fixture(scope="module")
-def slices(work):  # noqa: F811
+def slices(work):
     panel = SlicePanel(work)
     panel.open()
     return panel
@@ -60,7 +65,7 @@ def test_another_subject_may_be_drawn(thresholds):
     assert axspa.value[1] in thresholds.pictures[0].value
 
 
-def test_nothing_is_loaded_before_the_second_tab_is_opened(work):  # noqa: F811
+def test_nothing_is_loaded_before_the_second_tab_is_opened(work):
     for arm in ("original", "roi"):
         work.folder.save_table(f"predictions_{arm}", BOTH[arm])
     panels = live_panels(work)
@@ -88,7 +93,7 @@ def test_another_subject_starts_at_its_middle_slice(slices):
     assert re.search(rf"lice \d+ of {subject}", slices.pictures[0].value)
 
 
-def test_a_missing_network_is_said_in_the_panel(work):  # noqa: F811
+def test_a_missing_network_is_said_in_the_panel(work):
     other = Workspace(replace(work.config, profile="unfinished"), work.root)
     save_folds(other.folder.folds_file, work.folds)
     panel = SlicePanel(other)

@@ -6,38 +6,22 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from panel_samples import BOTH, CONFIG
 
 from sijstudy.analysis import fold_summary, slice_courses
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
 from sijstudy.metrics import confusion
-from sijstudy.notebook import panel_state as live
+from sijstudy.notebook import panel_state
 from sijstudy.notebook.panel_state import FILTERED, ROI, SUBJECTS, WHOLE, Choice, Settings, Viewer, outcome
 from sijstudy.notebook.workspace import Workspace
 from sijstudy.training.networks import open_networks
 
-CONFIG = StudyConfig(bootstrap_samples=50)
 FRACTION = st.floats(0, 1).map(lambda value: round(value, 2))
 
 
-def predictions(seed):
-    """Three folds of axSpA subjects, whose every other slice is positive, and controls."""
-    rng = np.random.default_rng(seed)
-    rows = [
-        (fold, f"S{subject}", "axSpA" if subject < 4 else "control", place, int(subject < 4 and place % 2 == 0))
-        for fold in (1, 2, 3)
-        for subject in range(7)
-        for place in range(6)
-    ]
-    frame = pd.DataFrame(rows, columns=["fold", "subject_id", "group", "slice_index", "label"])
-    return frame.assign(score=np.clip(rng.normal(0.4 + 0.2 * frame["label"], 0.2), 0, 1))
-
-
-BOTH = {"original": predictions(1), "roi": predictions(2)}
-
-
 @settings(max_examples=40)
-@given(st.sampled_from(live.FILTER_SIZES), FRACTION, FRACTION, st.sampled_from(["decision", "score"]))
+@given(st.sampled_from(panel_state.FILTER_SIZES), FRACTION, FRACTION, st.sampled_from(["decision", "score"]))
 def test_an_outcome_is_what_the_notebooks_would_compute(size, slice_threshold, subject_threshold, on):
     chosen = Settings(size, slice_threshold, subject_threshold)
     base = replace(CONFIG, median_input=on)
@@ -59,7 +43,7 @@ def test_an_outcome_is_what_the_notebooks_would_compute(size, slice_threshold, s
     assert now.confusions[SUBJECTS] == confusion(subjects["label"], subjects["decision"])
 
 
-@given(st.sampled_from(live.FILTER_SIZES), FRACTION)
+@given(st.sampled_from(panel_state.FILTER_SIZES), FRACTION)
 def test_the_operating_point_lies_on_its_rocs_curve(size, threshold):
     now = outcome(BOTH, Settings(size, threshold, 0.5), CONFIG)
     for fold, (x, y) in now.points.items():
@@ -74,9 +58,8 @@ def test_the_settings_of_a_study_are_its_configurations():
 
 
 @pytest.fixture(scope="module")
-def work(sample_work):
-    sample_work.save_fits(sample_work.train_folds(("roi", "original"), sample_work.folds))
-    return sample_work
+def work(finished_work):
+    return finished_work[0]
 
 
 @pytest.fixture(scope="module")
@@ -124,8 +107,8 @@ def test_the_roi_factor_moves_boxes_and_patch(viewer):
 
 
 def test_what_the_network_was_not_trained_on_is_named(viewer, work):
-    assert live.strange(choice_of(viewer), work.config) == []
-    reasons = live.strange(choice_of(viewer, factor=0.5, noise=False), work.config)
+    assert panel_state.strange(choice_of(viewer), work.config) == []
+    reasons = panel_state.strange(choice_of(viewer, factor=0.5, noise=False), work.config)
     assert reasons == ["ROI factor 0.5, trained with 0.8", "no noise, trained with noise"]
 
 

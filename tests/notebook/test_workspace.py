@@ -1,14 +1,11 @@
 """What the notebooks call, on a tiny cohort of real DICOM files."""
 
-import dataclasses
 import json
 
-import numpy as np
 import pandas as pd
 import pytest
 
-from sijstudy.analysis import explain, slice_courses
-from sijstudy.analysis import interpretations as readings
+from sijstudy.analysis import slice_courses
 from sijstudy.errors import StudyError
 from sijstudy.folds import Fold, make_folds, save_folds, split_validation
 from sijstudy.notebook.workspace import Workspace, find_root, open_workspace
@@ -64,51 +61,6 @@ def test_candidates_are_followed_on_validation_subjects_only(sample_work):
     for history in histories.values():
         assert len(history) == 2
         assert history["held_out_accuracy"].notna().all()
-
-
-def test_explained_slices_are_the_positive_test_slices(sample_work, runs):
-    explained = explain.explain_folds(
-        runs["roi"], sample_work.patches("roi"), sample_work.manifest, sample_work.folds, sample_work.config,
-        progress=False,
-    )  # fmt: skip
-    positive = sample_work.manifest.slices.query("label == 1")["subject_id"].value_counts()
-    expected = sum(int(positive.get(subject, 0)) for fold in sample_work.folds for subject in fold.test)
-    assert len(explained.measures) == expected > 0
-    assert explained.masks.any(axis=(1, 2)).all()
-    np.testing.assert_allclose(explained.measures["area"], explained.masks.mean(axis=(1, 2)))
-    assert explained.measures["energy"].between(0, 1).all()
-    best, worst = explained.examples(best=True, count=1), explained.examples(best=False, count=1)
-    assert best[0][3].shape == (32, 32)
-    assert len(worst) == 1
-
-
-def test_maps_made_once_are_read_back_the_same(sample_work, runs, tmp_path, monkeypatch):
-    asked = (runs["roi"], sample_work.patches("roi"), sample_work.manifest, sample_work.folds, sample_work.config)
-    made = explain.load_explained(*asked, tmp_path)
-
-    def forbidden(*arguments, **options):
-        raise AssertionError("explained again")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(explain, "explain_folds", forbidden)
-        again = explain.load_explained(*asked, tmp_path)
-        with pytest.raises(AssertionError, match="explained again"):  # other slices are other maps
-            explain.load_explained(*asked[:-1], dataclasses.replace(sample_work.config, cam_slices=1), tmp_path)
-    pd.testing.assert_frame_equal(made.measures, again.measures)
-    for name in ("patches", "masks", "maps"):
-        assert np.array_equal(getattr(made, name), getattr(again, name))
-        assert getattr(made, name).dtype == getattr(again, name).dtype
-
-
-def test_readings_cover_every_choice(sample_work):
-    item = sample_work.examples(positive=1, negative=0)[0]
-    assert item.label == 1
-    drawn = readings.roi_by_reading(item, sample_work.config)
-    assert list(drawn) == ["centre_inward", "beyond_edge", "shifted_box"]
-    assert len({patch.tobytes() for _, patch in drawn.values()}) == 3
-    noisy = readings.noise_by_reading(drawn["centre_inward"][1], sample_work.config)
-    assert len(noisy) == 4
-    assert len({patch.tobytes() for patch in noisy.values()}) == 4
 
 
 def test_slices_are_spread_evenly(sample_work):
