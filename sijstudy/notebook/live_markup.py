@@ -12,7 +12,8 @@ import pandas as pd
 
 from sijstudy.config import StudyConfig
 from sijstudy.metrics import METRIC_NAMES, METRICS, Confusion
-from sijstudy.notebook.panel_state import FILTERED, ROI, SUBJECTS, WHOLE, Choice, Outcome, Sight, strange
+from sijstudy.notebook.panel_state import FILTERED, ROI, SUBJECTS, WHOLE, Outcome
+from sijstudy.notebook.slice_viewer import Choice, Sight, strange
 from sijstudy.paper import TABLE2, TABLE3
 
 PAPER = {WHOLE: TABLE2["original"], ROI: TABLE2["roi"], FILTERED: TABLE2["roi_filtered"], SUBJECTS: TABLE3}

@@ -1,4 +1,4 @@
-"""The live panels for students: widgets whose every move is answered by ``panel_state``.
+"""The live panels for students: widgets whose every move is answered by ``panel_state`` or ``slice_viewer``.
 
 No ``interact`` and no Output widget: kernels have died when a notebook drove many of those without a browser.
 Each move sets the text of HTML widgets; without a browser nothing moves, and nothing is loaded.
@@ -19,7 +19,8 @@ from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
 from sijstudy.figures.paper import SKY
 from sijstudy.notebook import live_drawings, live_markup
-from sijstudy.notebook.panel_state import FACTORS, FILTER_SIZES, Choice, Settings, Viewer, outcome
+from sijstudy.notebook.panel_state import FILTER_SIZES, Settings, outcome
+from sijstudy.notebook.slice_viewer import FACTORS, Choice, Viewer
 from sijstudy.notebook.workspace import Workspace
 from sijstudy.records import GROUPS, Arm
 

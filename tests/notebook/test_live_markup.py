@@ -7,7 +7,8 @@ from panel_samples import BOTH, CONFIG
 
 from sijstudy.notebook import live_markup
 from sijstudy.notebook.live_drawings import png
-from sijstudy.notebook.panel_state import FILTERED, SUBJECTS, Choice, Settings, outcome
+from sijstudy.notebook.panel_state import FILTERED, SUBJECTS, Settings, outcome
+from sijstudy.notebook.slice_viewer import Choice
 
 STUDY = outcome(BOTH, Settings.of(CONFIG), CONFIG)
 NOW = outcome(BOTH, Settings(1, 0.35, 0.6), CONFIG)

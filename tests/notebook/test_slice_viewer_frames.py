@@ -12,7 +12,7 @@ from sijstudy.folds import Fold, save_folds
 from sijstudy.images.read import read_image
 from sijstudy.noise import to_8bit
 from sijstudy.notebook.live_panels import SlicePanel
-from sijstudy.notebook.panel_state import Choice, Viewer
+from sijstudy.notebook.slice_viewer import Choice, Viewer
 from sijstudy.notebook.workspace import Workspace
 
 LESIONS = {"S1": (1, 2, 3), "S2": (0, 0, 0), "S3": (3, 1, 2)}  # by subject, on its three slices
