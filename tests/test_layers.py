@@ -1,4 +1,4 @@
-"""The package as a house: a room imports the modules at the top and the rooms above it; the top imports only itself."""
+"""The rules of the house: imports point to the top or to rooms above; modules and functions are short."""
 
 import ast
 import subprocess
@@ -11,6 +11,13 @@ PACKAGE = Path(__file__).parent.parent / "sijstudy"
 # In this order; each may import from those before it, and cli.py from all.
 ROOMS = ("phantom", "images", "cohort", "audit", "training", "analysis", "figures", "notebook", "study")
 FILES = sorted(PACKAGE.rglob("*.py"))
+OTHERS = sorted(path for name in ("benchmarks", "tests") for path in (PACKAGE.parent / name).rglob("*.py"))
+LINES, FUNCTION_LINES, PARAMETERS = 300, 40, 6  # at most
+
+
+def name_of(path):
+    """A file's path below the project, for a test's name."""
+    return str(path.relative_to(PACKAGE.parent))
 
 
 def height(parts):
@@ -39,6 +46,29 @@ def test_imports_point_to_the_top_and_to_rooms_above(path):
     for other in imported(path):
         same_room = height(other) == height(own) and (height(own) == 0 or other[0] == own[0])
         assert same_room or height(other) < height(own), f"{'/'.join(own)} must not import {'.'.join(other)}"
+
+
+@pytest.mark.parametrize("path", [*FILES, *OTHERS], ids=name_of)
+def test_a_module_is_short(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= LINES
+
+
+@pytest.mark.parametrize("path", [path for path in (*FILES, *OTHERS) if "tests" not in path.parts], ids=name_of)
+def test_its_functions_are_short_and_take_few_parameters(path):
+    long, wide = [], []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            long += [node.name] if node.end_lineno - node.lineno >= FUNCTION_LINES else []
+            wide += [node.name] if len(parameters(node.args)) > PARAMETERS else []
+    assert not long, f"more than {FUNCTION_LINES} lines: {', '.join(long)}"
+    assert not wide, f"more than {PARAMETERS} parameters (take a dataclass): {', '.join(wide)}"
+
+
+def parameters(arguments):
+    """Names of a function's parameters, without self and cls."""
+    packed = [each for each in (arguments.vararg, arguments.kwarg) if each]
+    found = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, *packed]
+    return [each.arg for each in found if each.arg not in ("self", "cls")]
 
 
 def test_every_room_has_its_place_and_says_what_it_is():

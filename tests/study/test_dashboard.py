@@ -124,7 +124,7 @@ def page(browser, address):
 
 
 def handle(page, label):
-    """The knob of the slider with this label."""
+    """The handle of the slider with this label."""
     row = page.locator(".widget-inline-hbox").filter(has=page.get_by_text(label, exact=True))
     return row.locator(".noUi-handle")
 
@@ -145,8 +145,8 @@ def settled(page, suffix=""):
     return sources(page)
 
 
-def drag(page, knob, pixels):
-    box = knob.bounding_box()
+def drag(page, handle, pixels):
+    box = handle.bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     page.mouse.move(x, y)
     page.mouse.down()
