@@ -10,7 +10,8 @@ from typing import Any
 import pandas as pd
 
 from sijstudy.cohort.files_by_uid import assign_segs
-from sijstudy.cohort.gather import Wanted, broken_files, slice_owners
+from sijstudy.cohort.gather import broken_files, slice_owners
+from sijstudy.cohort.options import Wanted
 from sijstudy.cohort.scan import FoundFile, scan
 from sijstudy.cohort.schema import BOX_COLUMNS
 from sijstudy.cohort.series import MrImage

@@ -18,14 +18,17 @@ from sijstudy.audit.findings import Finding
 from sijstudy.audit.inspection import FileFacts, Inspection, SliceFacts, inspect_cohort
 from sijstudy.cohort.build import build_manifest
 from sijstudy.cohort.manifest import read_account
+from sijstudy.cohort.options import BuildOptions
 from sijstudy.errors import StudyError
 
 
 def door(root, cohort):
     return build_manifest(
-        cohort.root, root / "manifest", name="faulty", source="hospital", subjects_csv=cohort.subjects_csv,
-        votes_csv=cohort.votes_csv, progress=False,
-    )  # fmt: skip
+        cohort.root,
+        root / "manifest",
+        BuildOptions(cohort.subjects_csv, "faulty", votes_csv=cohort.votes_csv),
+        progress=False,
+    )
 
 
 @pytest.fixture
