@@ -21,6 +21,7 @@ from sijstudy.cohort.options import BuildOptions
 from sijstudy.cohort.schema import SLICES, SUBJECTS, validated
 from sijstudy.cohort.side_tables import Tables, read_tables
 from sijstudy.cohort.subject_rows import Layout, Settings, SubjectFiles, SubjectRows, subject_rows
+from sijstudy.cohort.subject_series import SubjectImages
 from sijstudy.cohort.write import OUTLINES, Draft, write_draft
 from sijstudy.errors import StudyError
 from sijstudy.files import read_table
@@ -88,14 +89,19 @@ def _seen_from(manifest_folder: Path, files: CohortFiles) -> dict[str, str]:
 
 def _read_subjects(files: CohortFiles, settings: Settings, *, workers: int, progress: bool) -> list[SubjectRows]:
     layout = Layout(files.root, files.outlines_root)
-    subjects = [
-        SubjectFiles(own.subject_id, own.sources, tuple(files.outlines.files.get(own.subject_id, ())))
-        for own in files.subjects
-    ]
+    subjects = [_subject_files(own, files) for own in files.subjects]
     jobs = [delayed(subject_rows)(layout, own, settings) for own in subjects]
     many = sum(len(own.slices) for own in subjects) > FEW
     done = Parallel(n_jobs=workers if many else 1, return_as="generator")(jobs)
     return list(tqdm(done, total=len(jobs), desc="building the manifest", unit="subject", disable=not progress))
+
+
+def _subject_files(own: SubjectImages, files: CohortFiles) -> SubjectFiles:
+    outlines = tuple(files.outlines.files.get(own.subject_id, ()))
+    paths = {*outlines, *(path for path, _ in own.sources)}
+    return SubjectFiles(
+        own.subject_id, own.sources, outlines, {path: files.hashes[path] for path in paths if path in files.hashes}
+    )
 
 
 def _checked_rows(files: CohortFiles, built: Sequence[SubjectRows], tables: Tables, fates: Fates) -> pd.DataFrame:

@@ -15,6 +15,7 @@ from sijstudy.cohort.series import MrImage
 from sijstudy.cohort.subject_series import SubjectImages, choose_images, images_by_subject, subject_of
 from sijstudy.cohort.subject_volumes import Folder, as_label_maps, assign_label_maps, volume_subjects
 from sijstudy.errors import StudyError
+from sijstudy.images.file_hash import FileHashes
 from sijstudy.images.label_maps import is_label_map_name
 from sijstudy.images.segment_names import SegmentTable
 
@@ -25,6 +26,7 @@ class CohortFiles:
 
     owners: file -> subject, where it has one. subjects: the images of each, in the order of their ids. outlines: the
     files with outlines, relative to ``outlines_root``. broken: files left out as they cannot be read -> why.
+    hashes: SHA-256 of the files whose content was needed so far.
     """
 
     root: Path
@@ -34,6 +36,7 @@ class CohortFiles:
     subjects: tuple[SubjectImages, ...]
     outlines: Assigned
     broken: Mapping[Path, str]
+    hashes: Mapping[Path, str]
 
 
 @dataclass(frozen=True)
@@ -72,17 +75,17 @@ def gather(
     Raises StudyError naming the file or subject: a broken file, an image that is nobody's, a subject without images,
     a series that cannot be chosen, outlines that belong to nobody.
     """
-    root, known = places.root, set(subject_ids)
+    root, known, hashes = places.root, set(subject_ids), FileHashes()
     found, drawn = _scanned(places, workers=workers, progress=progress)
     broken = broken_files([*found, *drawn], skip=wanted.skip_broken)
     if wanted.volumes:
-        chosen = _chosen_volumes(Folder(root, found), known, wanted.volumes, segments)
+        chosen = _chosen_volumes(Folder(root, found), known, wanted.volumes, segments, hashes)
     else:
-        chosen = _chosen_series(found, places, known, wanted)
+        chosen = _chosen_series(found, places, known, wanted, hashes)
     owners = {file.path: owner for file in chosen.found if (owner := _owner(file, root, known))}
     folders = {path: owner for path, owner in owners.items() if owner in path.relative_to(root).parts[:-1]}
     seg_files = [file for file in (*chosen.found, *drawn) if file.kind == "SEG"]
-    segs = assign_segs(seg_files, slice_owners(chosen.subjects, chosen.images), segments, folders)
+    segs = assign_segs(seg_files, slice_owners(chosen.subjects, chosen.images), segments, folders, hashes)
     searched = [Folder(root, chosen.found), *([Folder(places.annotations, drawn)] if places.annotations else [])]
     used = {image.file for own in chosen.subjects for image in own.slices}
     maps = assign_label_maps(searched, used, known, segments)
@@ -95,6 +98,7 @@ def gather(
         subjects=chosen.subjects,
         outlines=outlines,
         broken=broken,
+        hashes=hashes,
     )
 
 
@@ -107,15 +111,19 @@ def _scanned(places: Places, *, workers: int, progress: bool) -> tuple[list[Foun
     return found, scan(folder, without=places.without, workers=workers, progress=progress)
 
 
-def _chosen_volumes(folder: Folder, subject_ids: set[str], pattern: str, segments: SegmentTable) -> _Chosen:
-    found, subjects = volume_subjects(folder, subject_ids, pattern, segments)
+def _chosen_volumes(
+    folder: Folder, subject_ids: set[str], pattern: str, segments: SegmentTable, hashes: FileHashes
+) -> _Chosen:
+    found, subjects = volume_subjects(folder, subject_ids, pattern, segments, hashes)
     return _Chosen(found, {own.subject_id: own.slices for own in subjects}, subjects)
 
 
-def _chosen_series(found: Sequence[FoundFile], places: Places, subject_ids: set[str], wanted: Wanted) -> _Chosen:
+def _chosen_series(
+    found: Sequence[FoundFile], places: Places, subject_ids: set[str], wanted: Wanted, hashes: FileHashes
+) -> _Chosen:
     pattern, images = wanted.pattern(), images_by_subject(found, places.root, subject_ids, places.subjects_csv)
     subjects = tuple(
-        choose_images(subject, own, contrast=wanted.contrast, pattern=pattern)
+        choose_images(subject, own, contrast=wanted.contrast, pattern=pattern, hashes=hashes)
         for subject, own in sorted(images.items())
     )
     return _Chosen(found, images, subjects)
