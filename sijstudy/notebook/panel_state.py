@@ -18,9 +18,10 @@ from sijstudy.analysis.slice_courses import add_courses, subject_predictions
 from sijstudy.config import StudyConfig
 from sijstudy.gradcam import cam_maps
 from sijstudy.images.dicom import read_slice
+from sijstudy.intensity import to_8bit
 from sijstudy.metrics import Confusion, Roc, confusion, mean_sd
 from sijstudy.model import EdemaNet
-from sijstudy.noise import add_noise, to_8bit
+from sijstudy.noise import add_noise
 from sijstudy.notebook.workspace import Workspace
 from sijstudy.records import Arm, Slice
 from sijstudy.roi import RoiBoxes, roi_patch

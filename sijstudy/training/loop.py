@@ -24,7 +24,7 @@ from sijstudy.noise import add_noise
 from sijstudy.training.device import arithmetic, autocast, numerics, resolve_device, threads_of
 from sijstudy.training.patches import PatchSet
 
-FIT_CODE = ("training/loop", "training/device", "model", "losses", "noise", "poisson")
+FIT_CODE = ("training/loop", "training/device", "model", "losses", "noise")
 FIT_PARAMETERS = (
     "seed",
     "mode",

@@ -21,13 +21,12 @@ from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
 from sijstudy.files import code_digest, digest, remove_temporaries, write_atomic
 from sijstudy.images.read import read_image_pixels
-from sijstudy.noise import to_8bit
+from sijstudy.intensity import to_8bit
 from sijstudy.records import Arm, Slice
 from sijstudy.roi import RoiBoxes, roi_boxes, roi_patch, whole_image
 
 PATCH_CODE = (
     "roi",
-    "noise",
     "intensity",
     "images/dicom",
     "images/dicom_attributes",
