@@ -36,7 +36,8 @@ from torchvision import transforms
 from sijstudy.cohort.manifest import Manifest
 from sijstudy.config import StudyConfig
 from sijstudy.images.read import read_image_header
-from sijstudy.noise import PERCENTILES, add_noise, poisson_rate
+from sijstudy.intensity import PERCENTILES
+from sijstudy.noise import add_noise, poisson_rate
 from sijstudy.training.loop import DRAWN_AT_ONCE
 from sijstudy.training.patches import PatchSet, roi_of
 

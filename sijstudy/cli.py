@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
-from sijstudy.config import StudyConfig, parameters_cell
+from sijstudy.cohort.options import CONTRAST, SERIES, BuildOptions, Wanted
+from sijstudy.config import StudyConfig, parameters_cell, parameters_table
 from sijstudy.errors import StudyError
+from sijstudy.options import option, taking
 
 INTERRUPTED = 130  # what a shell expects of a command ended by Ctrl-C
 
@@ -34,45 +36,44 @@ app.add_typer(notebooks_app, name="notebooks")
 Root = Annotated[Path, typer.Option(help="The project's folder, the one with notebooks/.", show_default="here")]
 Profile = Annotated[str, typer.Option(help="smoke, quick, paper or stir, or the path of a profile of your own.")]
 Parameter = Annotated[
-    Optional[list[str]],  # noqa: UP045  (typer reads the annotation)
+    list[str] | None,
     typer.Option(
         "-p", "--parameter", metavar="NAME VALUE", help="Replace a parameter of the profile; may be repeated."
     ),
 ]
 
 
+@dataclass(frozen=True)
+class RunOptions:
+    """What ``run`` takes besides the profile, its parameters and the project's folder."""
+
+    only: str = option("Run these notebooks only, e.g. 01,02.", "")
+    reports: Path | None = option("Folder for the HTML reports.", None, show_default="ROOT/reports")
+    cell_timeout: int | None = option(
+        "Stop when a cell takes longer.", None, min=1, metavar="SECONDS", show_default="no limit"
+    )
+    scheduler: str = option(
+        "Train on the workers of this Dask scheduler (docs/SCALING.md).", "", metavar="TCP://HOST:PORT"
+    )
+
+
 @app.command()
-def run(
-    profile: Profile = "quick",
-    parameter: Parameter = None,
-    only: Annotated[str, typer.Option(help="Run these notebooks only, e.g. 01,02.")] = "",
-    root: Root = Path(),
-    reports: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option(help="Folder for the HTML reports.", show_default="ROOT/reports"),
-    ] = None,
-    cell_timeout: Annotated[
-        Optional[int],  # noqa: UP045
-        typer.Option(min=1, metavar="SECONDS", help="Stop when a cell takes longer.", show_default="no limit"),
-    ] = None,
-    scheduler: Annotated[
-        str,
-        typer.Option(metavar="TCP://HOST:PORT", help="Train on the workers of this Dask scheduler (docs/SCALING.md)."),
-    ] = "",
-) -> None:
+@taking(RunOptions)
+def run(options: RunOptions, profile: Profile = "quick", parameter: Parameter = None, root: Root = Path()) -> None:
     """Run the notebooks in order, write reports/PROFILE/*.html, say where they are."""
     from sijstudy.study.plan import make_plan
     from sijstudy.study.profiles import parse_overrides
     from sijstudy.study.run import run_study
 
+    scheduler = {"scheduler": options.scheduler} if options.scheduler else {}
     plan = make_plan(
         profile,
         root=root,
-        overrides={**parse_overrides(parameter or []), **({"scheduler": scheduler} if scheduler else {})},
-        only=tuple(filter(None, only.split(","))),
-        reports_root=reports,
+        overrides={**parse_overrides(parameter or []), **scheduler},
+        only=tuple(filter(None, options.only.split(","))),
+        reports_root=options.reports,
     )
-    result = run_study(plan, cell_timeout=cell_timeout)
+    result = run_study(plan, cell_timeout=options.cell_timeout)
     if result.failure:
         print(f"sijstudy: {result.failed} stopped: {result.failure.message}", file=sys.stderr, flush=True)
     print(f"Report: {result.index}")
@@ -83,12 +84,10 @@ def run(
 def audit(
     manifest_folder: Annotated[Path, typer.Argument(help="Folder of a manifest.")],
     folds: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option(help="A folds file, runs/PROFILE/folds.json: is anybody on both sides?"),
+        Path | None, typer.Option(help="A folds file, runs/PROFILE/folds.json: is anybody on both sides?")
     ] = None,
     json_file: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option("--json", metavar="FILE", help="Write the findings as JSON, too."),
+        Path | None, typer.Option("--json", metavar="FILE", help="Write the findings as JSON, too.")
     ] = None,
 ) -> None:
     """Read every file of a cohort and say what is wrong with it; exit status 1 when a finding is grave."""
@@ -107,39 +106,40 @@ def audit(
     raise typer.Exit(1 if done.grave else 0)
 
 
+@dataclass(frozen=True)
+class DiagnoseOptions:
+    """What ``diagnose`` takes besides the folder and the networks."""
+
+    boxes: Path | None = option(
+        "CSV with ilium boxes per slice.", None, show_default="the folder's DICOM SEG, else whole images"
+    )
+    segments: Path | None = option("CSV: what the labels of segments in the DICOM SEG mean.", None)
+    output: Path | None = option(
+        "Folder for diagnosis.html and diagnosis.json.", None, show_default="diagnoses/SUBJECT"
+    )
+    fold: str = option("The network of this fold, or all.", "all")
+    contrast: str = option(CONTRAST, "gd_t1")
+    series: str = option(SERIES, "", metavar="REGEX")
+    device: str = option("auto, cpu or cuda.", "auto")
+
+
 @app.command()
+@taking(DiagnoseOptions)
 def diagnose(
     dicom_dir: Annotated[Path, typer.Argument(help="Folder with one subject's DICOM files.")],
     run: Annotated[Path, typer.Option(help="Trained networks: runs/PROFILE, or runs/fits/HASH for one.")],
-    boxes: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option(help="CSV with ilium boxes per slice.", show_default="the folder's DICOM SEG, else whole images"),
-    ] = None,
-    segments: Annotated[
-        Path | None, typer.Option(help="CSV: what the labels of segments in the DICOM SEG mean.")
-    ] = None,
-    output: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option(help="Folder for diagnosis.html and diagnosis.json.", show_default="diagnoses/SUBJECT"),
-    ] = None,
-    fold: Annotated[str, typer.Option(help="The network of this fold, or all.")] = "all",
-    contrast: Annotated[str, typer.Option(help="The series to use: gd_t1 (the paper's), stir or any.")] = "gd_t1",
-    series: Annotated[
-        str, typer.Option(metavar="REGEX", help="Use the series whose 'number description' this finds; no other rule.")
-    ] = "",
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    options: DiagnoseOptions,
 ) -> None:
     """Run one new subject through trained networks. Research only, not for diagnosis."""
-    from sijstudy.analysis.diagnosis import diagnose as diagnose_subject
-    from sijstudy.cohort.gather import Wanted
+    from sijstudy.analysis import diagnosis
     from sijstudy.cohort.subject_folder import read_subject
     from sijstudy.study.diagnosis_page import summary, write_diagnosis
     from sijstudy.training.networks import open_networks
 
-    networks = open_networks(run).of_fold(fold)
-    subject = read_subject(dicom_dir, boxes, Wanted(contrast, series), segments)
-    result = diagnose_subject(subject, networks, device=device)
-    files = write_diagnosis(result, output or Path("diagnoses") / subject.subject_id, run)
+    networks = open_networks(run).of_fold(options.fold)
+    subject = read_subject(dicom_dir, options.boxes, Wanted(options.contrast, options.series), options.segments)
+    result = diagnosis.diagnose(subject, networks, device=options.device)
+    files = write_diagnosis(result, options.output or Path("diagnoses") / subject.subject_id, run)
     print(summary(result))
     print(f"Report: {files.html}")
     print(f"JSON: {files.json}")
@@ -149,7 +149,7 @@ def diagnose(
 def dashboard(
     profile: Profile = "quick",
     port: Annotated[
-        Optional[int],  # noqa: UP045
+        int | None,
         typer.Option(min=1, max=65535, help="Port on this machine.", show_default="8866, or a free one"),
     ] = None,
     browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
@@ -190,13 +190,7 @@ def parameters(
     cell: Annotated[bool, typer.Option("--cell", help="Print them as a notebook's parameters cell instead.")] = False,
 ) -> None:
     """List every parameter: name, default, where it comes from."""
-    if cell:
-        print(parameters_cell())
-        return
-    rows = [(spec.name, repr(spec.default), _note(spec.metadata)) for spec in fields(StudyConfig)]
-    wide = [max(len(row[column]) for row in rows) for column in (0, 1)]
-    for name, default, note in rows:
-        print(f"{name:<{wide[0]}}  {default:<{wide[1]}}  {note}")
+    print(parameters_cell() if cell else parameters_table())
 
 
 def _settings(profile: str, parameter: list[str] | None, root: Path) -> StudyConfig:
@@ -241,77 +235,20 @@ def cohort_compare(
 
 
 @manifest_app.command("build")
+@taking(BuildOptions)
 def manifest_build(
     dicom_root: Annotated[
         Path,
         typer.Argument(help="Folder with the DICOM files, in any layout; folders named like subjects, or PatientIDs."),
     ],
     manifest_folder: Annotated[Path, typer.Argument(help="Folder to write the manifest and the account into.")],
-    subjects: Annotated[Path, typer.Option(help="CSV: subject_id, group, age_years, sex.")],
-    name: Annotated[str, typer.Option(help="Name of the cohort.", show_default="the manifest folder's")] = "",
-    source: Annotated[str, typer.Option(help="hospital, public or synthetic.")] = "hospital",
-    annotations: Annotated[
-        Path | None, typer.Option(help="Folder with DICOM SEG files and label maps, in any layout.")
-    ] = None,
-    segments: Annotated[
-        Path | None, typer.Option(help="CSV: what segments' labels, and values of label maps, mean.")
-    ] = None,
-    votes: Annotated[Optional[Path], typer.Option(help="CSV with the readers' votes per slice.")] = None,  # noqa: UP045
-    labels: Annotated[Optional[Path], typer.Option(help="CSV with a label per slice.")] = None,  # noqa: UP045
-    boxes: Annotated[Optional[Path], typer.Option(help="CSV with ilium boxes per slice.")] = None,  # noqa: UP045
-    volumes: Annotated[
-        str,
-        typer.Option(metavar="PATTERN", help="NIfTI volumes are the images: those of such a name, '*_STIR.nii.gz'."),
-    ] = "",
-    agreement: Annotated[
-        Optional[int],  # noqa: UP045
-        typer.Option(help="Readings that must mark an edema pixel.", show_default="more than half"),
-    ] = None,
-    min_edema_pixels: Annotated[int, typer.Option(help="Edema pixels that make a slice positive.")] = 1,
-    negatives: Annotated[
-        str, typer.Option(help="majority: negative when not positive; unanimous: when no reading marks a pixel.")
-    ] = "majority",
-    contrast: Annotated[str, typer.Option(help="The series to use: gd_t1 (the paper's), stir or any.")] = "gd_t1",
-    series: Annotated[
-        str, typer.Option(metavar="REGEX", help="Use the series whose 'number description' this finds; no other rule.")
-    ] = "",
-    require_boxes: Annotated[
-        bool, typer.Option("--require-boxes", help="Leave out slices without an ilium box: they give no ROI patch.")
-    ] = False,
-    skip_broken: Annotated[
-        bool, typer.Option("--skip-broken", help="Leave out files that cannot be read, instead of stopping.")
-    ] = False,
+    options: BuildOptions,
 ) -> None:
     """Scan a DICOM folder, choose and order its slices, write the manifest; say what was left out and why."""
-    from sijstudy.cohort.account import summary
+    from sijstudy.cohort.account import build_summary
     from sijstudy.cohort.build import build_manifest
-    from sijstudy.cohort.gather import Wanted
-    from sijstudy.cohort.manifest import read_account
-    from sijstudy.images.consensus import EdemaRule
 
-    manifest = build_manifest(
-        dicom_root,
-        manifest_folder,
-        name=name or manifest_folder.resolve().name,
-        source=source,
-        subjects_csv=subjects,
-        votes_csv=votes,
-        labels_csv=labels,
-        boxes_csv=boxes,
-        annotations=annotations,
-        segments_csv=segments,
-        wanted=Wanted(contrast, series, skip_broken, volumes),
-        rule=EdemaRule(agreement, min_edema_pixels, negatives),
-        require_boxes=require_boxes,
-        workers=os.cpu_count() or 1,
-    )
-    account = read_account(manifest.folder)
-    if account is not None:
-        print(summary(account, len(manifest.slices), len(manifest.subjects)))
-    print(f"Manifest: {manifest.folder}")
-    print(f"Account:  {manifest.folder / 'account.md'}")
-    if (proposed := manifest.folder / "boxes_proposed.csv").is_file():
-        print(f"Boxes:    {proposed} (proposed; look at them in notebook 01, hand a corrected copy to --boxes)")
+    print(build_summary(build_manifest(dicom_root, manifest_folder, options, workers=os.cpu_count() or 1)))
 
 
 @manifest_app.command("verify")
@@ -360,8 +297,3 @@ def _joined(arguments: Sequence[str]) -> list[str]:
             name = words.pop(0)
             joined.append(f"{name}={words.pop(0)}" if "=" not in name and words else name)
     return joined
-
-
-def _note(rule: Mapping[str, object]) -> str:
-    choices = rule["choices"]
-    return f"{rule['note']} ({' | '.join(choices)})" if isinstance(choices, tuple) else str(rule["note"])

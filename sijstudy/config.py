@@ -233,6 +233,18 @@ def parameters_cell(names: Collection[str] | None = None) -> str:
     return "\n".join(lines)
 
 
+def parameters_table() -> str:
+    """Every parameter on a line: name, default, note and what it may be."""
+    rows = [(spec.name, repr(spec.default), _note(spec.metadata)) for spec in fields(StudyConfig)]
+    wide = [max(len(row[column]) for row in rows) for column in (0, 1)]
+    return "\n".join(f"{name:<{wide[0]}}  {default:<{wide[1]}}  {note}" for name, default, note in rows)
+
+
+def _note(rule: Mapping[str, Any]) -> str:
+    choices = rule["choices"]
+    return f"{rule['note']} ({' | '.join(choices)})" if isinstance(choices, tuple) else str(rule["note"])
+
+
 def _literal(value: Any) -> str:
     return f'"{value}"' if isinstance(value, str) else repr(value)
 

@@ -6,31 +6,12 @@ image files, on which a variance of 0.3 is slight and the logarithm is defined f
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 from torch import Tensor
 
-from sijstudy.intensity import percentiles
-from sijstudy.poisson import poisson as poisson_counts
-
-PERCENTILES = (0.5, 99.5)  # ASSUMED: robust to single bright pixels
-
-
-def to_8bit(image: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """A slice ``(H, W)`` of any scale as float32 in [0, 255], not rounded.
-
-    ASSUMED: its 0.5th and 99.5th percentiles become 0 and 255, what lies beyond is clipped. A slice whose
-    percentiles coincide becomes 0.
-    """
-    low, high = percentiles(image, PERCENTILES)
-    if high <= low:
-        return np.zeros(image.shape, dtype=np.float32)
-    scaled = image.astype(np.float32)
-    scaled -= np.float32(low)
-    scaled *= np.float32(255.0 / (high - low))
-    return np.clip(scaled, 0.0, 255.0, out=scaled)
+LEAST_RATE = 24.0  # below it the expansion of ``quantile`` is too rough in the tails
+FAR = 3.0  # standard deviations beyond which the distribution function decides always
 
 
 def poisson_rate(pixels: Tensor, reading: str) -> Tensor:
@@ -62,3 +43,47 @@ def add_noise(patches: Tensor, *, gaussian_variance: float, poisson: str, genera
     if poisson != "none":
         noisy.add_(poisson_counts(poisson_rate(patches, poisson), generator))
     return noisy
+
+
+def poisson_counts(rates: Tensor, generator: torch.Generator) -> Tensor:
+    """Poisson counts of ``rates``, float32 >= 0 of any shape: float32 whole numbers of that shape, exactly distributed.
+
+    Several times faster than one draw after the other: a count is the quantile, at its rate, of a standard normal draw.
+    ``generator`` lives on the device of ``rates``. A GPU draws them by itself, and low rates are drawn one by one.
+    """
+    if rates.device.type != "cpu":
+        return torch.poisson(rates, generator=generator)
+    rates = rates.contiguous()
+    low = np.flatnonzero((rates < LEAST_RATE).numpy())
+    if 2 * len(low) > rates.numel():
+        return torch.poisson(rates, generator=generator)
+    counts = quantile(rates.clamp_min(LEAST_RATE), torch.randn(rates.shape, generator=generator))
+    _flat(counts)[low] = torch.poisson(torch.from_numpy(_flat(rates)[low]), generator=generator).numpy()
+    return counts
+
+
+def quantile(rates: Tensor, normal: Tensor) -> Tensor:
+    """The least whole number N with P(Poisson(rate) <= N) >= Phi(normal), exact for float32 input on the CPU.
+
+    An expansion gives it for all pixels at once to far less than 1, and rounding it down gives N, except beside a whole
+    number: there, at one pixel in two hundred, the distribution function itself decides.
+    rates: at least LEAST_RATE. normal: of the same shape, -6 to 6. The expansion is that of Temme and of Giles
+    (2016, ACM TOMS 42, 6), rate (1 + t + t^2/6 - t^3/72 + t^4/270) + 1/3 - t/36 + 7 t^2/810 with
+    t = normal / sqrt(rate); tests compare it with the distribution function.
+    """
+    shrink = rates.rsqrt()
+    t = normal * shrink
+    growth = (t / 270).sub_(1 / 72).mul_(t).add_(1 / 6).mul_(t).add_(1).mul_(t)
+    value = (t * (7 / 810)).sub_(1 / 36).mul_(t).add_(1 / 3).add_(rates).addcmul_(rates, growth)
+    counts, nearest = value.floor(), value.round()
+    error = shrink.pow(3).mul_(0.5).add_(rates, alpha=5e-7).add_(1e-4)  # of the expansion up to FAR, and of float32
+    unsure = np.flatnonzero(((value.sub_(nearest).abs_() < error) | (normal.abs() > FAR)).numpy())
+    rate, z, k = (torch.from_numpy(_flat(part)[unsure]).double() for part in (rates, normal, nearest))
+    below = torch.special.gammaincc(k, rate)  # P(count <= k - 1)
+    _flat(counts)[unsure] = (k - (torch.special.ndtr(z) <= below).double()).numpy()
+    return counts
+
+
+def _flat(values: Tensor) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+    """The tensor's memory as one row; numpy's indexing is the quicker one here."""
+    return values.view(-1).numpy()

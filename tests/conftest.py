@@ -11,6 +11,7 @@ from dicom_samples import write_cohort
 from hypothesis import HealthCheck, settings
 
 from sijstudy.cohort.build import build_manifest
+from sijstudy.cohort.options import BuildOptions
 from sijstudy.config import StudyConfig
 from sijstudy.folds import make_folds, save_folds
 from sijstudy.notebook.workspace import Workspace
@@ -30,9 +31,11 @@ def sample_manifest(tmp_path_factory):
     root = tmp_path_factory.mktemp("cohort")
     cohort = write_cohort(root / "dicom", axspa=6, controls=6)
     return build_manifest(
-        cohort.root, root / "data_manifest/sample", name="sample", source="hospital", subjects_csv=cohort.subjects_csv,
-        votes_csv=cohort.votes_csv, progress=False,
-    )  # fmt: skip
+        cohort.root,
+        root / "data_manifest/sample",
+        BuildOptions(cohort.subjects_csv, "sample", votes_csv=cohort.votes_csv),
+        progress=False,
+    )
 
 
 @pytest.fixture(scope="session")

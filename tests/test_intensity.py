@@ -1,13 +1,11 @@
-"""Percentiles: NumPy's numbers, bit for bit, whatever the image looks like."""
+"""The 8-bit scale, and its percentiles: NumPy's numbers, bit for bit, whatever the image looks like."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sijstudy.intensity import percentiles
-
-PERCENTS = (0.5, 99.5)
+from sijstudy.intensity import PERCENTILES, percentiles, to_8bit
 
 
 @given(
@@ -19,13 +17,13 @@ PERCENTS = (0.5, 99.5)
 )
 def test_numbers_are_numpys(seed, shape, levels, kind, percents):
     image = np.random.default_rng(seed).integers(0, levels, shape).astype(kind)
-    assert percentiles(image, (*PERCENTS, *percents)) == np.percentile(image, (*PERCENTS, *percents)).tolist()
+    assert percentiles(image, (*PERCENTILES, *percents)) == np.percentile(image, (*PERCENTILES, *percents)).tolist()
 
 
 @given(seed=st.integers(0, 2**32 - 1), scale=st.floats(1e-3, 1e4))
 def test_numbers_are_numpys_between_pixels_that_are_no_whole_numbers(seed, scale):
     image = (np.random.default_rng(seed).lognormal(size=(97, 131)) * scale).astype(np.float32)
-    assert percentiles(image, PERCENTS) == np.percentile(image, PERCENTS).tolist()
+    assert percentiles(image, PERCENTILES) == np.percentile(image, PERCENTILES).tolist()
 
 
 @pytest.mark.parametrize("bright", [slice(0, None, 61), slice(0, 40)])
@@ -33,5 +31,15 @@ def test_a_sample_that_misleads_is_noticed(bright):
     image = np.zeros((100, 61), dtype=np.float32)
     image.reshape(-1)[bright] = np.arange(len(image.reshape(-1)[bright]), dtype=np.float32) + 5
     image[3] -= 2
-    wanted = (*PERCENTS, 0.0, 2.0, 50.0, 98.0, 100.0)
+    wanted = (*PERCENTILES, 0.0, 2.0, 50.0, 98.0, 100.0)
     assert percentiles(image, wanted) == np.percentile(image, wanted).tolist()
+
+
+def test_8bit_scale_clips_its_percentiles_and_ignores_gain_and_offset():
+    image = np.random.default_rng(0).gamma(2, 100, (80, 80)).astype(np.float32)
+    scaled = to_8bit(image)
+    assert scaled.dtype == np.float32
+    assert (scaled.min(), scaled.max()) == (0, 255)
+    np.testing.assert_allclose(to_8bit(3 * image + 40), scaled, atol=0.01)
+    assert np.mean(scaled == 255) == pytest.approx(0.005, abs=0.001)
+    assert (to_8bit(np.full((8, 8), 5.0)) == 0).all()

@@ -1,10 +1,12 @@
-"""Noise: the formulae of both readings, and draws that depend on their generator alone."""
+"""Noise: both interpretations of the rate, exact Poisson counts, draws that depend on their generator alone."""
 
 import numpy as np
 import pytest
 import torch
+from scipy import stats
+from scipy.special import ndtr
 
-from sijstudy.noise import add_noise, poisson_rate, to_8bit
+from sijstudy.noise import LEAST_RATE, add_noise, poisson_counts, poisson_rate, quantile
 
 
 def generator(seed=0):
@@ -51,11 +53,51 @@ def test_generator_decides_and_the_global_state_is_untouched():
     assert torch.equal(before, torch.get_rng_state())
 
 
-def test_8bit_scale_clips_its_percentiles_and_ignores_gain_and_offset():
-    image = np.random.default_rng(0).gamma(2, 100, (80, 80)).astype(np.float32)
-    scaled = to_8bit(image)
-    assert scaled.dtype == np.float32
-    assert (scaled.min(), scaled.max()) == (0, 255)
-    np.testing.assert_allclose(to_8bit(3 * image + 40), scaled, atol=0.01)
-    assert np.mean(scaled == 255) == pytest.approx(0.005, abs=0.001)
-    assert (to_8bit(np.full((8, 8), 5.0)) == 0).all()
+@pytest.mark.parametrize(("low", "high"), [(LEAST_RATE, 30), (30, 200), (200, 950), (950, 20_000)])
+@pytest.mark.parametrize("spread", [1.0, 2.5])
+def test_each_count_is_the_exact_quantile_of_its_normal_draw(low, high, spread):
+    rates = torch.rand(100_000, generator=generator(1)) * (high - low) + low
+    normal = (torch.randn(rates.shape, generator=generator(2)) * spread).clamp(-5.8, 5.8)  # as far as randn goes
+    expected = stats.poisson.ppf(ndtr(normal.double().numpy()), rates.double().numpy())
+    assert np.array_equal(quantile(rates, normal).numpy(), expected)
+
+
+@pytest.mark.parametrize("rate", [0.3, 4.0, 10.0, LEAST_RATE - 0.1, LEAST_RATE, 60.5, 333.3, 900.0])
+def test_counts_have_the_poisson_distribution(rate):
+    """Chi-square over 40 classes of nearly equal probability, of pixels among which all others have high rates."""
+    rates = torch.full((2, 1, 500, 500), 500.0)
+    rates[:, :, :, ::3] = rate
+    counts = poisson_counts(rates, generator(3))[:, :, :, ::3].double().numpy().ravel()
+    edges = np.unique(stats.poisson.ppf(np.linspace(0.001, 0.999, 40), rate))
+    chances = np.diff(stats.poisson.cdf(edges, rate), prepend=0, append=1)
+    found = np.bincount(np.searchsorted(edges, counts), minlength=len(chances))
+    assert stats.chisquare(found, chances * counts.size).pvalue > 0.001
+    assert counts.mean() == pytest.approx(rate, abs=4 * np.sqrt(rate / counts.size))
+    assert counts.var() == pytest.approx(rate, abs=4 * np.sqrt((2 * rate**2 + rate) / counts.size))
+
+
+def test_rate_zero_gives_zero_among_high_and_among_low_rates():
+    for other in (1.0, 500.0):
+        rates = torch.full((50, 50), other)
+        rates[10:20] = 0
+        assert (poisson_counts(rates, generator())[10:20] == 0).all()
+
+
+def test_neighbours_are_independent():
+    counts = poisson_counts(torch.full((300, 300), 400.0), generator(4)).numpy()
+    for one, other in ((counts[1:], counts[:-1]), (counts[:, 1:], counts[:, :-1])):
+        assert abs(np.corrcoef(one.ravel(), other.ravel())[0, 1]) < 0.015
+
+
+@pytest.mark.parametrize("scale", [5.0, 900.0])
+def test_generator_decides_counts_and_neither_layout_nor_the_global_state_matters(scale):
+    rates, before = torch.rand(3, 1, 20, 24, generator=generator(5)) * scale, torch.get_rng_state()
+    kept = rates.clone()
+    first = poisson_counts(rates, generator(1))
+    assert first.shape == rates.shape
+    assert first.dtype == torch.float32
+    assert torch.equal(first, poisson_counts(rates, generator(1)))
+    assert torch.equal(first, poisson_counts(rates.transpose(2, 3).contiguous().transpose(2, 3), generator(1)))
+    assert not torch.equal(first, poisson_counts(rates, generator(2)))
+    assert torch.equal(before, torch.get_rng_state())
+    assert torch.equal(rates, kept)

@@ -18,9 +18,10 @@ from joblib import Parallel, delayed
 from tqdm.auto import tqdm
 
 from sijstudy.audit.identity import Attribute, dicom_attributes, nifti_attributes, path_attributes
-from sijstudy.cohort.manifest import Manifest, file_hash, inside
+from sijstudy.cohort.manifest import Manifest, inside
 from sijstudy.errors import StudyError
 from sijstudy.images.dicom import reading
+from sijstudy.images.file_hash import file_hash
 from sijstudy.images.read import read_image
 from sijstudy.records import Slice
 

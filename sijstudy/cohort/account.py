@@ -10,6 +10,9 @@ from dataclasses import asdict, dataclass
 
 import pandas as pd
 
+from sijstudy.cohort.manifest import Manifest, read_account
+from sijstudy.cohort.write import BOXES
+
 COLUMNS = ("file", "kind", "subject_id", "series_uid", "series", "outcome", "reason")
 USED, LEFT_OUT = "used", "left out"
 NO_DICOM = ("not DICOM", "table", "NIfTI volume", "label map")
@@ -87,6 +90,17 @@ def summary(account: pd.DataFrame, slices: int, subjects: int) -> str:
             f"left out     {sum(why.values())}{f': {top}' if top else ''}",
         )
     )
+
+
+def build_summary(manifest: Manifest) -> str:
+    """``summary`` of a manifest that was just built, and where its parts lie."""
+    account, lines = read_account(manifest.folder), []
+    if account is not None:
+        lines.append(summary(account, len(manifest.slices), len(manifest.subjects)))
+    lines += [f"Manifest: {manifest.folder}", f"Account:  {manifest.folder / 'account.md'}"]
+    if (proposed := manifest.folder / BOXES).is_file():
+        lines.append(f"Boxes:    {proposed} (proposed; look at them in notebook 01, hand a corrected copy to --boxes)")
+    return "\n".join(lines)
 
 
 def account_page(account: pd.DataFrame, chosen: Sequence[ChosenSeries], cohort: str) -> str:

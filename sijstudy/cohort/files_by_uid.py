@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from sijstudy.cohort.manifest import file_hash
 from sijstudy.cohort.scan import FoundFile
 from sijstudy.errors import StudyError
+from sijstudy.images.file_hash import FileHashes
 from sijstudy.images.segment_names import SegmentTable
 
 
@@ -30,7 +30,11 @@ class Assigned:
 
 
 def assign_segs(
-    segs: Iterable[FoundFile], owners: SliceOwners, table: SegmentTable, folders: Mapping[Path, str]
+    segs: Iterable[FoundFile],
+    owners: SliceOwners,
+    table: SegmentTable,
+    folders: Mapping[Path, str],
+    hashes: FileHashes,
 ) -> Assigned:
     """DICOM SEG files by subject. folders: file -> the subject in whose folder it lies, where it lies in one.
 
@@ -46,7 +50,7 @@ def assign_segs(
             left_out[seg.path] = _why_unused(seg, owners, table, folders)
             continue
         subject = _one(subjects, seg, folders)
-        if any(file_hash(other) == file_hash(seg.path) for other in files[subject]):
+        if any(hashes[other] == hashes[seg.path] for other in files[subject]):
             left_out[seg.path] = f"a copy of '{files[subject][0].name}'"
             continue
         files[subject].append(seg.path)

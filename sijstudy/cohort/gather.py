@@ -3,41 +3,21 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from sijstudy.cohort.files_by_name import subject_by_name
 from sijstudy.cohort.files_by_uid import Assigned, SliceOwners, assign_segs
+from sijstudy.cohort.options import Wanted
 from sijstudy.cohort.scan import FoundFile, scan
 from sijstudy.cohort.series import MrImage
 from sijstudy.cohort.subject_series import SubjectImages, choose_images, images_by_subject, subject_of
 from sijstudy.cohort.subject_volumes import Folder, as_label_maps, assign_label_maps, volume_subjects
 from sijstudy.errors import StudyError
+from sijstudy.images.file_hash import FileHashes
 from sijstudy.images.label_maps import is_label_map_name
 from sijstudy.images.segment_names import SegmentTable
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What to look for. contrast: one of ``series_choice.CONTRASTS``. series: a regular expression, or "".
-
-    volumes: file name pattern of the NIfTI volumes that are the images, "" when these are DICOM.
-    skip_broken: leave out files that cannot be read, instead of stopping.
-    """
-
-    contrast: str = "gd_t1"
-    series: str = ""
-    skip_broken: bool = False
-    volumes: str = ""
-
-    def pattern(self) -> re.Pattern[str] | None:
-        """``series``, compiled; None when it is empty. StudyError when it is no regular expression."""
-        try:
-            return re.compile(self.series, re.IGNORECASE) if self.series else None
-        except re.error as error:
-            raise StudyError(f"--series '{self.series}' is no regular expression ({error}); correct it") from None
 
 
 @dataclass(frozen=True)
@@ -46,67 +26,107 @@ class CohortFiles:
 
     owners: file -> subject, where it has one. subjects: the images of each, in the order of their ids. outlines: the
     files with outlines, relative to ``outlines_root``. broken: files left out as they cannot be read -> why.
+    hashes: SHA-256 of the files whose content was needed so far.
     """
 
     root: Path
     outlines_root: Path
-    has_label_maps: bool
     found: tuple[FoundFile, ...]
     owners: Mapping[Path, str]
     subjects: tuple[SubjectImages, ...]
     outlines: Assigned
     broken: Mapping[Path, str]
+    hashes: Mapping[Path, str]
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a cohort lies. root: folder of the images. subjects_csv: the table of its subjects, named in errors.
+
+    annotations: folder with outlines, None where they lie in ``root``. without: a folder to leave aside.
+    """
+
+    root: Path
+    subjects_csv: Path
+    annotations: Path | None = None
+    without: Path | None = None
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """images: what lies under the images' root, and all images of each subject; subjects: the chosen ones."""
+
+    found: Sequence[FoundFile]
+    images: Mapping[str, Sequence[MrImage]]
+    subjects: tuple[SubjectImages, ...]
 
 
 def gather(
-    root: Path,
-    subjects_csv: Path,
+    places: Places,
     subject_ids: Iterable[str],
     wanted: Wanted,
     segments: SegmentTable,
     *,
-    annotations: Path | None = None,
-    without: Path | None = None,
     workers: int = 1,
     progress: bool = True,
 ) -> CohortFiles:
-    """Scan ``root`` and ``annotations``, sort what is found. ``without``: a folder to leave aside.
+    """Scan the folders of ``places``, sort what is found.
 
     Raises StudyError naming the file or subject: a broken file, an image that is nobody's, a subject without images,
     a series that cannot be chosen, outlines that belong to nobody.
     """
-    known = set(subject_ids)
-    found = scan(root, without=without, workers=workers, progress=progress)
-    drawn = []
-    if annotations is not None and not annotations.resolve().is_relative_to(root.resolve()):
-        drawn = scan(annotations, without=without, workers=workers, progress=progress)
+    root, known, hashes = places.root, set(subject_ids), FileHashes()
+    found, drawn = _scanned(places, workers=workers, progress=progress)
     broken = broken_files([*found, *drawn], skip=wanted.skip_broken)
     if wanted.volumes:
-        found, subjects = volume_subjects(Folder(root, found), known, wanted.volumes, segments)
-        images = {own.subject_id: list(own.slices) for own in subjects}
+        chosen = _chosen_volumes(Folder(root, found), known, wanted.volumes, segments, hashes)
     else:
-        pattern, images = wanted.pattern(), images_by_subject(found, root, known, subjects_csv)
-        subjects = tuple(
-            choose_images(subject, own, contrast=wanted.contrast, pattern=pattern)
-            for subject, own in sorted(images.items())
-        )
-    owners = {file.path: owner for file in found if (owner := _owner(file, root, known))}
+        chosen = _chosen_series(found, places, known, wanted, hashes)
+    owners = {file.path: owner for file in chosen.found if (owner := _owner(file, root, known))}
     folders = {path: owner for path, owner in owners.items() if owner in path.relative_to(root).parts[:-1]}
-    seg_files = [file for file in (*found, *drawn) if file.kind == "SEG"]
-    segs = assign_segs(seg_files, slice_owners(subjects, images), segments, folders)
-    places = [Folder(root, found), *([Folder(annotations, drawn)] if annotations and drawn else [])]
-    maps = assign_label_maps(places, {image.file for own in subjects for image in own.slices}, known, segments)
+    seg_files = [file for file in (*chosen.found, *drawn) if file.kind == "SEG"]
+    segs = assign_segs(seg_files, slice_owners(chosen.subjects, chosen.images), segments, folders, hashes)
+    searched = [Folder(root, chosen.found), *([Folder(places.annotations, drawn)] if places.annotations else [])]
+    used = {image.file for own in chosen.subjects for image in own.slices}
+    maps = assign_label_maps(searched, used, known, segments)
     outlines = _together(segs, maps)
     return CohortFiles(
         root=root,
-        outlines_root=_outlines_root(segs, root, annotations),
-        has_label_maps=bool(maps.files),
-        found=tuple(as_label_maps((*found, *drawn), maps)),
+        outlines_root=_outlines_root(segs, root, places.annotations),
+        found=tuple(as_label_maps((*chosen.found, *drawn), maps)),
         owners={**owners, **{path: name for name, paths in outlines.files.items() for path in paths}},
-        subjects=subjects,
+        subjects=chosen.subjects,
         outlines=outlines,
         broken=broken,
+        hashes=hashes,
     )
+
+
+def _scanned(places: Places, *, workers: int, progress: bool) -> tuple[list[FoundFile], list[FoundFile]]:
+    """What lies under the root, and what under the annotations' folder where that is another one."""
+    found = scan(places.root, without=places.without, workers=workers, progress=progress)
+    folder = places.annotations
+    if folder is None or folder.resolve().is_relative_to(places.root.resolve()):
+        return found, []
+    return found, scan(folder, without=places.without, workers=workers, progress=progress)
+
+
+def _chosen_volumes(
+    folder: Folder, subject_ids: set[str], pattern: str, segments: SegmentTable, hashes: FileHashes
+) -> _Chosen:
+    found, subjects = volume_subjects(folder, subject_ids, pattern, segments, hashes)
+    return _Chosen(found, {own.subject_id: own.slices for own in subjects}, subjects)
+
+
+def _chosen_series(
+    found: Sequence[FoundFile], places: Places, subject_ids: set[str], wanted: Wanted, hashes: FileHashes
+) -> _Chosen:
+    pattern, images = wanted.pattern(), images_by_subject(found, places.root, subject_ids, places.subjects_csv)
+    subjects = tuple(
+        choose_images(subject, own, contrast=wanted.contrast, pattern=pattern, hashes=hashes)
+        for subject, own in sorted(images.items())
+    )
+    return _Chosen(found, images, subjects)
 
 
 def _owner(file: FoundFile, root: Path, subjects: set[str]) -> str:

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from sijstudy.cohort.proposed_boxes import propose_ilium_boxes
-from sijstudy.cohort.schema import BOX_COLUMNS
 from sijstudy.cohort.side_tables import Place, SideTable
 from sijstudy.errors import StudyError
-from sijstudy.images.dicom import DicomHeader
+from sijstudy.images.dicom import DicomHeader, DicomSlice
 from sijstudy.images.outlines import Segmentation
-from sijstudy.images.read import read_plane
-from sijstudy.records import Box, IliumBoxes
+from sijstudy.records import IliumBoxes
 
 
 @dataclass(frozen=True)
@@ -27,7 +24,7 @@ class SliceBoxes:
 
 
 def boxes_of_slices(
-    ordered: Sequence[DicomHeader],
+    ordered: Sequence[DicomSlice],
     places: Mapping[str, Place],
     outlines: Segmentation | None,
     table: SideTable[IliumBoxes | None] | None,
@@ -40,7 +37,7 @@ def boxes_of_slices(
     proposals = _proposals(ordered, outlines) if outlines and _only_bone(outlines) else {}
     boxes: dict[str, IliumBoxes | None] = {}
     proposed = set()
-    for header in ordered:
+    for header in (plane.header for plane in ordered):
         place, uid = places[header.uid], header.uid
         own = table.of(place) if table else None
         own = own or (outlines.ilium_boxes(uid) if outlines else None)
@@ -52,26 +49,16 @@ def boxes_of_slices(
     return SliceBoxes(boxes, frozenset(proposed))
 
 
-def edges(boxes: IliumBoxes | None) -> dict[str, Any]:
-    """The boxes as cells of BOX_COLUMNS."""
-    sides: dict[str, Box | None] = {"left": boxes.left if boxes else None, "right": boxes.right if boxes else None}
-    return {
-        column: None if box is None else getattr(box, column.split("_")[1])
-        for side, box in sides.items()
-        for column in BOX_COLUMNS[side]
-    }
-
-
 def _only_bone(outlines: Segmentation) -> bool:
     return "bone" in outlines.segments and not {"left ilium", "right ilium"} & outlines.segments
 
 
-def _proposals(ordered: Sequence[DicomHeader], outlines: Segmentation) -> dict[str, IliumBoxes | None]:
-    images = np.stack([read_plane(header.file, header.frame).pixels for header in ordered])
-    masks = [outlines.mask(header.uid, "bone") for header in ordered]
+def _proposals(ordered: Sequence[DicomSlice], outlines: Segmentation) -> dict[str, IliumBoxes | None]:
+    images = np.stack([plane.pixels for plane in ordered])
+    masks = [outlines.mask(plane.header.uid, "bone") for plane in ordered]
     bone = np.stack([np.zeros(images.shape[1:], bool) if mask is None else mask for mask in masks])
-    boxes = propose_ilium_boxes(images, bone, ordered[0].spacing[0])
-    return {header.uid: own for header, own in zip(ordered, boxes, strict=True)}
+    boxes = propose_ilium_boxes(images, bone, ordered[0].header.spacing[0])
+    return {plane.header.uid: own for plane, own in zip(ordered, boxes, strict=True)}
 
 
 def _check(boxes: IliumBoxes | None, header: DicomHeader) -> None:

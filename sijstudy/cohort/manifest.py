@@ -16,11 +16,13 @@ from typing import Any
 import pandas as pd
 from tqdm.auto import tqdm
 
+from sijstudy.cohort.box_cells import boxes_of
 from sijstudy.cohort.schema import BOX_COLUMNS, SLICES, SUBJECTS, validated
 from sijstudy.errors import StudyError
 from sijstudy.files import read_table
+from sijstudy.images.file_hash import file_hash
 from sijstudy.images.segment_names import SegmentTable, segment_table
-from sijstudy.records import Box, IliumBoxes, Slice, Subject
+from sijstudy.records import Slice, Subject
 
 SOURCES = ("synthetic", "hospital", "public")
 
@@ -47,20 +49,7 @@ class Manifest:
 
     def slice_records(self) -> list[Slice]:
         """The slices as records, in the order of the table, with absolute paths."""
-        return [
-            Slice(
-                subject_id=row["subject_id"],
-                index=int(row["slice_index"]),
-                label=int(row["label"]),
-                file=self.root / row["file"],
-                frame=None if pd.isna(row["frame"]) else int(row["frame"]),
-                uid=row["sop_instance_uid"],
-                sha256=row["sha256"],
-                boxes=_boxes(row),
-                segmentation=None if pd.isna(row["segmentation"]) else self.outlines_root / row["segmentation"],
-            )
-            for row in self.slices.to_dict("records")
-        ]
+        return [slice_record(row, self.root, self.outlines_root) for row in self.slices.to_dict("records")]
 
     def subject_records(self) -> list[Subject]:
         """The subjects as records."""
@@ -73,6 +62,21 @@ class Manifest:
             )
             for row in self.subjects.to_dict("records")
         ]
+
+
+def slice_record(row: Mapping[Any, Any], root: Path, outlines_root: Path) -> Slice:
+    """A row of the slices' table as a record; empty cells are None or NaN."""
+    return Slice(
+        subject_id=row["subject_id"],
+        index=int(row["slice_index"]),
+        label=int(row["label"]),
+        file=root / row["file"],
+        frame=None if pd.isna(row["frame"]) else int(row["frame"]),
+        uid=row["sop_instance_uid"],
+        sha256=row["sha256"],
+        boxes=boxes_of(row),
+        segmentation=None if pd.isna(row["segmentation"]) else outlines_root / row["segmentation"],
+    )
 
 
 def load_manifest(folder: Path) -> Manifest:
@@ -134,17 +138,6 @@ def read_account(folder: Path) -> pd.DataFrame | None:
     """The account that the build left beside a manifest, a row per file, all text; None for a manifest without one."""
     path = folder / "account.csv"
     return read_table(path).fillna("") if path.is_file() else None
-
-
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file, 64 hexadecimal digits. StudyError when it is missing or cannot be read."""
-    try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except FileNotFoundError:
-        raise StudyError(f"{path}: no such file; restore it or build the manifest again") from None
-    except OSError as error:
-        raise StudyError(f"{path}: cannot be read ({error.strerror}); check its permissions") from None
 
 
 def inside(root: Path, path: Path) -> Path:
@@ -233,11 +226,3 @@ def _check_boxes(slices: pd.DataFrame, path: Path) -> None:
 def _rows(column: pd.Series[str]) -> Iterable[tuple[int, str]]:
     """(row number in the file, value) of the cells that are not empty."""
     return ((place + 2, value) for place, value in enumerate(column) if not pd.isna(value))
-
-
-def _boxes(row: dict[Any, Any]) -> IliumBoxes | None:
-    left, right = (
-        None if pd.isna(row[columns[0]]) else Box(*(float(row[column]) for column in columns))
-        for columns in BOX_COLUMNS.values()
-    )
-    return None if left is None and right is None else IliumBoxes(left, right)

@@ -11,7 +11,8 @@ from sijstudy.cohort.account import LEFT_OUT, AccountRow, ChosenSeries
 from sijstudy.cohort.gather import CohortFiles
 from sijstudy.cohort.scan import FoundFile
 from sijstudy.cohort.series import MrImage
-from sijstudy.cohort.subject_rows import Source, SubjectRows
+from sijstudy.cohort.subject_rows import SubjectRows
+from sijstudy.images.read import Source
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,11 @@ from typing import Any, Generic, TypeVar
 
 import pandas as pd
 
+from sijstudy.cohort.box_cells import boxes_of
 from sijstudy.cohort.schema import BOX_COLUMNS, OPTIONAL_READERS, READERS
 from sijstudy.errors import StudyError
 from sijstudy.files import read_table
-from sijstudy.records import Box, IliumBoxes
+from sijstudy.records import IliumBoxes
 
 Value = TypeVar("Value")
 Votes = tuple[int | None, ...]
@@ -79,7 +80,7 @@ def read_tables(votes_csv: Path | None, labels_csv: Path | None, boxes_csv: Path
     return Tables(
         votes=_read(votes_csv, READERS, _votes) if votes_csv else None,
         labels=_read(labels_csv, ("label",), _label) if labels_csv else None,
-        boxes=_read(boxes_csv, (*BOX_COLUMNS["left"], *BOX_COLUMNS["right"]), _boxes) if boxes_csv else None,
+        boxes=_read(boxes_csv, (*BOX_COLUMNS["left"], *BOX_COLUMNS["right"]), boxes_of) if boxes_csv else None,
     )
 
 
@@ -131,21 +132,3 @@ def _label(cells: dict[str, Any]) -> int:
     if label is None:
         raise ValueError("label is empty, it must be 0 or 1")
     return label
-
-
-def _boxes(cells: dict[str, Any]) -> IliumBoxes | None:
-    left, right = (_box(cells, side) for side in ("left", "right"))
-    return None if left is None and right is None else IliumBoxes(left, right)
-
-
-def _box(cells: dict[str, Any], side: str) -> Box | None:
-    values = {name: cells[name] for name in BOX_COLUMNS[side]}
-    if all(value is None for value in values.values()):
-        return None
-    edges = []
-    for name, value in values.items():
-        try:
-            edges.append(float(value))
-        except (TypeError, ValueError):
-            raise ValueError(f"{name}='{value or ''}' must be a number, as the {side} box has other edges") from None
-    return Box(*edges)

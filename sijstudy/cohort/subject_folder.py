@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
 
 from sijstudy.cohort.files_by_uid import assign_segs
-from sijstudy.cohort.gather import Wanted, broken_files, slice_owners
+from sijstudy.cohort.gather import broken_files, slice_owners
+from sijstudy.cohort.manifest import slice_record
+from sijstudy.cohort.options import Wanted
 from sijstudy.cohort.scan import FoundFile, scan
-from sijstudy.cohort.schema import BOX_COLUMNS
 from sijstudy.cohort.series import MrImage
 from sijstudy.cohort.side_tables import Place, SideTable, Tables, read_tables
 from sijstudy.cohort.subject_rows import Layout, Settings, SubjectFiles, subject_rows
 from sijstudy.cohort.subject_series import choose_images
 from sijstudy.errors import StudyError
+from sijstudy.images.file_hash import FileHashes
 from sijstudy.images.segment_names import SegmentTable, read_segment_table
-from sijstudy.records import Box, IliumBoxes, Slice
+from sijstudy.records import Slice
 
 
 @dataclass(frozen=True)
@@ -53,22 +52,22 @@ def read_subject(
     segments_csv: what the SEG's labels mean, as ``read_segment_table`` reads it. Raises StudyError naming the file at
     fault, or the persons when the folder holds several.
     """
-    wanted, name = wanted or Wanted(), folder.resolve().name
+    wanted, name, hashes = wanted or Wanted(), folder.resolve().name, FileHashes()
     segments = read_segment_table(segments_csv) if segments_csv else SegmentTable()
     found = scan(folder, progress=False)
     broken_files(found, skip=wanted.skip_broken)
     images = _images(folder, found)
-    own = choose_images(name, images, contrast=wanted.contrast, pattern=wanted.pattern())
+    own = choose_images(name, images, contrast=wanted.contrast, pattern=wanted.pattern(), hashes=hashes)
     seg_files = [file for file in found if file.kind == "SEG"]
-    segs = assign_segs(seg_files, slice_owners([own], {name: images}), segments, {})
+    segs = assign_segs(seg_files, slice_owners([own], {name: images}), segments, {}, hashes)
     given = read_tables(None, None, boxes_csv)
-    files = SubjectFiles(name, own.sources, tuple(segs.files.get(name, ())))
+    files = SubjectFiles(name, own.sources, tuple(segs.files.get(name, ())), hashes)
     tables = Tables(labels=_NoLabels(folder, {}), boxes=given.boxes)
     settings = Settings(tables, segments, skip_broken=wanted.skip_broken)
     rows = subject_rows(Layout(folder, folder), files, settings).rows
     if given.boxes:
         given.boxes.check_used({row[key] for row in rows for key in ("sop_instance_uid", "file")}, {})
-    slices = tuple(_slice(folder, row) for row in rows)
+    slices = tuple(slice_record(row, folder, folder) for row in rows)
     source = boxes_csv.name if boxes_csv else "the DICOM SEG in its folder"
     boxes_from = source if any(item.boxes for item in slices) else ""
     return SubjectFolder(name, slices, boxes_from, own.choice.chosen.text, own.choice.rule)
@@ -86,26 +85,3 @@ def _images(folder: Path, found: Sequence[FoundFile]) -> list[MrImage]:
             f"{folder}: holds {len(persons)} subjects (PatientID {', '.join(persons)}); give the folder of one of them"
         )
     return images
-
-
-def _slice(folder: Path, row: dict[str, Any]) -> Slice:
-    frame = row.get("frame")
-    return Slice(
-        subject_id=row["subject_id"],
-        index=row["slice_index"],
-        label=0,
-        file=folder / row["file"],
-        frame=None if frame is None or pd.isna(frame) else int(frame),
-        uid=row["sop_instance_uid"],
-        sha256=row["sha256"],
-        boxes=_boxes(row),
-        segmentation=folder / row["segmentation"] if row["segmentation"] else None,
-    )
-
-
-def _boxes(row: dict[str, Any]) -> IliumBoxes | None:
-    left, right = (
-        None if row[columns[0]] is None else Box(*(float(row[column]) for column in columns))
-        for columns in BOX_COLUMNS.values()
-    )
-    return None if left is None and right is None else IliumBoxes(left, right)

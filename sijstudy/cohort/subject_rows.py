@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from sijstudy.cohort.ilium_boxes import boxes_of_slices, edges
-from sijstudy.cohort.manifest import file_hash
+from sijstudy.cohort.box_cells import cells_of
+from sijstudy.cohort.ilium_boxes import boxes_of_slices
 from sijstudy.cohort.schema import READERS
 from sijstudy.cohort.side_tables import Place, Tables
 from sijstudy.errors import StudyError
 from sijstudy.images.consensus import EdemaRule
-from sijstudy.images.dicom import DicomHeader
+from sijstudy.images.dicom import DicomHeader, DicomSlice
+from sijstudy.images.file_hash import FileHashes
 from sijstudy.images.outlines import Segmentation
-from sijstudy.images.read import read_plane
+from sijstudy.images.read import Source, read_planes
 from sijstudy.images.segment_names import SegmentTable
 from sijstudy.images.slice_order import normal_of, slice_order
 from sijstudy.images.subject_outlines import DrawnSubject, read_subject_outlines
 
 Row = dict[str, Any]
-Source = tuple[Path, int | None]  # a slice's file, and its frame in a multi-frame file
 MAJORITY = 2  # readers who must agree at least [2.1]
 
 
@@ -53,11 +54,12 @@ class Settings:
 
 @dataclass(frozen=True)
 class SubjectFiles:
-    """What a subject's rows are made of: its slices and the files with its outlines."""
+    """What a subject's rows are made of: its slices, the files with its outlines, what is known of SHA-256s."""
 
     subject_id: str
     slices: tuple[Source, ...]
     outlines: tuple[Path, ...]
+    hashes: Mapping[Path, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -78,19 +80,18 @@ class SubjectRows:
 
 def subject_rows(layout: Layout, files: SubjectFiles, settings: Settings) -> SubjectRows:
     """Read a subject's slices, pixels included, and its outlines. StudyError names the file at fault."""
-    headers, left_out = _read(files, settings.skip_broken)
-    _check_one_person(headers)
-    _check_uids(headers)
-    ordered = [headers[place] for place in slice_order(headers)]
+    hashes = FileHashes(files.hashes)
+    planes, left_out = _read(files, hashes, skip_broken=settings.skip_broken)
+    planes = [planes[place] for place in slice_order([plane.header for plane in planes])]
+    ordered = [plane.header for plane in planes]
     drawn = read_subject_outlines(
         files.outlines, ordered, settings.segments, settings.rule, combine=settings.combine, subject_id=files.subject_id
     )
     if drawn is not None:
-        _check_outlines(drawn.segmentation, headers)
+        _check_outlines(drawn.segmentation, ordered)
     places = {header.uid: _place(layout.root, header, files.subject_id) for header in ordered}
-    boxes = boxes_of_slices(ordered, places, drawn.segmentation if drawn else None, settings.tables.boxes)
-    hashes = {header.file: file_hash(header.file) for header in headers}
-    shared = _outlines_cells(layout, drawn)
+    boxes = boxes_of_slices(planes, places, drawn.segmentation if drawn else None, settings.tables.boxes)
+    shared = _outlines_cells(layout, drawn, hashes)
     rows = []
     for index, header in zip(_indices(ordered), ordered, strict=True):
         row = _row(index, header, places[header.uid], drawn, settings.tables)
@@ -99,61 +100,43 @@ def subject_rows(layout: Layout, files: SubjectFiles, settings: Settings) -> Sub
         elif settings.require_boxes and boxes.boxes[header.uid] is None:
             left_out[header.file, header.frame] = "no ilium is outlined or boxed on it"
         else:
-            rows.append({**row, **edges(boxes.boxes[header.uid]), **shared, "sha256": hashes[header.file]})
+            rows.append({**row, **cells_of(boxes.boxes[header.uid]), **shared, "sha256": hashes[header.file]})
     if not rows:
         raise StudyError(
             f"subject {files.subject_id}: no slice has a label its readers agree on, and a box where one is required; "
             "settle some of them"
         )
     proposed = tuple(
-        {"subject_id": files.subject_id, "file": places[uid].file, **edges(boxes.boxes[uid])}
+        {"subject_id": files.subject_id, "file": places[uid].file, **cells_of(boxes.boxes[uid])}
         for uid in (row["sop_instance_uid"] for row in rows)
         if uid in boxes.proposed
     )
     content = drawn.content if drawn else None
-    return SubjectRows(files.subject_id, headers[0].patient_id, rows, left_out, content, proposed)
+    return SubjectRows(files.subject_id, ordered[0].patient_id, rows, left_out, content, proposed)
 
 
-def _outlines_cells(layout: Layout, drawn: DrawnSubject | None) -> Row:
+def _outlines_cells(layout: Layout, drawn: DrawnSubject | None, hashes: FileHashes) -> Row:
     """Where the subject's outlines lie, the same on all its rows."""
     if drawn is None:
         return {"segmentation": None, "segmentation_sha256": None}
     file = drawn.segmentation.file
     if drawn.content is not None:
         return {"segmentation": file.name, "segmentation_sha256": hashlib.sha256(drawn.content).hexdigest()}
-    return {"segmentation": file.relative_to(layout.outlines_root).as_posix(), "segmentation_sha256": file_hash(file)}
+    return {"segmentation": file.relative_to(layout.outlines_root).as_posix(), "segmentation_sha256": hashes[file]}
 
 
-def _read(files: SubjectFiles, skip_broken: bool) -> tuple[list[DicomHeader], dict[Source, str]]:
-    headers, left_out = [], {}
-    for path, frame in files.slices:
-        try:
-            headers.append(read_plane(path, frame).header)
-        except StudyError as error:
-            if not skip_broken:
-                raise
-            left_out[path, frame] = f"cannot be read: {str(error).removeprefix(f'{path}: ')}"
-    if not headers:
+def _read(files: SubjectFiles, hashes: FileHashes, *, skip_broken: bool) -> tuple[list[DicomSlice], dict[Source, str]]:
+    planes, left_out = [], {}
+    for source, plane in read_planes(files.slices, hashes):
+        if isinstance(plane, DicomSlice):
+            planes.append(plane)
+        elif skip_broken:
+            left_out[source] = f"cannot be read: {str(plane).removeprefix(f'{source[0]}: ')}"
+        else:
+            raise plane
+    if not planes:
         raise StudyError(f"subject {files.subject_id} has no MR slice; add its DICOM files or remove the subject")
-    return headers, left_out
-
-
-def _check_one_person(headers: list[DicomHeader]) -> None:
-    first = headers[0]
-    for header in headers[1:]:
-        if header.patient_id != first.patient_id:
-            raise StudyError(
-                f"{header.file}: PatientID is '{header.patient_id}', that of {first.file.name} is "
-                f"'{first.patient_id}'; give each person a folder"
-            )
-
-
-def _check_uids(headers: list[DicomHeader]) -> None:
-    seen: dict[str, Path] = {}
-    for header in headers:
-        if header.uid in seen:
-            raise StudyError(f"{header.file}: has the SOP Instance UID of {seen[header.uid]}; remove one of the two")
-        seen[header.uid] = header.file
+    return planes, left_out
 
 
 def _check_outlines(outlines: Segmentation, headers: list[DicomHeader]) -> None:

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sijstudy.cohort.manifest import file_hash
 from sijstudy.cohort.scan import FoundFile
 from sijstudy.cohort.series import MrImage, Series, series_of
 from sijstudy.cohort.series_choice import Choice, choose_series
 from sijstudy.errors import StudyError
+from sijstudy.images.file_hash import FileHashes
 
 
 @dataclass(frozen=True)
@@ -61,13 +61,13 @@ def images_by_subject(
 
 
 def choose_images(
-    subject_id: str, images: Sequence[MrImage], *, contrast: str, pattern: re.Pattern[str] | None
+    subject_id: str, images: Sequence[MrImage], *, contrast: str, pattern: re.Pattern[str] | None, hashes: FileHashes
 ) -> SubjectImages:
     """Choose a subject's series. StudyError as ``choose_series``, and for a slice that is there in two versions."""
     choice = choose_series(subject_id, series_of(images), contrast=contrast, pattern=pattern)
     _check_one_person(choice.considered)
     left_out = {image.file: reason for series, reason in choice.left_out for image in series.images}
-    slices, copies = _without_copies(choice.chosen)
+    slices, copies = _without_copies(choice.chosen, hashes)
     for image in choice.chosen.images:
         left_out.pop(image.file, None)  # another part of the same multi-frame file
     return SubjectImages(subject_id, choice, slices, {**left_out, **copies})
@@ -83,7 +83,7 @@ def _check_one_person(considered: Sequence[Series]) -> None:
             )
 
 
-def _without_copies(series: Series) -> tuple[tuple[MrImage, ...], dict[Path, str]]:
+def _without_copies(series: Series, hashes: FileHashes) -> tuple[tuple[MrImage, ...], dict[Path, str]]:
     """Slices, each once, and the files that are copies of another one, to the byte."""
     files: dict[str, Path] = {}
     slices, copies = [], {}
@@ -92,7 +92,7 @@ def _without_copies(series: Series) -> tuple[tuple[MrImage, ...], dict[Path, str
         if first == image.file:
             slices.append(image)
             continue
-        if image.file not in copies and file_hash(first) != file_hash(image.file):
+        if image.file not in copies and hashes[first] != hashes[image.file]:
             raise StudyError(f"{image.file}: has the SOP Instance UID of {first}; remove one of the two")
         copies[image.file] = f"a copy of '{first.name}'"
     return tuple(slices), copies

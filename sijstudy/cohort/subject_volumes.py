@@ -12,6 +12,7 @@ from sijstudy.cohort.scan import FoundFile
 from sijstudy.cohort.series import MrImage, Series
 from sijstudy.cohort.series_choice import Choice
 from sijstudy.cohort.subject_series import SubjectImages
+from sijstudy.images.file_hash import FileHashes
 from sijstudy.images.label_maps import is_label_map_name
 from sijstudy.images.nifti import read_volume_headers
 from sijstudy.images.segment_names import SegmentTable
@@ -26,7 +27,7 @@ class Folder:
 
 
 def volume_subjects(
-    folder: Folder, subjects: set[str], pattern: str, table: SegmentTable
+    folder: Folder, subjects: set[str], pattern: str, table: SegmentTable, hashes: FileHashes
 ) -> tuple[list[FoundFile], tuple[SubjectImages, ...]]:
     """What was found, volumes with their planes as images; and the subjects whose volumes ``pattern`` names.
 
@@ -34,7 +35,7 @@ def volume_subjects(
     """
     paths = [file.path for file in folder.found if file.kind == "NIfTI volume" and not table.declared(file.path)]
     named = volumes_by_subject(paths, folder.root, subjects, pattern)
-    images = {own[0]: _planes(own[0]) for own in named.files.values()}
+    images = {own[0]: _planes(own[0], hashes) for own in named.files.values()}
     found = [replace(file, images=images.get(file.path, ())) for file in folder.found]
     chosen = []
     for subject, (path,) in sorted(named.files.items()):
@@ -68,7 +69,7 @@ def _hidden(path: Path, folder: Folder) -> bool:
     return any(part.startswith(".") for part in path.relative_to(folder.root).parts)
 
 
-def _planes(path: Path) -> tuple[MrImage, ...]:
+def _planes(path: Path, hashes: FileHashes) -> tuple[MrImage, ...]:
     return tuple(
         MrImage(
             file=path,
@@ -85,5 +86,5 @@ def _planes(path: Path) -> tuple[MrImage, ...]:
             words="",
             contrast_agent="",
         )
-        for header in read_volume_headers(path)
+        for header in read_volume_headers(path, hashes[path])
     )

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from sijstudy.errors import StudyError
+from sijstudy.options import option
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 NEGATIVES = ("majority", "unanimous")
@@ -23,9 +24,11 @@ class EdemaRule:
     marks a pixel, in bone or not; ``majority``, negative where not positive. Raises StudyError for other values.
     """
 
-    agreement: int | None = None
-    min_pixels: int = 1
-    negatives: str = "majority"
+    agreement: int | None = option("Readings that must mark an edema pixel.", None, show_default="more than half")
+    min_pixels: int = option("Edema pixels that make a slice positive.", 1, "--min-edema-pixels")
+    negatives: str = option(
+        "majority: negative when not positive; unanimous: when no reading marks a pixel.", "majority"
+    )
 
     def __post_init__(self) -> None:
         for name, value in (("agreement", self.agreement), ("min-edema-pixels", self.min_pixels)):

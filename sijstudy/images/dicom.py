@@ -5,6 +5,7 @@ Nothing here windows an image: the network sees stored values after rescale slop
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,9 +82,20 @@ def read_slice(path: Path, frame: int | None = None) -> DicomSlice:
     Raises StudyError, naming the file, when it is missing, no DICOM, cut off, no MR image, without position or frame,
     or when its pixels cannot be decoded, are not one plane, not finite, or all the same.
     """
+    return open_slices(path)(frame)
+
+
+def open_slices(path: Path) -> Callable[[int | None], DicomSlice]:
+    """What gives ``read_slice`` of each frame of a file that is opened once. Both raise as ``read_slice`` does."""
     with reading(path):
-        values = attributes_of(open_file(path, pixels=True), path, frame)
-        return DicomSlice(_header(values), pixels_of(values))
+        dataset = open_file(path, pixels=True)
+
+    def slice_of(frame: int | None) -> DicomSlice:
+        with reading(path):
+            values = attributes_of(dataset, path, frame)
+            return DicomSlice(_header(values), pixels_of(values))
+
+    return slice_of
 
 
 def read_pixels(path: Path, frame: int | None = None) -> Pixels:

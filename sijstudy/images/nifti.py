@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from pydicom.uid import generate_uid
 
 from sijstudy.errors import StudyError
 from sijstudy.images.dicom import ACQUISITION, DicomHeader, DicomSlice, slice_uid
+from sijstudy.images.file_hash import file_hash
 
 Array = np.ndarray[Any, Any]
 SUFFIXES = (".nii", ".nii.gz")
@@ -51,27 +51,37 @@ def is_volume(path: Path) -> bool:
     return path.name.lower().endswith(SUFFIXES)
 
 
-def read_volume_headers(path: Path) -> list[DicomHeader]:
+def read_volume_headers(path: Path, sha256: str = "") -> list[DicomHeader]:
     """The headers of a volume's planes, in the order of the slice axis of its array; pixels are not read.
 
     UIDs are made of the file's SHA-256 and the plane's number, so that they stay the same wherever the file lies.
-    Raises StudyError naming the file as ``read_volume_slice``.
+    sha256: where it is known already. Raises StudyError naming the file as ``read_volume_slice``.
+    """
+    with reading_volume(path):
+        return _headers(_opened(path), path, sha256)
+
+
+def open_volume(path: Path, sha256: str = "") -> Callable[[int], DicomSlice]:
+    """What gives ``read_volume_slice`` of each plane of a volume that is decoded once, and kept as long as this is.
+
+    Both raise as ``read_volume_slice`` does; a file that is cut off has no plane. sha256: where it is known already.
     """
     with reading_volume(path):
         image = _opened(path)
-        affine = lps_affine(image, path)
-        shape = image.shape[:3]
-        axes = plane_axes(affine, shape, path)
-        sha256 = _sha256(path)
-        return [_header(path, sha256, affine, shape, axes, place) for place in range(shape[axes.slices])]
+        headers = _headers(image, path, sha256)
+        axes = plane_axes(lps_affine(image, path), image.shape[:3], path)
+        volume = np.asarray(image.dataobj).reshape(image.shape[:3])
+
+    def slice_of(frame: int) -> DicomSlice:
+        header = _numbered(headers, frame, path)
+        return DicomSlice(header, _checked(axes.upright(volume, frame - 1), path, frame))
+
+    return slice_of
 
 
 def read_volume_header(path: Path, frame: int) -> DicomHeader:
     """The header of plane ``frame``, counted from 1. Raises StudyError naming the file."""
-    headers = read_volume_headers(path)
-    if not 1 <= frame <= len(headers):
-        raise StudyError(f"{path}: has {len(headers)} planes, not a plane {frame}; build the manifest again")
-    return headers[frame - 1]
+    return _numbered(read_volume_headers(path), frame, path)
 
 
 def read_volume_slice(path: Path, frame: int) -> DicomSlice:
@@ -94,8 +104,12 @@ def read_volume_pixels(path: Path, frame: int) -> np.ndarray[Any, np.dtype[np.fl
             raise StudyError(f"{path}: has {planes} planes, not a plane {frame}; build the manifest again")
         place: list[Any] = [slice(None)] * 3 + [0] * (image.ndim - 3)
         place[axes.slices] = slice(frame - 1, frame)
-        pixels = np.asarray(image.dataobj[tuple(place)], dtype=np.float32)
-    pixels = np.ascontiguousarray(axes.upright(pixels, 0))
+        plane = np.asarray(image.dataobj[tuple(place)])
+    return _checked(axes.upright(plane, 0), path, frame)
+
+
+def _checked(plane: Array, path: Path, frame: int) -> np.ndarray[Any, np.dtype[np.float32]]:
+    pixels = np.ascontiguousarray(plane, dtype=np.float32)
     if not np.isfinite(pixels).all():
         raise StudyError(f"{path}: plane {frame} is not all finite numbers; mend it or leave the volume out")
     if pixels.min() == pixels.max():
@@ -169,6 +183,19 @@ def _opened(path: Path) -> Any:
     return image
 
 
+def _headers(image: Any, path: Path, sha256: str) -> list[DicomHeader]:
+    affine, shape = lps_affine(image, path), image.shape[:3]
+    axes = plane_axes(affine, shape, path)
+    sha256 = sha256 or file_hash(path)
+    return [_header(path, sha256, affine, shape, axes, place) for place in range(shape[axes.slices])]
+
+
+def _numbered(headers: list[DicomHeader], frame: int, path: Path) -> DicomHeader:
+    if not 1 <= frame <= len(headers):
+        raise StudyError(f"{path}: has {len(headers)} planes, not a plane {frame}; build the manifest again")
+    return headers[frame - 1]
+
+
 def _header(path: Path, sha256: str, affine: Array, shape: tuple[int, ...], axes: PlaneAxes, place: int) -> DicomHeader:
     """Header of the plane at ``place``, counted from 0. NIfTI states no slice thickness, only the slices' distance."""
     spacing = np.linalg.norm(affine[:3, :3], axis=0)
@@ -199,8 +226,3 @@ def _header(path: Path, sha256: str, affine: Array, shape: tuple[int, ...], axes
         acquisition={name: known.get(name) for name in ACQUISITION},
         frame=place + 1,
     )
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

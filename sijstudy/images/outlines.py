@@ -75,14 +75,18 @@ def box_of_mask(mask: Mask) -> Box | None:
 def read_outlines(path: Path, table: SegmentTable = NO_TABLE) -> Segmentation:
     """The outlines that a manifest's ``segmentation`` names: the one way to read them, whatever kind of file it is.
 
-    It is a DICOM SEG, or what the data door made of label maps. table: what a hospital's names of segments mean
-    (``Manifest.segments``), for a SEG. Raises StudyError as ``read_seg`` and ``outlines.read_outlines_file``.
+    It is a DICOM SEG, or what a manifest build made of label maps. table: what a hospital's names of segments mean
+    (``Manifest.segments``), for a SEG. Raises StudyError as ``read_seg`` and ``outlines_file.read_outlines_file``.
     """
     if path.suffix == SUFFIX:
         return Segmentation(path, *read_outlines_file(path))
     return read_seg(path, table)
 
 
+# Tests hold these masks against highdicom's (0.28), which does not read in their place: its segread refuses files that
+# lack what no mask needs (property type or algorithm of a segment, frame content, plane positions), with a KeyError or
+# AttributeError; its get_pixels_by_source_instance and _frame refuse two frames of one slice and segment, and sources
+# without SpatialLocationsPreserved, and pass over a frame that names no source, which would turn a slice negative.
 def read_seg(path: Path, table: SegmentTable = NO_TABLE) -> Segmentation:
     """The outlines in a DICOM SEG (PS3.3 A.51), frames matched to slices by the SOP instance UID they refer to.
 

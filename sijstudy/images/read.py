@@ -2,26 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from sijstudy.images.dicom import DicomHeader, DicomSlice, read_header, read_pixels, read_slice
-from sijstudy.images.nifti import is_volume, read_volume_header, read_volume_pixels, read_volume_slice
+from sijstudy.errors import StudyError
+from sijstudy.images.dicom import DicomHeader, DicomSlice, open_slices, read_header, read_pixels, read_slice
+from sijstudy.images.file_hash import FileHashes
+from sijstudy.images.nifti import is_volume, open_volume, read_volume_header, read_volume_pixels, read_volume_slice
 from sijstudy.records import Slice
+
+Source = tuple[Path, int | None]  # a slice's file, and its frame in a multi-frame file
 
 
 def read_image(item: Slice) -> DicomSlice:
     """The slice with its pixels ``(H, W)`` float32. Raises StudyError naming the file when it cannot be read."""
-    return read_plane(item.file, item.frame)
+    if is_volume(item.file):
+        return read_volume_slice(item.file, item.frame or 1)
+    return read_slice(item.file, item.frame)
 
 
-def read_plane(file: Path, frame: int | None) -> DicomSlice:
-    """A slice by its file and its place in it, from 1, None where the file is one slice. Raises as ``read_image``."""
-    if is_volume(file):
-        return read_volume_slice(file, frame or 1)
-    return read_slice(file, frame)
+def read_planes(sources: Iterable[Source], hashes: FileHashes) -> Iterator[tuple[Source, DicomSlice | StudyError]]:
+    """Planes in the order of ``sources``; a file is decoded once for those of its planes that follow each other.
+
+    A plane that cannot be read comes as the StudyError that ``read_image`` raises.
+    """
+    for file, own in groupby(sources, key=itemgetter(0)):
+        try:
+            plane_of = open_volume(file, hashes[file]) if is_volume(file) else open_slices(file)
+        except StudyError as error:
+            yield from ((source, error) for source in own)
+            continue
+        for source in own:
+            try:
+                yield source, plane_of(source[1])  # type: ignore[arg-type]  # planes of volumes have numbers
+            except StudyError as error:
+                yield source, error
 
 
 def read_image_pixels(item: Slice) -> np.ndarray[Any, np.dtype[np.float32]]:

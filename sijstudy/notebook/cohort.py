@@ -10,6 +10,7 @@ from filelock import FileLock
 from sijstudy.code import code_digest
 from sijstudy.cohort.build import build_manifest
 from sijstudy.cohort.manifest import Manifest, load_manifest
+from sijstudy.cohort.options import BuildOptions
 from sijstudy.config import StudyConfig
 from sijstudy.files import digest
 from sijstudy.phantom import generate_cohort
@@ -44,17 +45,14 @@ def prepare_cohort(config: StudyConfig, root: Path, *, workers: int = 2, progres
         if not images.exists():
             generate_cohort(images, config, workers=workers, progress=progress)
         shutil.rmtree(folder, ignore_errors=True)
-        return build_manifest(
-            images,
-            folder,
+        options = BuildOptions(
             name=name,
             source="synthetic",
             subjects_csv=images / "subjects.csv",
             votes_csv=images / "votes.csv",
             provenance={"seed": config.seed, "generator": "sijstudy.phantom"},
-            workers=workers,
-            progress=progress,
         )
+        return build_manifest(images, folder, options, workers=workers, progress=progress)
 
 
 def synthetic_name(config: StudyConfig) -> str:

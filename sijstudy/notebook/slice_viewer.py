@@ -14,12 +14,12 @@ import torch
 from sijstudy.config import StudyConfig
 from sijstudy.gradcam import cam_maps
 from sijstudy.images.read import read_image_pixels
+from sijstudy.intensity import to_8bit
 from sijstudy.model import EdemaNet
-from sijstudy.noise import add_noise, to_8bit
 from sijstudy.notebook.workspace import Workspace, by_subject
 from sijstudy.records import Slice
 from sijstudy.roi import RoiBoxes, roi_patch
-from sijstudy.training.inputs import noisy_patches, seeded
+from sijstudy.training.inputs import noisy_patches, seeded, with_noise
 from sijstudy.training.networks import open_networks
 from sijstudy.training.patches import mask_patch, roi_of
 from sijstudy.training.scoring import load_model, predict
@@ -113,12 +113,8 @@ class Viewer:
             tested: Array = self._tested[self.work.row_of(item), 0].numpy()
             return tested
         config = self.work.config
-        noisy = add_noise(
-            torch.from_numpy(clean)[None, None],
-            gaussian_variance=config.noise_gaussian_variance,
-            poisson=config.noise_poisson,
-            generator=seeded(config.seed, "live", item.subject_id, item.index),
-        )
+        generator = seeded(config.seed, "live", item.subject_id, item.index)
+        noisy = with_noise(torch.from_numpy(clean)[None, None], config, generator)
         result: Array = noisy[0, 0].numpy()
         return result
 

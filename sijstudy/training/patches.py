@@ -21,7 +21,7 @@ from sijstudy.cohort.manifest import Manifest, cohort_hash, verify_files
 from sijstudy.errors import StudyError
 from sijstudy.files import digest, remove_temporaries, write_atomic
 from sijstudy.images.read import read_image_pixels
-from sijstudy.noise import to_8bit
+from sijstudy.intensity import to_8bit
 from sijstudy.records import Arm, Slice
 from sijstudy.roi import RoiBoxes, roi_boxes, roi_patch, whole_image
 

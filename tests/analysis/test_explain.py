@@ -10,6 +10,7 @@ from dicom_samples import bone_masks, mr_dataset, seg_dataset, write, write_coho
 from sijstudy.analysis import explain
 from sijstudy.cohort.build import build_manifest
 from sijstudy.cohort.manifest import cohort_hash
+from sijstudy.cohort.options import BuildOptions
 from sijstudy.cohort.slice_outlines import outlines_identity
 from sijstudy.images.segment_names import Meaning, SegmentRow, SegmentTable
 
@@ -25,10 +26,8 @@ def test_rows_are_explained_in_the_order_asked_for(finished_work):
 
 
 def built(cohort, folder):
-    return build_manifest(
-        cohort.root, folder, name="sample", source="hospital", subjects_csv=cohort.subjects_csv,
-        votes_csv=cohort.votes_csv, progress=False,
-    )  # fmt: skip
+    options = BuildOptions(cohort.subjects_csv, "sample", votes_csv=cohort.votes_csv)
+    return build_manifest(cohort.root, folder, options, progress=False)
 
 
 def test_redrawn_edema_is_shown_and_measured_anew(finished_work, tmp_path, monkeypatch):

@@ -12,6 +12,7 @@ from sklearn.metrics import cohen_kappa_score, roc_auc_score
 
 from sijstudy.analysis import external
 from sijstudy.cohort.build import build_manifest
+from sijstudy.cohort.options import BuildOptions
 from sijstudy.errors import StudyError
 from sijstudy.images.dicom import read_slice
 from sijstudy.images.outlines import read_outlines
@@ -26,9 +27,11 @@ def other_cohort(folder, **sizes):
     """A cohort of other pixels than the sample's: its images have two rows more."""
     cohort = write_cohort(folder / "dicom", rows=26, **sizes)
     return build_manifest(
-        cohort.root, folder / "manifest", name="other", source="hospital", subjects_csv=cohort.subjects_csv,
-        votes_csv=cohort.votes_csv, progress=False,
-    )  # fmt: skip
+        cohort.root,
+        folder / "manifest",
+        BuildOptions(cohort.subjects_csv, "other", votes_csv=cohort.votes_csv),
+        progress=False,
+    )
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from dicom_samples import write, write_cohort
 from pydicom import dcmread
 
 from sijstudy.cohort.build import build_manifest
+from sijstudy.cohort.options import BuildOptions
 
 
 @pytest.fixture
@@ -18,9 +19,11 @@ def faulty(tmp_path):
             change(int(path.parent.name[1:]), 3 - int(path.stem), dataset)
             write(dataset, path)
         return build_manifest(
-            cohort.root, tmp_path / "manifest", name="faulty", source="hospital", subjects_csv=cohort.subjects_csv,
-            votes_csv=cohort.votes_csv, progress=False,
-        )  # fmt: skip
+            cohort.root,
+            tmp_path / "manifest",
+            BuildOptions(cohort.subjects_csv, "faulty", votes_csv=cohort.votes_csv),
+            progress=False,
+        )
 
     return make
 

@@ -10,9 +10,10 @@ import pytest
 from dicom_samples import COLUMNS, ROWS, SEGMENTS, bone_masks, mr_dataset, seg_dataset, write, write_cohort, write_csv
 from pydicom import dcmwrite
 
-from sijstudy.cohort.build import PARTS, build_manifest
-from sijstudy.cohort.gather import Wanted
+from sijstudy.cohort.build import build_manifest
 from sijstudy.cohort.manifest import cohort_hash, read_account, verify_files
+from sijstudy.cohort.options import BuildOptions, Wanted
+from sijstudy.cohort.write import PARTS
 from sijstudy.errors import StudyError
 
 BOXES = ("left_x0", "left_y0", "left_x1", "left_y1", "right_x0", "right_y0", "right_x1", "right_y1")
@@ -29,9 +30,11 @@ def cohort(template, tmp_path):
     return shutil.copytree(template, tmp_path / "dicom")
 
 
-def build(root, folder="manifest", **options):
-    given = {"name": "sample", "source": "hospital", "subjects_csv": root / "subjects.csv", "progress": False}
-    return build_manifest(root, root.parent / folder, **{**given, **options})
+def build(root, folder="manifest", workers=1, **options):
+    given = {"name": "sample", "source": "hospital", "subjects_csv": root / "subjects.csv"}
+    return build_manifest(
+        root, root.parent / folder, BuildOptions(**{**given, **options}), workers=workers, progress=False
+    )
 
 
 def voted(root, **options):

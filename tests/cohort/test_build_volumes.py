@@ -1,4 +1,4 @@
-"""NIfTI volumes, label maps and several readers through the data door."""
+"""NIfTI volumes, label maps and several readers through the manifest build."""
 
 import json
 import os
@@ -12,8 +12,8 @@ from dicom_samples import write_csv
 from volume_samples import DRAWN_PIXEL, drawn, upright_affine, write_nifti, write_nrrd
 
 from sijstudy.cohort.build import build_manifest
-from sijstudy.cohort.gather import Wanted
 from sijstudy.cohort.manifest import load_manifest, read_account, verify_files
+from sijstudy.cohort.options import BuildOptions, Wanted
 from sijstudy.errors import StudyError
 from sijstudy.images.consensus import EdemaRule
 from sijstudy.images.outlines import read_outlines
@@ -54,18 +54,16 @@ def cohort(tmp_path):
 
 
 def build(root, folder="manifest", *, pattern="*_STIR.nii.gz", rule=EdemaRule(), segments="segments.csv", **options):  # noqa: B008
-    return build_manifest(
-        root,
-        root.parent / folder,
+    options = BuildOptions(
         name="public",
         source="public",
         subjects_csv=root / "subjects.csv",
         segments_csv=root / segments if segments else None,
         wanted=Wanted(volumes=pattern),
         rule=rule,
-        progress=False,
         **options,
     )
+    return build_manifest(root, root.parent / folder, options, progress=False)
 
 
 def test_a_cohort_of_volumes(cohort):
@@ -197,10 +195,8 @@ def test_slicer_outlines_for_a_dicom_cohort(tmp_path):
             fields={"Segment0_Name": "Edema", "Segment0_LabelValue": "1"},
         )
         (tmp_path / f"dicom/S{number:02d}/SEG.dcm").unlink()
-    manifest = build_manifest(
-        sample.root, tmp_path / "manifest", name="h", source="hospital", subjects_csv=sample.subjects_csv,
-        annotations=tmp_path / "drawn", progress=False,
-    )  # fmt: skip
+    options = BuildOptions(sample.subjects_csv, "h", annotations=tmp_path / "drawn")
+    manifest = build_manifest(sample.root, tmp_path / "manifest", options, progress=False)
     assert manifest.slices["label"].tolist() == [0, 1, 0] * 2 + [0] * 6
     assert load_manifest(manifest.folder).slices["segmentation"].unique().tolist() == [
         f"S{n:02d}.npz" for n in range(4)
@@ -213,12 +209,15 @@ def test_the_real_cohort(tmp_path):
     segments = [{"pattern": "*_disease_region.nii.gz", "segment": "bone", "reader": ""}]
     for reader, reading in enumerate(("R11", "R12", "R21", "R22"), 1):
         segments.append({"pattern": f"*_inflammation_{reading}.nii.gz", "segment": "edema", "reader": str(reader)})
-    manifest = build_manifest(
-        REAL, tmp_path / "real", name="real", source="public",
+    options = BuildOptions(
+        name="real",
+        source="public",
         subjects_csv=write_csv(tmp_path / "subjects.csv", subjects),
         segments_csv=write_csv(tmp_path / "segments.csv", segments),
-        wanted=Wanted(volumes="*_STIR.nii.gz"), rule=EdemaRule(3, 20, "unanimous"), progress=False,
-    )  # fmt: skip
+        wanted=Wanted(volumes="*_STIR.nii.gz"),
+        rule=EdemaRule(3, 20, "unanimous"),
+    )
+    manifest = build_manifest(REAL, tmp_path / "real", options, progress=False)
     counts = manifest.slices.groupby("subject_id")["label"].agg(["sum", "size"])
     assert counts.to_dict("index") == {
         "1007": {"sum": 12, "size": 22}, "1013": {"sum": 23, "size": 25}, "4386": {"sum": 9, "size": 12},

@@ -21,8 +21,8 @@ from dicom_samples import (
 )
 
 from sijstudy.cohort.build import build_manifest
-from sijstudy.cohort.gather import Wanted
 from sijstudy.cohort.manifest import load_manifest, read_account, verify_files
+from sijstudy.cohort.options import BuildOptions, Wanted
 from sijstudy.errors import StudyError
 from sijstudy.images.outlines import read_outlines
 from sijstudy.images.read import read_image
@@ -41,7 +41,7 @@ def build(tree, **options):
         "segments_csv": above / "segments.csv",
     }
     options = {"name": "h", "source": "hospital", "subjects_csv": above / "subjects.csv", **given, **options}
-    return build_manifest(tree, above / "manifest", progress=False, **options)
+    return build_manifest(tree, above / "manifest", BuildOptions(**options), progress=False)
 
 
 def test_a_tree_of_any_layout(tree):
@@ -171,10 +171,12 @@ def test_enhanced_mr_with_outlines_votes_and_a_slice_left_out(tmp_path):
     subjects = [{"subject_id": "S1", "group": "axSpA", "age_years": 30, "sex": "F"}]
     votes = [{"file": f"S1/enhanced#{frame}", "reader_1": 1, "reader_2": int(frame != 3), "reader_3": ""}
              for frame in (1, 2, 3)]  # fmt: skip
-    manifest = build_manifest(
-        root, tmp_path / "m", name="e", source="hospital", subjects_csv=write_csv(tmp_path / "s.csv", subjects),
-        votes_csv=write_csv(tmp_path / "v.csv", votes), annotations=tmp_path / "outlines", progress=False,
-    )  # fmt: skip
+    tables = {
+        "subjects_csv": write_csv(tmp_path / "s.csv", subjects),
+        "votes_csv": write_csv(tmp_path / "v.csv", votes),
+    }
+    options = BuildOptions(name="e", **tables, annotations=tmp_path / "outlines")
+    manifest = build_manifest(root, tmp_path / "m", options, progress=False)
     assert manifest.slices[["frame", "slice_index", "lesions"]].to_numpy().tolist() == [[2, 0, 2], [1, 2, 1]]
     verify_files(manifest, progress=False)
     image = read_image(manifest.slice_records()[0])

@@ -11,6 +11,7 @@ from dicom_samples import write_cohort
 
 from sijstudy.cohort.build import build_manifest
 from sijstudy.cohort.manifest import cohort_hash, load_manifest, verify_files
+from sijstudy.cohort.options import BuildOptions
 from sijstudy.errors import StudyError
 from sijstudy.images.segment_names import Meaning
 from sijstudy.records import Box, IliumBoxes, Subject
@@ -22,9 +23,11 @@ def built(tmp_path_factory):
     root = tmp_path_factory.mktemp("built")
     cohort = write_cohort(root / "dicom")
     build_manifest(
-        cohort.root, root / "manifest", name="sample", source="hospital", subjects_csv=cohort.subjects_csv,
-        votes_csv=cohort.votes_csv, progress=False,
-    )  # fmt: skip
+        cohort.root,
+        root / "manifest",
+        BuildOptions(cohort.subjects_csv, "sample", votes_csv=cohort.votes_csv),
+        progress=False,
+    )
     return root
 
 

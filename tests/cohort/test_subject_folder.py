@@ -16,7 +16,7 @@ from dicom_samples import (
     write_csv,
 )
 
-from sijstudy.cohort.gather import Wanted
+from sijstudy.cohort.options import Wanted
 from sijstudy.cohort.subject_folder import read_subject
 from sijstudy.errors import StudyError
 

@@ -59,13 +59,42 @@ def test_fractional_pixels_count_from_one_half(tmp_path):
     assert np.argwhere(read_seg(path).mask(UIDS[0], "edema")).tolist() == [[4, 1], [4, 2]]
 
 
-def test_masks_agree_with_highdicoms_reader(tmp_path):
-    path = saved(tmp_path)
-    theirs = hd.seg.segread(path).get_pixels_by_source_instance(UIDS)
+@pytest.mark.parametrize("kind", ["BINARY", "FRACTIONAL", "LABELMAP"])
+@pytest.mark.parametrize("source", ["single frames", "multi-frame"])
+def test_masks_agree_with_highdicoms_reader(tmp_path, kind, source):
+    enhanced = enhanced_mr(1, [0, 1, 2])
+    sources = SERIES if source == "single frames" else [enhanced]
+    path = write(seg_dataset(sources, MASKS, kind=kind), tmp_path / "SEG.dcm")
+    theirs = hd.seg.segread(path)
+    if source == "single frames":
+        uids, pixels = UIDS, theirs.get_pixels_by_source_instance(UIDS, assert_missing_frames_are_empty=True)
+    else:
+        uids = [f"{enhanced.SOPInstanceUID}.{frame}" for frame in (1, 2, 3)]
+        pixels = theirs.get_pixels_by_source_frame(enhanced.SOPInstanceUID, [1, 2, 3])
     seg = read_seg(path)
     empty = np.zeros((ROWS, COLUMNS), bool)
-    ours = [[empty if (m := seg.mask(uid, name)) is None else m for name in SEGMENTS] for uid in UIDS]
-    np.testing.assert_array_equal(np.moveaxis(theirs, -1, 1) > 0, ours)
+    ours = [[empty if (m := seg.mask(uid, name)) is None else m for name in SEGMENTS] for uid in uids]
+    np.testing.assert_array_equal(np.moveaxis(pixels, -1, 1) >= 0.5, ours)
+
+
+@pytest.mark.parametrize("part", ["segments", "frames", "sources"])
+def test_what_no_mask_needs_may_be_missing(tmp_path, part):
+    """Such files highdicom refuses, see ``read_seg``."""
+    ds = seg_dataset(SERIES, MASKS)
+    places = {
+        "segments": (ds.SegmentSequence, ("SegmentedPropertyTypeCodeSequence", "SegmentAlgorithmType")),
+        "frames": (ds.PerFrameFunctionalGroupsSequence, ("FrameContentSequence", "PlanePositionSequence")),
+        "sources": (
+            [item.DerivationImageSequence[0].SourceImageSequence[0] for item in ds.PerFrameFunctionalGroupsSequence],
+            ("SpatialLocationsPreserved", "PurposeOfReferenceCodeSequence"),
+        ),
+    }
+    items, names = places[part]
+    for item in items:
+        for name in names:
+            item.pop(name, None)
+    seg = read_seg(write(ds, tmp_path / "SEG.dcm"))
+    assert all(np.array_equal(seg.mask(uid, "sacrum"), drawn[..., 2]) for uid, drawn in zip(UIDS, MASKS, strict=True))
 
 
 def test_boxes_carry_the_subjects_own_side(tmp_path):

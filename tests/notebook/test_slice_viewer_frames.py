@@ -6,11 +6,11 @@ from dicom_samples import COLUMNS, ROWS, SEGMENTS, bone_masks, enhanced_mr, seg_
 from volume_samples import write_nifti
 
 from sijstudy.cohort.build import build_manifest
-from sijstudy.cohort.gather import Wanted
+from sijstudy.cohort.options import BuildOptions, Wanted
 from sijstudy.config import StudyConfig
 from sijstudy.folds import Fold, save_folds
 from sijstudy.images.read import read_image
-from sijstudy.noise import to_8bit
+from sijstudy.intensity import to_8bit
 from sijstudy.notebook.live_panels import SlicePanel
 from sijstudy.notebook.slice_viewer import Choice, Viewer
 from sijstudy.notebook.workspace import Workspace
@@ -55,10 +55,8 @@ def work(request, tmp_path_factory):
     """A workspace on such a cohort, with a network that has not seen S3."""
     root = tmp_path_factory.mktemp("frames")
     options = request.param(root)
-    manifest = build_manifest(
-        root / "images", root / "manifest", name="frames", source="hospital",
-        subjects_csv=write_csv(root / "subjects.csv", SUBJECTS), progress=False, **options,
-    )  # fmt: skip
+    options = BuildOptions(write_csv(root / "subjects.csv", SUBJECTS), "frames", **options)
+    manifest = build_manifest(root / "images", root / "manifest", options, progress=False)
     config = StudyConfig(
         manifest=str(manifest.folder), weights="none", patch_size=32, hidden_units=4, epochs=1, batch_size=4,
         threads_per_fit=1, device="cpu",

@@ -9,7 +9,7 @@ import pytest
 
 from sijstudy.errors import StudyError
 from sijstudy.images.read import read_image
-from sijstudy.noise import to_8bit
+from sijstudy.intensity import to_8bit
 from sijstudy.roi import roi_patch, whole_image
 from sijstudy.training import patches as dataset
 from sijstudy.training.patches import load_patches, mask_patch, patch_of, roi_of
