@@ -12,11 +12,10 @@ import numpy as np
 import pandas as pd
 import torch
 
-import sijstudy.files as files
-import sijstudy.training.loop as training
-import sijstudy.training.store as store
+from sijstudy import files
 from sijstudy.config import StudyConfig
 from sijstudy.folds import Fold
+from sijstudy.training import loop, store
 from sijstudy.training.loop import Fit
 from sijstudy.training.parallel import fit_all
 from sijstudy.training.patches import PatchSet
@@ -120,18 +119,18 @@ def train_until(moment: str, file: str, count: int, fit: Fit, root: Path, ready:
         mock.patch.object(Path, "replace", lambda *arguments: killed.at_replace(*arguments)),
     ):
         ready.set()
-        training.train(fit, CONFIG, RunStore(root))
+        loop.train(fit, CONFIG, RunStore(root))
 
 
 def fit_all_counting(fits: list[Fit], root: Path, log: Path, gate: object) -> None:
     """Train all fits on a store that others use, too, and note each training that really takes place here."""
-    trainer = training._Trainer.train
+    trainer = loop._Trainer.train
 
     def counted(self):
         with log.open("a") as file:
             file.write(f"{os.getpid()} {self.run.folder.name}\n")
         return trainer(self)
 
-    with mock.patch.object(training._Trainer, "train", counted):
+    with mock.patch.object(loop._Trainer, "train", counted):
         gate.wait(60)
         fit_all(fits, CONFIG, RunStore(root), progress=False)

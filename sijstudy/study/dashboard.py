@@ -13,7 +13,7 @@ from voila.app import Voila
 
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
-from sijstudy.notebook import live_markup as markup
+from sijstudy.notebook import live_markup
 from sijstudy.notebook.cohort import synthetic_name
 from sijstudy.notebook.live_panels import show_live
 from sijstudy.notebook.workspace import Workspace, find_root
@@ -50,14 +50,14 @@ def show_dashboard() -> None:
         work = open_run(os.environ.get(PROFILE, "quick"), find_root(Path.cwd()))
         cohort = work.manifest
     except StudyError as error:
-        display(HTML(f'<div class="sij">{markup.style()}{markup.message(str(error))}</div>'))
+        display(HTML(f'<div class="sij">{live_markup.style()}{live_markup.message(str(error))}</div>'))
         return
     synthetic = ", a SYNTHETIC cohort: no patient's image is shown" if cohort.source == "synthetic" else ""
     line = (
         f"Run of profile {work.config.profile} on {cohort.name}{synthetic}. {len(cohort.subjects)} subjects, "
         f"{len(cohort.slices)} slices, {work.config.folds} folds. For research and teaching only, not for diagnosis."
     )
-    display(HTML(f'<div class="sij">{markup.style()}{markup.message(line)}</div>'))
+    display(HTML(f'<div class="sij">{live_markup.style()}{live_markup.message(line)}</div>'))
     show_live(work)
 
 

@@ -28,7 +28,7 @@ from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
 from sijstudy.notebook.workspace import Workspace
 from sijstudy.study.plan import make_plan
-from sijstudy.training import parallel as fitting
+from sijstudy.training import parallel
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "08_ablations.ipynb"
 
@@ -222,8 +222,8 @@ def test_variants_reuse_the_studys_networks_and_a_second_call_trains_nothing(fin
     work, runs = finished_work
     trials = plan_trials(replace(work.config, ablations="loss,filter"))
     configs = {trial.name: trial.config for trial in trials}
-    trained, train = [], fitting.train
-    monkeypatch.setattr(fitting, "train", lambda fit, *rest: trained.append(fit) or train(fit, *rest))
+    trained, train = [], parallel.train
+    monkeypatch.setattr(parallel, "train", lambda fit, *rest: trained.append(fit) or train(fit, *rest))
     found = work.train_variants(configs)
     assert len(trained) == len(work.folds)  # of cross-entropy alone
     assert all(found[name] == runs["roi"] for name in (REFERENCE, "no filter", "5 slices", "7 slices"))

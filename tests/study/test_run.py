@@ -12,7 +12,7 @@ from filelock import FileLock
 from toy_study import notebook, run_toy, write_project
 
 from sijstudy.errors import StudyError
-from sijstudy.study import run as study
+from sijstudy.study import run as run_module
 from sijstudy.study.plan import make_plan
 
 
@@ -58,7 +58,7 @@ def test_cards_that_cannot_be_written_cost_no_result(project, monkeypatch):
     def broken(*arguments):
         raise ValueError("no such table")
 
-    monkeypatch.setattr(study, "write_cards", broken)
+    monkeypatch.setattr(run_module, "write_cards", broken)
     result, shown = run_toy(project, only=("03",))
     assert result.ok
     assert "model card and checklist are incomplete: ValueError: no such table" in shown

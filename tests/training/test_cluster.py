@@ -18,9 +18,9 @@ from distributed.comm.core import CommClosedError
 from distributed.scheduler import KilledWorker
 from toy_fits import CONFIG, assert_same_run, toy_fits
 
-import sijstudy.training.cluster as cluster
 from sijstudy.cli import main
 from sijstudy.errors import StudyError
+from sijstudy.training import cluster
 from sijstudy.training.cluster import connect, settled, train_on
 from sijstudy.training.parallel import fit_all, fit_each
 from sijstudy.training.store import RunStore

@@ -10,8 +10,8 @@ import psutil
 import pytest
 import torch
 
-import sijstudy.training.device as numerics_module
 from sijstudy.config import StudyConfig
+from sijstudy.training import device as device_module
 from sijstudy.training.device import arithmetic, autocast, kept_memory, numerics, resolve_device, threads_of
 
 CPU = torch.device("cpu")
@@ -51,7 +51,7 @@ def test_settings_are_put_back_after_an_error_too():
 
 @pytest.mark.parametrize(("able", "expected"), [(True, "bfloat16"), (False, "float32")])
 def test_native_takes_bfloat16_only_where_the_device_computes_it(monkeypatch, able, expected):
-    monkeypatch.setattr(numerics_module, "_computes_bfloat16", lambda device: able)
+    monkeypatch.setattr(device_module, "_computes_bfloat16", lambda device: able)
     assert arithmetic(with_(precision="native"), CPU) == expected
     assert arithmetic(with_(precision="float32"), CPU) == "float32"
     assert arithmetic(with_(precision="bfloat16"), CPU) == "bfloat16"
@@ -71,7 +71,7 @@ def test_layers_compute_in_the_arithmetic_that_was_asked_for(precision, dtype):
 
 
 def test_cores_are_shared_by_the_fits(monkeypatch):
-    monkeypatch.setattr(numerics_module.os, "cpu_count", lambda: 8)
+    monkeypatch.setattr(device_module.os, "cpu_count", lambda: 8)
     assert threads_of(with_(threads_per_fit=0, parallel_fits=2)) == 4
     assert threads_of(with_(threads_per_fit=0, parallel_fits=16)) == 1
     assert threads_of(with_(threads_per_fit=3)) == 3
@@ -103,7 +103,7 @@ def test_kept_memory_is_used_again_and_returned_at_the_end():
 
 
 def test_kept_memory_elsewhere_changes_nothing(monkeypatch):
-    monkeypatch.setattr(numerics_module.sys, "platform", "win32")
-    monkeypatch.setattr(numerics_module.ctypes, "CDLL", None)
+    monkeypatch.setattr(device_module.sys, "platform", "win32")
+    monkeypatch.setattr(device_module.ctypes, "CDLL", None)
     with kept_memory():
         pass

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 import torch
 
-import sijstudy.training.loop as training
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
 from sijstudy.folds import Fold
+from sijstudy.training import loop
 from sijstudy.training.inputs import augment, batches, noisy_patches, seeded
 from sijstudy.training.loop import Fit, cosine_rate, train
 from sijstudy.training.parallel import fit_all
@@ -110,7 +110,7 @@ def test_finished_run_is_not_trained_again(patches, tmp_path, monkeypatch):
     def forbidden(*arguments):
         raise AssertionError("trained again")
 
-    monkeypatch.setattr(training, "_Trainer", forbidden)
+    monkeypatch.setattr(loop, "_Trainer", forbidden)
     assert train(fit, CONFIG, store) == run
 
 
@@ -118,7 +118,7 @@ def test_finished_run_is_not_trained_again(patches, tmp_path, monkeypatch):
 def test_interrupted_run_ends_with_the_numbers_of_an_unbroken_one(patches, tmp_path, monkeypatch, stop):
     fit = Fit(FOLD, patches, "resnet18", 3, follow=True)
     whole = train(fit, CONFIG, RunStore(tmp_path / "whole"))
-    one_epoch = training._Trainer._epoch
+    one_epoch = loop._Trainer._epoch
 
     def dies(self, epoch):
         if epoch == stop:
@@ -126,7 +126,7 @@ def test_interrupted_run_ends_with_the_numbers_of_an_unbroken_one(patches, tmp_p
         return one_epoch(self, epoch)
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(training._Trainer, "_epoch", dies)
+        patch.setattr(loop._Trainer, "_epoch", dies)
         train(fit, CONFIG, RunStore(tmp_path / "broken"))
     broken = train(fit, CONFIG, RunStore(tmp_path / "broken"))
     for name in ("predictions.csv", "history.csv"):
@@ -195,7 +195,7 @@ def test_threads_that_share_a_batch_change_no_pixel_of_it(patches, tmp_path, red
     for threads in (1, 3):
         config = StudyConfig(**{**vars(CONFIG), "threads_per_fit": threads, "noise_redraw": redraw})
         run = RunStore(tmp_path).fit_run({"threads": threads})
-        with training._Trainer(Fit(FOLD, patches, "resnet18", 1), config, run, torch.device("cpu")) as trainer:
+        with loop._Trainer(Fit(FOLD, patches, "resnet18", 1), config, run, torch.device("cpu")) as trainer:
             drawn.append(trainer._batch(torch.arange(20), ("stream", 1)))
     assert torch.equal(*drawn)
     assert drawn[0].shape == (20, 1, 32, 32)

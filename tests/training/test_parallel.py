@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from toy_fits import CONFIG, assert_same_run, toy_fits
 
-from sijstudy.training import parallel as fitting
+from sijstudy.training import parallel
 from sijstudy.training.parallel import fit_all, fit_each
 from sijstudy.training.store import RunStore
 
@@ -30,8 +30,8 @@ def test_a_network_asked_for_twice_is_trained_once_and_never_again(tmp_path, mon
         trained.append((fit.fold.number, config.median_size))
         return original(fit, config, store)
 
-    original = fitting.train
-    monkeypatch.setattr(fitting, "train", counted)
+    original = parallel.train
+    monkeypatch.setattr(parallel, "train", counted)
     first, second = toy_fits(tmp_path / "patches", 1)
     filtered = replace(CONFIG, median_size=5)  # no network depends on the filter
     asked = [(first, CONFIG), (first, filtered), (second, filtered)]

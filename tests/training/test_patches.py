@@ -11,7 +11,7 @@ from sijstudy.errors import StudyError
 from sijstudy.images.read import read_image
 from sijstudy.intensity import to_8bit
 from sijstudy.roi import roi_patch, whole_image
-from sijstudy.training import patches as dataset
+from sijstudy.training import patches as patches_module
 from sijstudy.training.patches import load_patches, mask_patch, patch_of, roi_of
 
 
@@ -38,7 +38,7 @@ def test_both_arms_show_the_slice_they_should(sample_work):
 def test_patches_are_made_once_and_keyed_by_what_shapes_them(sample_work, tmp_path, monkeypatch):
     manifest, config = sample_work.manifest, sample_work.config
     first = load_patches(manifest, "roi", config, tmp_path, progress=False)
-    monkeypatch.setattr(dataset, "_make_patches", None)
+    monkeypatch.setattr(patches_module, "_make_patches", None)
     assert load_patches(manifest, "roi", config, tmp_path, progress=False).digest == first.digest
     monkeypatch.undo()
     wider = load_patches(manifest, "roi", replace(config, roi_factor=1.0), tmp_path, progress=False)
@@ -70,8 +70,8 @@ def test_outline_is_cut_like_the_patch(sample_work):
 def test_other_processes_make_the_same_file(sample_work, tmp_path, monkeypatch):
     manifest, config = sample_work.manifest, sample_work.config
     own = load_patches(manifest, "roi", config, tmp_path / "own", progress=False)
-    monkeypatch.setattr(dataset, "TRIED", 3)
-    monkeypatch.setattr(dataset, "WORTH_PROCESSES", 0.0)
+    monkeypatch.setattr(patches_module, "TRIED", 3)
+    monkeypatch.setattr(patches_module, "WORTH_PROCESSES", 0.0)
     others = load_patches(manifest, "roi", config, tmp_path / "others", workers=2, progress=False)
     name = f"{own.digest}.npy"
     assert (tmp_path / "others" / name).read_bytes() == (tmp_path / "own" / name).read_bytes()
@@ -93,14 +93,16 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(sample_work, tmp_path, monke
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(dataset, "write_array_header_1_0", full)
+    monkeypatch.setattr(patches_module, "write_array_header_1_0", full)
     with pytest.raises(StudyError, match=r"cannot write .*No space left on device"):
         load_patches(sample_work.manifest, "roi", sample_work.config, tmp_path, progress=False)
     assert [path.suffix for path in tmp_path.iterdir() if path.suffix != ".lock"] == []
 
 
 def test_memory_does_not_hold_the_cohort(sample_work, tmp_path, monkeypatch):
-    monkeypatch.setattr(dataset, "patch_of", lambda item, arm, config: np.full((512, 512), item.index, np.float32))
+    monkeypatch.setattr(
+        patches_module, "patch_of", lambda item, arm, config: np.full((512, 512), item.index, np.float32)
+    )
     tracemalloc.start()
     config = replace(sample_work.config, patch_size=512)
     patches = load_patches(sample_work.manifest, "roi", config, tmp_path, progress=False)
