@@ -1,4 +1,4 @@
-"""Tiny synthetic MR series with DICOM SEG for tests of the data door; no part of the package is used here."""
+"""Tiny synthetic MR series with DICOM SEG for tests; no part of the package is used here."""
 
 from __future__ import annotations
 

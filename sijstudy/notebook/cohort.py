@@ -30,8 +30,8 @@ def prepare_cohort(config: StudyConfig, root: Path, *, workers: int = 2, progres
     """The manifest a study works on.
 
     ``config.manifest`` names the folder of a prepared one (relative to ``root``). When it is empty the
-    synthetic cohort is written to ``root/data/NAME`` as DICOM, and its manifest built through the
-    same door as a hospital's, in ``root/data_manifest/NAME``; both are reused by later runs.
+    synthetic cohort is written to ``root/data/NAME`` as DICOM, and its manifest built as a
+    hospital's is, in ``root/data_manifest/NAME``; both are reused by later runs.
     """
     if config.manifest:
         return load_manifest(root / config.manifest)
