@@ -38,7 +38,7 @@ def cohort(tmp_path):
     for subject, order, ill in (("7", (2, 0, 1), True), ("70", (0, 1, 2), False)):
         pairs = [drawn(kind, seed) for seed, kind in enumerate(KINDS)]
         image, bone = (np.stack(part) for part in zip(*pairs, strict=True))
-        write_nifti(root / f"{subject}_STIR.nii.gz", image, AFFINE, order=order, flips=(True, False, True))
+        write_nifti(root / f"{subject}_STIR.nii.gz", image, AFFINE, axes=(order, (True, False, True)))
         write_nifti(root / f"{subject}_T1W.nii.gz", image + 1, AFFINE)
         write_nifti(root / f"{subject}_bone.nii.gz", bone.astype(np.uint8), AFFINE)
         for reader in (1, 2, 3):

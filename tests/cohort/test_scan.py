@@ -5,19 +5,8 @@ from pathlib import Path
 
 import pydicom
 import pytest
-from dicom_samples import (
-    ORIENTATION,
-    UID,
-    bone_masks,
-    enhanced_mr,
-    mr_dataset,
-    report,
-    screenshot,
-    seg_dataset,
-    series_of_slices,
-    write,
-    write_hospital_tree,
-)
+from dicom_samples import ORIENTATION, UID, bone_masks, enhanced_mr, mr_dataset, seg_dataset, write
+from hospital_samples import report, screenshot, series_of_slices, write_hospital_tree
 from pydicom.data import get_testdata_files
 
 from sijstudy.cohort.scan import look_at, scan
