@@ -14,10 +14,10 @@ LEAST_RATE = 24.0  # below it the expansion of ``quantile`` is too rough in the 
 FAR = 3.0  # standard deviations beyond which the distribution function decides always
 
 
-def poisson_rate(pixels: Tensor, reading: str) -> Tensor:
+def poisson_rate(pixels: Tensor, interpretation: str) -> Tensor:
     """Expected value of the Poisson noise of each pixel in [0, 255], same shape.
 
-    "the log of a single pixel value ... and raised to the fourth power" [2.2] reads as
+    "the log of a single pixel value ... and raised to the fourth power" [2.2] can mean
 
     - ``power_of_log``: (ln x)^4, 0 to 942 (default: the logarithm is what is raised), or
     - ``log_of_power``: ln(x^4) = 4 ln x, 0 to 22.
@@ -25,11 +25,11 @@ def poisson_rate(pixels: Tensor, reading: str) -> Tensor:
     ASSUMED: natural logarithm; pixels below 1 count as 1, where the rate is 0.
     """
     log = pixels.clamp_min(1.0).log()
-    if reading == "power_of_log":
+    if interpretation == "power_of_log":
         return log.square().square()
-    if reading == "log_of_power":
+    if interpretation == "log_of_power":
         return 4 * log
-    raise ValueError(f"reading {reading!r} must be power_of_log or log_of_power")
+    raise ValueError(f"interpretation {interpretation!r} must be power_of_log or log_of_power")
 
 
 def add_noise(patches: Tensor, *, gaussian_variance: float, poisson: str, generator: torch.Generator) -> Tensor:

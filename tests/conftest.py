@@ -27,7 +27,7 @@ settings.load_profile("shared")
 
 @pytest.fixture(scope="session")
 def sample_manifest(tmp_path_factory):
-    """Twelve subjects with three slices each, through the manifest build that every cohort goes through."""
+    """Twelve subjects with three slices each, built as every cohort's manifest is."""
     root = tmp_path_factory.mktemp("cohort")
     cohort = write_cohort(root / "dicom", axspa=6, controls=6)
     return build_manifest(

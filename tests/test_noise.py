@@ -13,7 +13,7 @@ def generator(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
-def test_rates_of_both_readings_by_hand():
+def test_rates_of_both_interpretations_by_hand():
     pixels = torch.tensor([0.0, 1.0, float(np.e), 100.0, 255.0])
     assert torch.allclose(
         poisson_rate(pixels, "power_of_log"), torch.tensor([0, 0, 1, np.log(100) ** 4, np.log(255) ** 4]).float()
@@ -25,12 +25,12 @@ def test_rates_of_both_readings_by_hand():
         poisson_rate(pixels, "other")
 
 
-@pytest.mark.parametrize("reading", ["power_of_log", "log_of_power"])
+@pytest.mark.parametrize("interpretation", ["power_of_log", "log_of_power"])
 @pytest.mark.parametrize("pixel", [5.0, 80.0, 250.0])
-def test_mean_and_variance_are_those_of_the_sum(reading, pixel):
+def test_mean_and_variance_are_those_of_the_sum(interpretation, pixel):
     patches = torch.full((4, 1, 200, 200), pixel)
-    noise = add_noise(patches, gaussian_variance=0.3, poisson=reading, generator=generator()) - patches
-    rate = float(poisson_rate(torch.tensor([pixel]), reading))
+    noise = add_noise(patches, gaussian_variance=0.3, poisson=interpretation, generator=generator()) - patches
+    rate = float(poisson_rate(torch.tensor([pixel]), interpretation))
     n = noise.numel()
     assert float(noise.double().mean()) == pytest.approx(rate, abs=5 * np.sqrt((rate + 0.3) / n))
     assert float(noise.double().var()) == pytest.approx(rate + 0.3, rel=0.03)

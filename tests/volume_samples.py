@@ -15,10 +15,12 @@ ROWS, COLUMNS, PLANES = 24, 32, 5
 PIXEL, STEP = 0.6, 3.3
 DRAWN_SIZE, DRAWN_PIXEL = 200, 1.0  # a drawn pelvis: 1 mm pixels, midline at column 100
 TILT = np.deg2rad(35.0)  # oblique coronal: rows run downwards and back, slices back and up
+Axes = tuple[tuple[int, ...], tuple[bool, ...]]  # order of an array's axes, whether each runs backwards
+STRAIGHT: Axes = (0, 1, 2), (False, False, False)
 #: every way to order and turn three axes
-AXIS_ORDERS = [
-    (order, flips) for order in itertools.permutations(range(3)) for flips in itertools.product((False, True), repeat=3)
-]
+AXIS_ORDERS: list[Axes] = list(
+    itertools.product(itertools.permutations(range(3)), itertools.product((False, True), repeat=3))
+)
 
 
 def upright_affine(tilt: float = TILT, pixel: float = PIXEL, step: float = STEP) -> np.ndarray:
@@ -31,10 +33,9 @@ def upright_affine(tilt: float = TILT, pixel: float = PIXEL, step: float = STEP)
     return affine
 
 
-def turned(
-    stack: np.ndarray, affine: np.ndarray, order: tuple[int, ...], flips: tuple[bool, ...]
-) -> tuple[np.ndarray, np.ndarray]:
-    """A stack ``(planes, rows, columns)`` as an array of another axis order, with its LPS affine."""
+def turned(stack: np.ndarray, affine: np.ndarray, axes: Axes) -> tuple[np.ndarray, np.ndarray]:
+    """A stack ``(planes, rows, columns)`` as an array of other axes, with its LPS affine."""
+    order, flips = axes
     array = np.transpose(stack, (2, 1, 0)).transpose(order)
     back = np.zeros((4, 4))
     back[3, 3] = 1
@@ -50,20 +51,15 @@ def write_nifti(
     stack: np.ndarray,
     affine: np.ndarray | None = None,
     *,
-    order: tuple[int, ...] = (0, 1, 2),
-    flips: tuple[bool, ...] = (False, False, False),
+    axes: Axes = STRAIGHT,
     code: int = 1,
-    slope: float | None = None,
-    inter: float = 0.0,
 ) -> Path:
     """The stack as NIfTI (RAS); ``code`` is that of sform and qform."""
-    array, lps = turned(stack, upright_affine() if affine is None else affine, order, flips)
+    array, lps = turned(stack, upright_affine() if affine is None else affine, axes)
     image = nib.Nifti1Image(np.ascontiguousarray(array), np.diag([-1.0, -1.0, 1.0, 1.0]) @ lps)
     image.header.set_xyzt_units("mm")
     image.set_sform(image.affine, code=code)
     image.set_qform(None if code == 0 else image.affine, code=code)
-    if slope is not None:
-        image.header.set_slope_inter(slope, inter)
     path.parent.mkdir(parents=True, exist_ok=True)
     nib.save(image, path)
     return path
@@ -74,14 +70,13 @@ def write_nrrd(
     layers: np.ndarray,
     affine: np.ndarray | None = None,
     *,
-    order: tuple[int, ...] = (0, 1, 2),
-    flips: tuple[bool, ...] = (False, False, False),
+    axes: Axes = STRAIGHT,
     space: str = "left-posterior-superior",
     fields: dict[str, Any] | None = None,
 ) -> Path:
     """Stack ``(planes, rows, columns)``, or layers of stacks, as NRRD; ``fields`` are added to the header."""
     stacks = layers if layers.ndim == 4 else layers[None]
-    pairs = [turned(stack, upright_affine() if affine is None else affine, order, flips) for stack in stacks]
+    pairs = [turned(stack, upright_affine() if affine is None else affine, axes) for stack in stacks]
     lps = np.diag([-1.0 if space[0] == "r" else 1.0, -1.0 if "anterior" in space else 1.0, 1.0, 1.0]) @ pairs[0][1]
     directions = lps[:3, :3].T.tolist()
     layered = layers.ndim == 4

@@ -1,4 +1,4 @@
-"""The account of a build: what became of every file, as a table and as a page for people."""
+"""The account of a build, for people: what became of every file, as a table, a page, a summary of five lines."""
 
 from __future__ import annotations
 

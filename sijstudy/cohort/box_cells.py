@@ -34,11 +34,12 @@ def _box(row: Mapping[Any, Any], side: str) -> Box | None:
     values = {name: row[name] for name in BOX_COLUMNS[side]}
     if all(pd.isna(value) for value in values.values()):
         return None
-    edges = []
-    for name, value in values.items():
-        try:
-            edges.append(float(value))
-        except (TypeError, ValueError):
-            text = "" if pd.isna(value) else value
-            raise ValueError(f"{name}='{text}' must be a number, as the {side} box has other edges") from None
-    return Box(*edges)
+    return Box(*(_edge(name, value, side) for name, value in values.items()))
+
+
+def _edge(name: str, value: Any, side: str) -> float:
+    text = "" if pd.isna(value) else str(value)
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"{name}='{text}' must be a number, as the {side} box has other edges") from None

@@ -1,4 +1,4 @@
-"""The files of a cohort, gathered: scanned, given to their subjects, one series and its outlines chosen for each."""
+"""The files of a cohort by subject: whose each is, which series is used, which outlines belong to it."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class Manifest:
 
     root: folder that the slices' files are relative to. outlines_root: folder that the outlines' files are relative
     to, often the same. source: one of SOURCES. segments: what a hospital's names of segments mean, for
-    ``annotations.read_outlines``. slices and subjects: tables of the schemas SLICES and SUBJECTS, sorted by
+    ``outlines.read_outlines``. slices and subjects: tables of the schemas SLICES and SUBJECTS, sorted by
     subject_id and slice_index. boxes_proposed: some ilium boxes are drafts that nobody has looked at yet.
     """
 

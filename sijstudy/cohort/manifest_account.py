@@ -1,4 +1,4 @@
-"""What became of every file of a cohort -> the rows of account.csv and the page account.md."""
+"""What became of every file of a cohort -> the rows of its account."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tables of a manifest: their columns, and reading a CSV against them."""
+"""The tables of a manifest: the rule for each column, which a CSV is read against."""
 
 from __future__ import annotations
 

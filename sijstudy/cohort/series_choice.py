@@ -11,7 +11,7 @@ from sijstudy.errors import StudyError
 
 CONTRASTS = ("gd_t1", "stir", "any")
 MIN_SLICES = 3
-Wanted = Callable[[Series], bool]
+Condition = Callable[[Series], bool]
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def choose_series(
 def _usable(series: Sequence[Series], left_out: list[tuple[Series, str]]) -> list[Series]:
     """The series without localizers, and without derived and short ones unless nothing else is left."""
     left = _keep(series, lambda one: not one.is_localizer, "a localizer", left_out)
-    drops: tuple[tuple[Wanted, str], ...] = (
+    drops: tuple[tuple[Condition, str], ...] = (
         (lambda one: one.is_derived, "a derived image or screenshot (image type, or no position)"),
         (lambda one: one.slices < MIN_SLICES, f"fewer than {MIN_SLICES} slices"),
     )
@@ -68,7 +68,7 @@ def _usable(series: Sequence[Series], left_out: list[tuple[Series, str]]) -> lis
     return left
 
 
-def _contrast(contrast: str) -> tuple[Wanted, str, tuple[Wanted, ...]]:
+def _contrast(contrast: str) -> tuple[Condition, str, tuple[Condition, ...]]:
     """What a series must be, in words too, and what makes it fit better."""
 
     def coronal(one: Series) -> bool:
@@ -89,7 +89,7 @@ def _gd(one: Series, contrast: str) -> bool:
     return contrast == "gd_t1" and one.has_agent
 
 
-def _keep(series: Sequence[Series], wanted: Wanted, reason: str, left_out: list[tuple[Series, str]]) -> list[Series]:
+def _keep(series: Sequence[Series], wanted: Condition, reason: str, left_out: list[tuple[Series, str]]) -> list[Series]:
     left_out += [(one, reason) for one in series if not wanted(one)]
     return [one for one in series if wanted(one)]
 

@@ -1,4 +1,4 @@
-"""A cohort's NIfTI volumes as the images of its subjects, and its label maps."""
+"""A cohort's NIfTI files by subject: volumes that are its images, label maps drawn on them."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from sijstudy.cohort.series import MrImage, Series
 from sijstudy.cohort.series_choice import Choice
 from sijstudy.cohort.subject_series import SubjectImages
 from sijstudy.images.file_hash import FileHashes
-from sijstudy.images.label_maps import is_label_map_name
 from sijstudy.images.nifti import read_volume_headers
 from sijstudy.images.segment_names import SegmentTable
+
+LABEL_MAP_KINDS = ("NIfTI volume", "label map")  # a name does not tell which of the two a NIfTI file is
 
 
 @dataclass(frozen=True)
@@ -49,10 +50,8 @@ def assign_label_maps(folders: Iterable[Folder], used: set[Path], subjects: set[
     files: dict[str, list[Path]] = {}
     left_out: dict[Path, str] = {}
     for folder in folders:
-        paths = [file.path for file in folder.found if is_label_map_name(file.path) and file.path not in used]
-        named = label_maps_by_subject(
-            [path for path in paths if not _hidden(path, folder)], folder.root, subjects, table
-        )
+        paths = [file.path for file in folder.found if file.kind in LABEL_MAP_KINDS and file.path not in used]
+        named = label_maps_by_subject(paths, folder.root, subjects, table)
         for subject, own in named.files.items():
             files.setdefault(subject, []).extend(own)
         left_out |= named.left_out
@@ -63,10 +62,6 @@ def as_label_maps(found: Iterable[FoundFile], maps: Assigned) -> list[FoundFile]
     """What was found, the files that are label maps called so: a NIfTI file's name does not tell."""
     paths = {path for own in maps.files.values() for path in own}
     return [replace(file, kind="label map") if file.path in paths else file for file in found]
-
-
-def _hidden(path: Path, folder: Folder) -> bool:
-    return any(part.startswith(".") for part in path.relative_to(folder.root).parts)
 
 
 def _planes(path: Path, hashes: FileHashes) -> tuple[MrImage, ...]:

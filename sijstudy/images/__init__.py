@@ -1,1 +1,17 @@
-"""One file (DICOM, NIfTI, SEG, label map) in; arrays on a slice out: its pixels, its place, its outlines."""
+"""One file in, arrays on a slice out: pixels, geometry, outlines; always upright, the subject's right on the left.
+
+In come MR images (DICOM, single-frame or multi-frame; planes of a NIfTI volume) and outlines (DICOM SEG; NIfTI or NRRD
+label maps). Out come a ``DicomSlice``, pixels ``(H, W)`` float32 with its header in mm (LPS), and masks ``(H, W)`` bool
+by slice and segment. Nothing is resampled, no window is applied.
+
+- ``read``: the image of a slice, whatever holds it; calls ``dicom`` (on ``dicom_file``, ``dicom_attributes``,
+  ``dicom_pixels``) or ``nifti``. ``slice_order``: a subject's slices from the lower to the upper pelvis.
+- ``outlines``: the outlines that a manifest names; ``subject_outlines``: all files of a subject, among them
+  ``label_maps``; ``segment_names``: what their labels mean; ``consensus``: several readings -> one mask;
+  ``outlines_file``: how the result is kept.
+
+To add a format of images: a module like ``nifti`` with four functions (a slice's header, the slice, its pixels alone, a
+file opened once for all its slices) that raise StudyError naming the file; its suffix in the functions of ``read``;
+the kind of file in ``cohort/scan.py``; a test like ``tests/images/test_nifti.py``. To add a format of outlines: a
+reader that gives a ``LabelMap``, called by ``label_maps.read_label_map``; its suffix in ``is_label_map_name``.
+"""

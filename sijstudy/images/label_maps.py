@@ -14,6 +14,7 @@ import numpy as np
 
 from sijstudy.errors import StudyError
 from sijstudy.images.dicom import DicomHeader
+from sijstudy.images.dicom_file import brief
 from sijstudy.images.nifti import is_volume, lps_affine, reading_volume
 from sijstudy.images.segment_names import Meaning, SegmentTable
 from sijstudy.images.slice_order import normal_of
@@ -128,8 +129,7 @@ def _read_nrrd(path: Path) -> LabelMap:
     except FileNotFoundError as error:
         raise StudyError(f"{path}: no such file ({Path(error.filename or path).name}); restore it") from None
     except Exception as error:  # pynrrd, gzip and numpy have one each
-        brief = " ".join(str(error).split())[:120] or type(error).__name__
-        raise StudyError(f"{path}: cannot be read as NRRD ({brief}); export it again") from None
+        raise StudyError(f"{path}: cannot be read as NRRD ({brief(error)}); export it again") from None
     affine, layered = _nrrd_affine(header, values.ndim, path)
     segments = _slicer_segments(header)
     layers = _whole(values if layered else values[None], path)

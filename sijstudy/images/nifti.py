@@ -14,6 +14,7 @@ from pydicom.uid import generate_uid
 
 from sijstudy.errors import StudyError
 from sijstudy.images.dicom import ACQUISITION, DicomHeader, DicomSlice, slice_uid
+from sijstudy.images.dicom_file import brief
 from sijstudy.images.file_hash import file_hash
 
 Array = np.ndarray[Any, Any]
@@ -127,8 +128,7 @@ def reading_volume(path: Path) -> Iterator[None]:
     except FileNotFoundError:
         raise StudyError(f"{path}: no such file; restore it or take its rows out of the manifest") from None
     except Exception as error:  # nibabel, gzip and zlib have one each
-        brief = " ".join(str(error).split())[:120] or type(error).__name__
-        raise StudyError(f"{path}: cannot be read as NIfTI ({brief}); copy or export it again") from None
+        raise StudyError(f"{path}: cannot be read as NIfTI ({brief(error)}); copy or export it again") from None
 
 
 def lps_affine(image: Any, path: Path) -> Array:

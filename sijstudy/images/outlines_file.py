@@ -14,6 +14,7 @@ from sijstudy.errors import StudyError
 from sijstudy.files import write_atomic
 from sijstudy.images.consensus import EdemaRule, consensus_mask, reading_vote, slice_label
 from sijstudy.images.dicom import DicomHeader
+from sijstudy.images.dicom_file import brief
 from sijstudy.images.label_maps import Mask, Outline
 from sijstudy.images.segment_names import MAX_READERS, Meaning
 
@@ -119,8 +120,7 @@ def read_outlines_file(path: Path) -> tuple[dict[str, dict[str, Mask]], frozense
     except FileNotFoundError:
         raise StudyError(f"{path}: no such file; build the manifest again") from None
     except Exception as error:  # a cut zip, another program's npz, a pickle
-        brief = " ".join(str(error).split())[:120] or type(error).__name__
-        raise StudyError(f"{path}: no outlines file of this study ({brief}); build the manifest again") from None
+        raise StudyError(f"{path}: no outlines file of this study ({brief(error)}); build the manifest again") from None
 
 
 def _unpacked(parts: dict[str, Any]) -> dict[str, dict[str, Mask]]:

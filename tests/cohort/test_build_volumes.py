@@ -1,4 +1,4 @@
-"""NIfTI volumes, label maps and several readers through the manifest build."""
+"""NIfTI volumes, label maps and several readers in a manifest build."""
 
 import json
 import os
@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from dicom_samples import write_cohort as write_dicom_cohort
-from dicom_samples import write_csv
+from dicom_samples import write_cohort, write_csv
 from volume_samples import DRAWN_PIXEL, drawn, upright_affine, write_nifti, write_nrrd
 
 from sijstudy.cohort.build import build_manifest
@@ -39,7 +38,7 @@ def cohort(tmp_path):
     for subject, order, ill in (("7", (2, 0, 1), True), ("70", (0, 1, 2), False)):
         pairs = [drawn(kind, seed) for seed, kind in enumerate(KINDS)]
         image, bone = (np.stack(part) for part in zip(*pairs, strict=True))
-        write_nifti(root / f"{subject}_STIR.nii.gz", image, AFFINE, order=order, flips=(True, False, True))
+        write_nifti(root / f"{subject}_STIR.nii.gz", image, AFFINE, axes=(order, (True, False, True)))
         write_nifti(root / f"{subject}_T1W.nii.gz", image + 1, AFFINE)
         write_nifti(root / f"{subject}_bone.nii.gz", bone.astype(np.uint8), AFFINE)
         for reader in (1, 2, 3):
@@ -180,7 +179,7 @@ def test_votes_and_labels_come_before_outlines(cohort, tmp_path):
 
 def test_slicer_outlines_for_a_dicom_cohort(tmp_path):
     """A hospital's DICOM series, edema drawn in Slicer, everything else as in its SEG."""
-    sample = write_dicom_cohort(tmp_path / "dicom")
+    sample = write_cohort(tmp_path / "dicom")
     (tmp_path / "drawn").mkdir()
     spacing, step = 0.558, 2.2
     affine = upright_affine(np.deg2rad(25.0), spacing, step)

@@ -7,18 +7,8 @@ import numpy as np
 import pandas as pd
 import pydicom
 import pytest
-from dicom_samples import (
-    STIR,
-    T1_GD,
-    bone_masks,
-    enhanced_mr,
-    mr_dataset,
-    seg_dataset,
-    series_of_slices,
-    write,
-    write_csv,
-    write_hospital_tree,
-)
+from dicom_samples import bone_masks, enhanced_mr, mr_dataset, seg_dataset, write, write_csv
+from hospital_samples import STIR, T1_GD, series_of_slices, write_hospital_tree
 
 from sijstudy.cohort.build import build_manifest
 from sijstudy.cohort.manifest import load_manifest, read_account, verify_files

@@ -5,22 +5,10 @@ from pathlib import Path
 
 import pydicom
 import pytest
-from dicom_samples import (
-    ORIENTATION,
-    UID,
-    bone_masks,
-    enhanced_mr,
-    mr_dataset,
-    report,
-    screenshot,
-    seg_dataset,
-    series_of_slices,
-    write,
-    write_hospital_tree,
-)
+from dicom_samples import ORIENTATION, UID, bone_masks, enhanced_mr, mr_dataset, seg_dataset, write
+from hospital_samples import report, screenshot, series_of_slices, write_hospital_tree
 from pydicom.data import get_testdata_files
 
-from sijstudy.cohort import scan as scan_module
 from sijstudy.cohort.scan import look_at, scan
 from sijstudy.errors import StudyError
 
@@ -128,8 +116,8 @@ def test_the_whole_tree_in_the_order_of_paths(tmp_path):
 
 def test_processes_do_not_change_what_is_found(tmp_path, monkeypatch):
     root = write_hospital_tree(tmp_path / "export").root
-    monkeypatch.setattr(scan_module, "FEW", 3)
-    monkeypatch.setattr(scan_module, "BATCH", 5)
+    monkeypatch.setattr("sijstudy.cohort.scan.FEW", 3)
+    monkeypatch.setattr("sijstudy.cohort.scan.BATCH", 5)
     assert scan(root, workers=2, progress=False) == scan(root, progress=False)
 
 

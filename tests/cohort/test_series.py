@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dicom_samples import AXIAL, CORONAL, ORIENTATION, SAGITTAL
+from dicom_samples import ORIENTATION
+from hospital_samples import AXIAL, CORONAL, SAGITTAL
 
 from sijstudy.cohort.series import MrImage, Series, series_of
 

@@ -4,17 +4,8 @@ import shutil
 
 import numpy as np
 import pytest
-from dicom_samples import (
-    STIR,
-    T1_GD,
-    bone_masks,
-    localizer,
-    mr_dataset,
-    seg_dataset,
-    series_of_slices,
-    write,
-    write_csv,
-)
+from dicom_samples import bone_masks, mr_dataset, seg_dataset, write, write_csv
+from hospital_samples import STIR, T1_GD, localizer, series_of_slices
 
 from sijstudy.cohort.options import Wanted
 from sijstudy.cohort.subject_folder import read_subject

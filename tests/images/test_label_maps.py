@@ -41,8 +41,8 @@ hypothesis_settings = settings(
 @hypothesis_settings
 @given(image=st.sampled_from(AXIS_ORDERS), labels=st.sampled_from(AXIS_ORDERS))
 def test_every_axis_order_of_image_and_map(tmp_path, image, labels):
-    headers = read_volume_headers(write_nifti(tmp_path / "i.nii", IMAGE, order=image[0], flips=image[1]))
-    path = write_nifti(tmp_path / "l.nii", LABELS, order=labels[0], flips=labels[1])
+    headers = read_volume_headers(write_nifti(tmp_path / "i.nii", IMAGE, axes=image))
+    path = write_nifti(tmp_path / "l.nii", LABELS, axes=labels)
     found = on_slices(read_label_map(path), headers)
     by_height = sorted(headers, key=lambda header: header.position[2])
     same(found, expected(by_height))
@@ -54,7 +54,7 @@ def test_every_axis_order_of_image_and_map(tmp_path, image, labels):
     space=st.sampled_from(["left-posterior-superior", "right-anterior-superior", "left-anterior-superior"]),
 )
 def test_every_axis_order_and_space_of_an_nrrd(tmp_path, slices, turn, space):
-    path = write_nrrd(tmp_path / "l.nrrd", LABELS, order=turn[0], flips=turn[1], space=space)
+    path = write_nrrd(tmp_path / "l.nrrd", LABELS, axes=turn, space=space)
     same(on_slices(read_label_map(path), slices), expected(slices))
 
 
