@@ -23,6 +23,26 @@ def digest(content: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:HASH_LENGTH]
 
 
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file, 64 hexadecimal digits. StudyError when it is missing or cannot be read."""
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except FileNotFoundError:
+        raise StudyError(f"{path}: no such file; restore it or build the manifest again") from None
+    except OSError as error:
+        raise StudyError(f"{path}: cannot be read ({error.strerror}); check its permissions") from None
+
+
+class FileHashes(dict[Path, str]):
+    """SHA-256 by file; a file is read when it is first asked for, and not again."""
+
+    def __missing__(self, path: Path) -> str:
+        """As ``file_hash``."""
+        self[path] = file_hash(path)
+        return self[path]
+
+
 def write_atomic(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """Let ``write`` fill a temporary neighbour of ``path``, then move it into place in one step.
 

@@ -20,8 +20,8 @@ from tqdm.auto import tqdm
 from sijstudy.audit.identity import Attribute, dicom_attributes, nifti_attributes, path_attributes
 from sijstudy.cohort.manifest import Manifest, inside
 from sijstudy.errors import StudyError
+from sijstudy.files import file_hash
 from sijstudy.images.dicom import reading
-from sijstudy.images.file_hash import file_hash
 from sijstudy.images.read import read_image
 from sijstudy.records import Slice
 

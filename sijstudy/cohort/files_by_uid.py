@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sijstudy.cohort.scan import FoundFile
 from sijstudy.errors import StudyError
-from sijstudy.images.file_hash import FileHashes
+from sijstudy.files import FileHashes
 from sijstudy.images.segment_names import SegmentTable
 
 

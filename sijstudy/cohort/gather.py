@@ -15,7 +15,7 @@ from sijstudy.cohort.series import MrImage
 from sijstudy.cohort.subject_series import SubjectImages, choose_images, images_by_subject, subject_of
 from sijstudy.cohort.subject_volumes import Folder, as_label_maps, assign_label_maps, volume_subjects
 from sijstudy.errors import StudyError
-from sijstudy.images.file_hash import FileHashes
+from sijstudy.files import FileHashes
 from sijstudy.images.label_maps import is_label_map_name
 from sijstudy.images.segment_names import SegmentTable
 

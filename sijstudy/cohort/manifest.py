@@ -19,8 +19,7 @@ from tqdm.auto import tqdm
 from sijstudy.cohort.box_cells import boxes_of
 from sijstudy.cohort.schema import BOX_COLUMNS, SLICES, SUBJECTS, validated
 from sijstudy.errors import StudyError
-from sijstudy.files import read_table
-from sijstudy.images.file_hash import file_hash
+from sijstudy.files import file_hash, read_table
 from sijstudy.images.segment_names import SegmentTable, segment_table
 from sijstudy.records import Slice, Subject
 

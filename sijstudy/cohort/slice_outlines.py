@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sijstudy.cohort.manifest import Manifest, file_hash
+from sijstudy.cohort.manifest import Manifest
+from sijstudy.files import file_hash
 from sijstudy.images.outlines import read_outlines
 from sijstudy.images.segment_names import SEGMENTS
 from sijstudy.records import Slice

@@ -16,7 +16,7 @@ from sijstudy.cohort.side_tables import Place, SideTable, Tables, read_tables
 from sijstudy.cohort.subject_rows import Layout, Settings, SubjectFiles, subject_rows
 from sijstudy.cohort.subject_series import choose_images
 from sijstudy.errors import StudyError
-from sijstudy.images.file_hash import FileHashes
+from sijstudy.files import FileHashes
 from sijstudy.images.segment_names import SegmentTable, read_segment_table
 from sijstudy.records import Slice
 

@@ -15,9 +15,9 @@ from sijstudy.cohort.ilium_boxes import boxes_of_slices
 from sijstudy.cohort.schema import READERS
 from sijstudy.cohort.side_tables import Place, Tables
 from sijstudy.errors import StudyError
+from sijstudy.files import FileHashes
 from sijstudy.images.consensus import EdemaRule
 from sijstudy.images.dicom import DicomHeader, DicomSlice
-from sijstudy.images.file_hash import FileHashes
 from sijstudy.images.outlines import Segmentation
 from sijstudy.images.read import Source, read_planes
 from sijstudy.images.segment_names import SegmentTable

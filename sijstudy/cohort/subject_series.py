@@ -12,7 +12,7 @@ from sijstudy.cohort.scan import FoundFile
 from sijstudy.cohort.series import MrImage, Series, series_of
 from sijstudy.cohort.series_choice import Choice, choose_series
 from sijstudy.errors import StudyError
-from sijstudy.images.file_hash import FileHashes
+from sijstudy.files import FileHashes
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from sijstudy.cohort.scan import FoundFile
 from sijstudy.cohort.series import MrImage, Series
 from sijstudy.cohort.series_choice import Choice
 from sijstudy.cohort.subject_series import SubjectImages
-from sijstudy.images.file_hash import FileHashes
+from sijstudy.files import FileHashes
 from sijstudy.images.nifti import read_volume_headers
 from sijstudy.images.segment_names import SegmentTable
 

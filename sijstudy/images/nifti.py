@@ -13,9 +13,9 @@ import numpy as np
 from pydicom.uid import generate_uid
 
 from sijstudy.errors import StudyError
+from sijstudy.files import file_hash
 from sijstudy.images.dicom import ACQUISITION, DicomHeader, DicomSlice, slice_uid
 from sijstudy.images.dicom_file import brief
-from sijstudy.images.file_hash import file_hash
 
 Array = np.ndarray[Any, Any]
 SUFFIXES = (".nii", ".nii.gz")

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from sijstudy.errors import StudyError
+from sijstudy.files import FileHashes
 from sijstudy.images.dicom import DicomHeader, DicomSlice, open_slices, read_header, read_pixels, read_slice
-from sijstudy.images.file_hash import FileHashes
 from sijstudy.images.nifti import is_volume, open_volume, read_volume_header, read_volume_pixels, read_volume_slice
 from sijstudy.records import Slice
 

@@ -6,7 +6,7 @@ from dicom_samples import enhanced_mr, mr_dataset, write
 from volume_samples import COLUMNS, PLANES, ROWS, write_nifti
 
 from sijstudy.errors import StudyError
-from sijstudy.images.file_hash import FileHashes, file_hash
+from sijstudy.files import FileHashes, file_hash
 from sijstudy.images.read import read_image, read_image_header, read_planes
 from sijstudy.records import Slice
 
