@@ -116,13 +116,13 @@ def squeezed(text):
 
 def test_the_sliders_of_notebook_05_start_from_its_own_table(visit, smoke_study):
     with visit("05_subject_diagnosis") as page:
-        mean = float(page.locator('[data-key="subject.accuracy"]').get_attribute("data-mean"))
+        mean = float(page.locator('[data-key="mean.accuracy"]').get_attribute("data-mean"))
         entries = read_json(smoke_study.root / "runs/smoke/results/05_subject_diagnosis.json")["headline"]
         assert mean == pytest.approx(next(one["ours"] for one in entries if one["name"] == "Subject accuracy"))
         slider = page.get_by_label("Subject threshold")
         slider.focus()
         page.keyboard.press("Home")
-        assert page.locator('[data-key="subject.recall"]').inner_text().startswith("100.00")
+        assert page.locator('[data-key="mean.recall"]').inner_text().startswith("100.00")
         page.emulate_media(media="print")
         assert page.locator('[data-output="subject_threshold"]').inner_text() == "0"
         assert not page.get_by_role("button", name="Reset").is_visible()

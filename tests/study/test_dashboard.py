@@ -86,6 +86,8 @@ def address(smoke_study):
         [sys.executable, "-c", code, "dashboard", "--profile", "smoke", "--port", str(port), "--no-browser"],
         cwd=smoke_study.root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         env={**os.environ, "PYTHONPATH": str(PROJECT)},
+        # a shell starts what it sends to the background with SIGINT ignored, and children inherit that
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )  # fmt: skip
     assert server.stdout.readline() == (
         f"Dashboard: http://127.0.0.1:{port}/  (the first page takes some seconds; Ctrl-C ends it)\n"
