@@ -48,6 +48,12 @@ class Rule:
         """The score from which on a subject is positive, where the study's threshold is ``subject_threshold``."""
         return subject_threshold if self.threshold is None else self.threshold
 
+    def positive(self, score: Array | float, subject_threshold: Array | float) -> Array:
+        """Whether subjects of these scores are positive: bool, broadcast over both arguments."""
+        limit = np.asarray(subject_threshold, dtype=np.float64)
+        called: Array = np.asarray(score) >= (limit if self.threshold is None else np.full_like(limit, self.threshold))
+        return called
+
 
 def median_filter(values: Array, size: int) -> Array:
     """Median along the slice order ``(n,)`` -> ``(n,)``; size odd, >= 1, in slices [3.1].
@@ -61,7 +67,7 @@ def median_filter(values: Array, size: int) -> Array:
     return filtered
 
 
-def slice_decisions(scores: Array, threshold: Array | float) -> Array:
+def slice_decisions(scores: Array | float, threshold: Array | float) -> Array:
     """1 where a slice's score reaches the threshold, else 0: int64, broadcast over both arguments."""
     decisions: Array = (np.asarray(scores) >= threshold).astype(np.int64)
     return decisions

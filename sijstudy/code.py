@@ -34,7 +34,7 @@ def digest_of(module: str, package: Path) -> str:
 def reached(module: str, package: Path) -> dict[str, Path]:
     """Modules that ``module`` imports, itself included, by their dotted names: ``sijstudy.roi`` -> its file."""
     found: dict[str, Path] = {}
-    waiting = [module]
+    waiting = list(_with_rooms(module))
     while waiting:
         name = waiting.pop()
         if name not in found and (path := _file_of(name, package)):
@@ -52,12 +52,23 @@ def _file_of(name: str, package: Path) -> Path | None:
 
 
 def _imported(node: ast.AST) -> Iterator[str]:
-    """Dotted names of all imports below a node, inside functions too; some name a function and lead nowhere."""
+    """Dotted names of all imports below a node, inside functions too; some name a function and lead nowhere.
+
+    Imports are absolute here (the linter sees to that).
+    """
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.Import):
-            yield from (alias.name for alias in child.names)
+            yield from (name for alias in child.names for name in _with_rooms(alias.name))
         elif isinstance(child, ast.ImportFrom) and child.module:
-            yield child.module
+            yield from _with_rooms(child.module)
             yield from (f"{child.module}.{alias.name}" for alias in child.names)
-        elif not (isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING"):
+        elif isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
+            yield from (name for other in child.orelse for name in _imported(ast.Module([other], [])))
+        else:
             yield from _imported(child)
+
+
+def _with_rooms(name: str) -> Iterator[str]:
+    """A module's name and those of the rooms it lies in, whose ``__init__`` Python runs before it."""
+    parts = name.split(".")
+    yield from (".".join(parts[:end]) for end in range(2, len(parts) + 1))

@@ -31,7 +31,7 @@ def roi_boxes(ilium: IliumBoxes, image_shape: tuple[int, int], *, reading: str, 
     """ROI boxes of a slice from its ilium boxes.
 
     image_shape: (H, W). factor: in units of each ilium box's width, > 0; the paper's is 0.8.
-    reading (ASSUMED, the wording of [2.2] allows three):
+    reading: how the wording of [2.2] is interpreted (ASSUMED, it allows three):
 
     - ``centre_inward`` (default): "based on the centers of the bounding boxes ... inward by as much as 0.8 times
       the width": from the centre of the ilium box towards the sacrum, ``factor`` x width in all. It takes the

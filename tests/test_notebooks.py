@@ -57,6 +57,16 @@ def test_its_parameters_cell_has_the_studys_defaults_and_notes(path):
 
 
 @each_notebook
+def test_nothing_that_it_imports_passes_for_a_parameter(path):
+    """``open_workspace(globals())`` takes every plain value for one."""
+    trees = [ast.parse(cell.source) for cell in code_cells(path)]
+    imports = [node for tree in trees for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+    names = {}
+    exec(compile(ast.Module(imports, []), path.name, "exec"), names)
+    StudyConfig.from_namespace(names)
+
+
+@each_notebook
 def test_its_parameters_cell_names_all_that_its_cells_read(path):
     nodes = [node for cell in code_cells(path) for node in ast.walk(ast.parse(cell.source))]
     read = {

@@ -173,7 +173,7 @@ def subject_table(cohort: ExternalCohort) -> pd.DataFrame:
 
 
 def examples(cohort: ExternalCohort, *, right: bool, count: int = 2) -> list[tuple[str, Array, Array, Array]]:
-    """Slices for ``figures.cam_gallery`` with the networks' mean Grad-CAM.
+    """Slices for ``figures.paper.cam_gallery`` with the networks' mean Grad-CAM.
 
     right False: the highest scores without edema and the lowest with it. right True: the surest correct ones.
     """

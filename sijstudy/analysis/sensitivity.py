@@ -21,11 +21,15 @@ SUBJECT_METRICS = ("accuracy", "recall", "specificity")
 SETTINGS = ("median_size", "slice_threshold", "subject_threshold")
 
 
+def filter_sizes(config: StudyConfig) -> tuple[int, ...]:
+    """Sizes of the median filter to try, in slices; the study's own is among them."""
+    return tuple(sorted({*SIZES, config.median_size}))
+
+
 def settings_grid(config: StudyConfig) -> tuple[tuple[int, ...], tuple[float, ...], tuple[float, ...]]:
     """Filter sizes, slice thresholds and subject thresholds to try; the study's own are always among them."""
-    sizes = tuple(sorted({*SIZES, config.median_size}))
     slices, subjects = (tuple(sorted({*THRESHOLDS, own})) for own in (config.slice_threshold, config.subject_threshold))
-    return sizes, slices, subjects
+    return filter_sizes(config), slices, subjects
 
 
 def sensitivity_grid(roi: pd.DataFrame, original: pd.DataFrame, config: StudyConfig) -> pd.DataFrame:
@@ -48,10 +52,9 @@ def sensitivity_grid(roi: pd.DataFrame, original: pd.DataFrame, config: StudyCon
         }
         rule = RULES[config.subject_rule]
         scores = np.stack([rule.score(course) for course in followed], axis=1)  # (slice thresholds, subjects)
-        limits = [rule.limit(threshold) for threshold in subject_thresholds]
         for row, threshold in enumerate(slice_thresholds):
             fixed = {name: values[row] for name, values in slices.items()}
-            called = scores[row] >= np.array(limits)[:, None]
+            called = rule.positive(scores[row], np.array(subject_thresholds)[:, None])
             subjects = _subject_metrics(roi, called).assign(subject_threshold=subject_thresholds)
             parts.append(subjects.assign(median_size=size, slice_threshold=threshold, **fixed))
     grid = pd.concat(parts, ignore_index=True)

@@ -75,7 +75,7 @@ def diagnosed(course: Course, config: StudyConfig) -> dict[str, float | int]:
     results: dict[str, float | int] = {}
     for name, rule in RULES.items():
         score = float(rule.score(course))
-        decision = int(score >= rule.limit(config.subject_threshold))
+        decision = int(rule.positive(score, config.subject_threshold))
         own = {"score": score, "decision": decision} if name == config.subject_rule else {}
         results |= {**own, f"{name}_score": score, f"{name}_decision": decision}
     return results

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from sijstudy.cohort.manifest import Manifest
 from sijstudy.files import file_hash
@@ -58,13 +57,9 @@ class SliceOutlines:
 def outlines_identity(manifest: Manifest, rows: Sequence[int]) -> dict[str, Any]:
     """What fixes the outlines of the slices in these rows, JSON-able: their files' hashes and the segments' meaning.
 
-    The manifest's hash of a file counts; where an older manifest gives none, the file is hashed.
+    Files are hashed as they are now, whatever the manifest says: outlines may have been redrawn since it was built.
     """
-    items, hashes = manifest.slice_records(), manifest.slices["segmentation_sha256"]
-    used = {items[row].segmentation: row for row in rows}
-    files = {
-        items[row].subject_id: file_hash(file) if pd.isna(hashes.iloc[row]) else str(hashes.iloc[row])
-        for file, row in used.items()
-        if file is not None
-    }
+    items = manifest.slice_records()
+    used = {file for row in rows if (file := items[row].segmentation) is not None}
+    files = {file.relative_to(manifest.outlines_root).as_posix(): file_hash(file) for file in used}
     return {"files": files, "segments": manifest.segments.cells()}

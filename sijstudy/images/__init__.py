@@ -1,4 +1,4 @@
-"""One file in, arrays on a slice out: pixels, geometry, outlines; always upright, the subject's right on the left.
+"""One file in, arrays on a slice out: pixels, geometry, outlines.
 
 In come MR images (DICOM, single-frame or multi-frame; planes of a NIfTI volume) and outlines (DICOM SEG; NIfTI or NRRD
 label maps). Out come a ``DicomSlice``, pixels ``(H, W)`` float32 with its header in mm (LPS), and masks ``(H, W)`` bool
@@ -13,5 +13,6 @@ by slice and segment. Nothing is resampled, no window is applied.
 To add a format of images: a module like ``nifti`` with four functions (a slice's header, the slice, its pixels alone, a
 file opened once for all its slices) that raise StudyError naming the file; its suffix in the functions of ``read``;
 the kind of file in ``cohort/scan.py``; a test like ``tests/images/test_nifti.py``. To add a format of outlines: a
-reader that gives a ``LabelMap``, called by ``label_maps.read_label_map``; its suffix in ``is_label_map_name``.
+reader that gives a ``LabelMap``, called by ``label_maps.read_label_map``; its suffix in ``is_label_map_name``, and
+in ``cohort/files_by_name.py`` if such a file can hold nothing but outlines.
 """

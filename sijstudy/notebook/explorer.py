@@ -10,6 +10,7 @@ import pandas as pd
 
 from sijstudy import paper as paper_values
 from sijstudy.aggregation import RULES, follow
+from sijstudy.analysis.sensitivity import filter_sizes
 from sijstudy.analysis.slice_courses import add_courses
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
@@ -21,7 +22,6 @@ FALLBACK = (
     "Sliders for the filter size and both thresholds stand here in the notebook's HTML report, which recomputes "
     "the course, the confusion matrices, Tables 2 and 3 and the ROC curves in the browser."
 )
-SIZES = (1, 3, 5, 7, 9)  # slices
 KEYS = ["fold", "subject_id", "group", "slice_index", "label"]
 
 
@@ -33,7 +33,7 @@ def explorer_data(predictions: Mapping[Arm, pd.DataFrame], config: StudyConfig) 
     to show first. Raises StudyError when the arms list different slices.
     """
     both = _joined(predictions)
-    sizes = sorted({*SIZES, config.median_size})
+    sizes = list(filter_sizes(config))
     courses = [
         {
             "fold": int(str(fold)),

@@ -140,7 +140,7 @@ class SubjectDrawing(Drawing):
         (self.rings,) = axis.plot([], [], "o", markersize=10, color="none", markeredgecolor="black")
         self.threshold = axis.axhline(0.5, color=GREY, linestyle=":", label="threshold")
         axis.set(xlim=(min(folds) - 0.5, max(folds) + 0.5), ylim=(-0.05, 1.05), xticks=list(folds))
-        axis.set(xlabel="fold", ylabel="mean of the filtered slices")
+        axis.set(xlabel="fold", ylabel="subject score")
         axis.set_title("Test subjects; ring: wrong", fontsize=SMALL)
         figure.legend(**LEGEND, ncols=4)
         super().__init__(figure, [self.threshold, *self.dots.values(), self.rings])

@@ -10,6 +10,7 @@ from importlib.resources import files
 
 import pandas as pd
 
+from sijstudy.aggregation import slice_decisions
 from sijstudy.config import StudyConfig
 from sijstudy.metrics import METRIC_NAMES, METRICS, Confusion
 from sijstudy.notebook.panel_state import FILTERED, ROI, SUBJECTS, WHOLE, Outcome
@@ -110,7 +111,7 @@ def sight_verdict(sight: Sight, choice: Choice, config: StudyConfig) -> str:
             f'<div class="verdict" role="status">Readers: <strong>{truth}</strong>.</div>'
             '<div class="mind">Every fold trained on this subject: no network may judge it, so no score, no map.</div>'
         )
-    said = "edema" if sight.score >= config.slice_threshold else "no edema"
+    said = "edema" if slice_decisions(sight.score, config.slice_threshold) else "no edema"
     mark = "right" if said == truth else "wrong"
     lines = (
         f'<div class="verdict" role="status">The network of fold {sight.fold}, which has not seen this subject: score '

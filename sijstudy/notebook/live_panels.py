@@ -14,12 +14,14 @@ import pandas as pd
 from IPython.display import display
 from ipywidgets import HTML, Box, Button, Checkbox, Dropdown, FloatSlider, Layout, SelectionSlider, Tab, VBox
 
+from sijstudy.aggregation import RULES
+from sijstudy.analysis.sensitivity import filter_sizes
 from sijstudy.analysis.slice_courses import telling_courses
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
 from sijstudy.figures.paper import SKY
 from sijstudy.notebook import live_drawings, live_markup
-from sijstudy.notebook.panel_state import FILTER_SIZES, Settings, outcome
+from sijstudy.notebook.panel_state import Settings, outcome
 from sijstudy.notebook.slice_viewer import FACTORS, Choice, Viewer
 from sijstudy.notebook.workspace import Workspace
 from sijstudy.records import GROUPS, Arm
@@ -78,12 +80,13 @@ class ThresholdPanel:
 
     def _make_controls(self) -> None:
         own = Settings.of(self.config)
-        sizes = sorted({*FILTER_SIZES, own.median_size})
+        sizes = filter_sizes(self.config)
         options = [("1 (off)" if size == 1 else str(size), size) for size in sizes]
         self.size = _control(SelectionSlider, "Filter size, slices", own.median_size, options=options)
         fraction = {"min": 0.0, "max": 1.0, "step": 0.01}
         self.slice_threshold = _control(FloatSlider, "Slice threshold", own.slice_threshold, **fraction)
         self.subject_threshold = _control(FloatSlider, "Subject threshold", own.subject_threshold, **fraction)
+        self.subject_threshold.disabled = RULES[self.config.subject_rule].threshold is not None
         self.chosen = [self._subjects(group, rows) for group, rows in self._telling().items()]
         self.reset = Button(description="Back to the study's settings", layout=Layout(width="15rem"))
         for control in (self.size, self.slice_threshold, self.subject_threshold, *self.chosen):

@@ -18,7 +18,6 @@ from sijstudy.records import Arm
 
 Array = np.ndarray[Any, Any]
 
-FILTER_SIZES = (1, 3, 5, 7, 9)  # slices
 WHOLE, ROI, FILTERED, SUBJECTS = "Slices, whole image", "Slices, ROI patch", "Slices, ROI, filtered", "Subjects"
 
 

@@ -45,7 +45,6 @@ class Bones:
     sacrum: Array
     lumbar: Array
     joints: tuple[Joint, Joint]
-    ilium_coarse: tuple[Array, Array]
 
     @property
     def any_ilium(self) -> Array:
@@ -66,14 +65,7 @@ def bones_of(plane: Plane) -> Bones:
         sacrum=up(sacrum) + rough,
         lumbar=up(_lumbar(plane)) + rough,
         joints=joints,
-        ilium_coarse=ilia,
     )
-
-
-def bone_mask(distance: Array) -> np.ndarray:
-    """Pixels that an annotator would give to the bone, bool."""
-    mask: np.ndarray = distance < 0
-    return mask
 
 
 def _near_side(plane: Plane, side: Side) -> slice:

@@ -18,7 +18,9 @@ from typing import Any
 import yaml
 
 from sijstudy import __version__
+from sijstudy.aggregation import RULES
 from sijstudy.analysis.calibration import format_table
+from sijstudy.analysis.slice_courses import subject_limit
 from sijstudy.config import StudyConfig
 from sijstudy.files import write_atomic
 from sijstudy.folds import load_folds
@@ -77,6 +79,8 @@ def render_model_card(facts: Facts, reports: Path) -> str:
     return render(
         "model_card.html.j2",
         config=facts.config,
+        rule=RULES[facts.config.subject_rule].title,
+        limit=subject_limit(facts.config),
         synthetic=facts.synthetic,
         origin=origin,
         headline=rows,

@@ -187,6 +187,7 @@ def _page(result: Diagnosis, run: Path, now: datetime.datetime) -> str:
         course=_picture(course, _course_words(result)),
         overlays=_picture(overlays, "The slices with the highest scores as the networks see them, below each its map."),
         slices=result.slices.to_dict("records"),
+        rule=RULES[config.subject_rule].title,
         rules={name: rule.title for name, rule in RULES.items() if name != config.subject_rule},
         networks=result.networks.to_dict("records"),
         threshold=config.slice_threshold,

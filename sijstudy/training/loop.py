@@ -123,7 +123,7 @@ class _Trainer:
     resumed run needs only the weights, the optimizer and the epoch to end with the same numbers.
 
     Patches stay on disk, memory-mapped, and are read batch by batch; a GPU holds them itself. Checkpoints are
-    written behind the next epoch's back. Used as a context manager, which ends its helper threads.
+    written while the next epoch runs. Used as a context manager, which ends its helper threads.
     """
 
     def __init__(self, fit: Fit, config: StudyConfig, run: FitRun, device: torch.device) -> None:

@@ -54,7 +54,7 @@ class PatchSet:
 
 
 def roi_of(item: Slice, image_shape: tuple[int, int], config: StudyConfig) -> RoiBoxes:
-    """The ROI boxes of a slice under the configured reading [2.2]. StudyError when it has no ilium box."""
+    """The ROI boxes of a slice under the configured interpretation [2.2]. StudyError when it has no ilium box."""
     if item.boxes is None:
         raise StudyError(
             f"{item.file}: slice {item.index} of subject {item.subject_id} has no ilium box; "

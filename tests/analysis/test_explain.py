@@ -52,20 +52,19 @@ def test_redrawn_edema_is_shown_and_measured_anew(finished_work, tmp_path, monke
     np.testing.assert_array_equal(before.maps, after.maps)
     assert (before.masks != after.masks).any(axis=(1, 2)).all()
     assert (before.measures["energy"] != after.measures["energy"]).all()
-    again = explained(first)
-    np.testing.assert_array_equal(again.masks, before.masks)
-    pd.testing.assert_frame_equal(again.measures, before.measures)
+    unbuilt = explained(first)  # a manifest that was not built anew since: what the files hold now is shown
+    np.testing.assert_array_equal(unbuilt.masks, after.masks)
+    pd.testing.assert_frame_equal(unbuilt.measures, after.measures)
     assert len(list(cache.glob("*.npz"))) == 2
 
 
 def test_what_fixes_the_outlines_of_some_slices(sample_manifest):
     slices = sample_manifest.slices
     known = outlines_identity(sample_manifest, [0, 1, 4])
-    assert known == {
-        "files": slices.set_index("subject_id").loc[["S00", "S01"], "segmentation_sha256"].to_dict(), "segments": [],
-    }  # fmt: skip
-    older = replace(sample_manifest, slices=slices.assign(segmentation_sha256=None))
-    assert outlines_identity(older, [0, 1, 4]) == known
+    hashes = slices.set_index("segmentation")["segmentation_sha256"]
+    assert known == {"files": hashes[slices["segmentation"].iloc[[0, 4]]].to_dict(), "segments": []}
+    claimed = replace(sample_manifest, slices=slices.assign(segmentation_sha256="0" * 64))
+    assert outlines_identity(claimed, [0, 1, 4]) == known  # what the files hold counts, not what is said of them
     table = SegmentTable(rows=(SegmentRow("BME", None, None, Meaning("edema")),))
     assert outlines_identity(replace(sample_manifest, segments=table), [0, 1, 4]) != known
     bare = replace(sample_manifest, slices=slices.assign(segmentation=None))

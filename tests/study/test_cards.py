@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from sijstudy.aggregation import RULES
 from sijstudy.analysis.calibration import calibration_table, equal_width
 from sijstudy.config import StudyConfig
 from sijstudy.folds import Fold, save_folds
@@ -107,6 +108,13 @@ def test_model_card_explains_an_interval_of_no_width(facts, tmp_path):
     sure = {"name": "Subject recall", "paper": 100.0, "ours": 100.0, "low": 100.0, "high": 100.0, "unit": "%"}
     results = {"05_subject_diagnosis": {**facts.results["05_subject_diagnosis"], "headline": [sure]}}
     assert "no width is no certainty" in cards.render_model_card(replace(facts, results=results), tmp_path)
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_model_card_says_which_rule_made_the_diagnoses(facts, tmp_path, name):
+    text = text_of(cards.render_model_card(replace(facts, config=StudyConfig(subject_rule=name)), tmp_path))
+    assert f"active sacroiliitis by the {RULES[name].title}, from 0.5" in text
+    assert not [other.title for key, other in RULES.items() if key != name and other.title in text]
 
 
 def test_model_card_of_a_run_without_notebooks_says_what_is_missing(facts, tmp_path):

@@ -269,6 +269,7 @@
     const sliders = [...section.querySelectorAll("input[data-setting]")], choice = find("select");
     let settings = { ...data.settings, course: data.start };
     const sizeSlider = find('input[data-setting="median_size"]');
+    find('input[data-setting="subject_threshold"]').disabled = data.rules[0].threshold !== null; // a yes or no has its own
     Object.assign(sizeSlider, { min: 0, max: data.sizes.length - 1, step: 1 });
     choice.append(...data.courses.map((course, k) => element("option", { value: k }, `${course.subject}, ${course.group}, fold ${course.fold}`)));
 
