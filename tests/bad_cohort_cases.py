@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+import nibabel
+import nrrd
+import numpy as np
 from bad_input_cases import Case, Place
 
 
@@ -35,7 +38,38 @@ def comma_of_two_meanings(place: Place) -> list[str]:
     return place.build("--boxes", place.csv("boxes.csv", f"file;{edges}\nS00/003.dcm;20;2;1,234;20;2;2;9;20\n"))
 
 
+def exchanged_folders(place: Place) -> list[str]:
+    """Folders named as the PatientIDs are, two of them exchanged."""
+    for name in ("subjects.csv", "votes.csv"):
+        path = place.dicom / name
+        path.write_text(re.sub(r"\bS0", "P00", path.read_text()))
+    for number, name in enumerate(("P000", "P002", "P001", "P003")):
+        (place.dicom / f"S0{number}").rename(place.dicom / name)
+    return place.build()
+
+
+def two_orientations(place: Place) -> list[str]:
+    outline = nibabel.Nifti1Image(np.ones((32, 24, 3), np.uint8), np.diag([0.6, 0.6, 2.2, 1]))
+    outline.set_sform(np.diag([-0.6, -0.6, 2.2, 1]), code=1)
+    outline.set_qform(np.diag([0.6, 0.6, 2.2, 1]), code=1)
+    place.csv("segments.csv", "pattern,value,segment,reader\n*.nii.gz,1,edema,\n")
+    (place.root / "outlines").mkdir()
+    nibabel.save(outline, place.root / "outlines/S01_edema.nii.gz")
+    return place.build("--annotations", str(place.root / "outlines"), "--segments", str(place.root / "segments.csv"))
+
+
+def image_among_outlines(place: Place) -> list[str]:
+    (place.root / "outlines").mkdir()
+    pixels = np.arange(32 * 24 * 3, dtype=np.int16).reshape(32, 24, 3)
+    header = {"space": "left-posterior-superior", "space directions": np.eye(3), "space origin": np.zeros(3)}
+    nrrd.write(str(place.root / "outlines/S01 t1.nrrd"), pixels, header)
+    return place.build("--annotations", str(place.root / "outlines"))
+
+
 CASES = [
+    Case("a folder and a PatientID of two subjects", exchanged_folders, r"folder of subject P001, .* is subject P002"),
+    Case("two orientations in a NIfTI file", two_orientations, r"S01_edema\.nii\.gz: its sform .* and its qform "),
+    Case("an image among the label maps", image_among_outlines, r"S01 t1\.nrrd: .* is an image, no label map"),
     Case(
         "semicolons and 1,0 in a table",
         rewritten("votes.csv", lambda text: re.sub(r";1(?=[;\n])", ";1,0", text.replace(",", ";"))),

@@ -56,7 +56,11 @@ def _mistaken_number(found: FoundFile, root: Path, subjects: set[str]) -> str:
 def images_by_subject(
     found: Iterable[FoundFile], root: Path, subjects: set[str], subjects_csv: Path
 ) -> dict[str, list[MrImage]]:
-    """All MR images of each subject. StudyError names an image that is nobody's, and a subject without any."""
+    """All MR images of each subject.
+
+    StudyError names an image that is nobody's, or one subject's by its folder and another's by its PatientID; and a
+    subject without any.
+    """
     images: dict[str, list[MrImage]] = defaultdict(list)
     for file in found:
         if not file.images:
@@ -67,6 +71,11 @@ def images_by_subject(
             raise StudyError(
                 f"{file.path}: an MR image of nobody: neither a folder on its path nor its PatientID "
                 f"'{file.patient_id}' is a subject_id of {subjects_csv}; {way}"
+            )
+        if file.patient_id in subjects - {subject}:
+            raise StudyError(
+                f"{file.path}: lies in the folder of subject {subject}, its PatientID is subject {file.patient_id}; "
+                "move it, or correct the one that is wrong"
             )
         images[subject] += file.images
     if not images:
