@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable
 
@@ -9,6 +10,8 @@ import nibabel
 import nrrd
 import numpy as np
 from bad_input_cases import Case, Place
+from dicom_samples import mr_dataset
+from pydicom import Dataset, dcmwrite
 
 
 def rewritten(name: str, change: Callable[[str], str], encoding: str = "utf-8") -> Callable[[Place], list[str]]:
@@ -66,7 +69,15 @@ def image_among_outlines(place: Place) -> list[str]:
     return place.build("--annotations", str(place.root / "outlines"))
 
 
+def big_endian_without_mark(place: Place) -> list[str]:
+    stream = io.BytesIO()
+    dcmwrite(stream, Dataset(mr_dataset(1, 7)), implicit_vr=False, little_endian=False)
+    (place.dicom / "S01/old.dcm").write_bytes(stream.getvalue())
+    return place.build()
+
+
 CASES = [
+    Case("an MR image in big endian without the DICM mark", big_endian_without_mark, r"S01/old\.dcm: .*DICM mark"),
     Case("a folder and a PatientID of two subjects", exchanged_folders, r"folder of subject P001, .* is subject P002"),
     Case("two orientations in a NIfTI file", two_orientations, r"S01_edema\.nii\.gz: its sform .* and its qform "),
     Case("an image among the label maps", image_among_outlines, r"S01 t1\.nrrd: .* is an image, no label map"),

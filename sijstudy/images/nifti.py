@@ -17,7 +17,7 @@ from pydicom.uid import generate_uid
 from sijstudy.errors import StudyError
 from sijstudy.files import file_hash
 from sijstudy.images.dicom import ACQUISITION, DicomHeader, DicomSlice, slice_uid
-from sijstudy.images.dicom_file import brief
+from sijstudy.images.dicom_file import brief, quiet
 
 Array = np.ndarray[Any, Any]
 SUFFIXES = (".nii", ".nii.gz")
@@ -124,7 +124,8 @@ def _checked(plane: Array, path: Path, frame: int) -> np.ndarray[Any, np.dtype[n
 def reading_volume(path: Path) -> Iterator[None]:
     """Turn what nibabel raises on a missing, foreign or damaged file into a StudyError naming ``path``."""
     try:
-        yield
+        with quiet("nibabel"):
+            yield
     except StudyError:
         raise
     except FileNotFoundError:
