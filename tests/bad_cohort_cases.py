@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import unicodedata
 from collections.abc import Callable
 
 import nibabel
@@ -76,7 +77,32 @@ def big_endian_without_mark(place: Place) -> list[str]:
     return place.build()
 
 
+def accents(*on_disk: str) -> Callable[[Place], list[str]]:
+    """Files named with accents in these Unicode forms, and a table of boxes that has the composed one."""
+
+    def spoil(place: Place) -> list[str]:
+        for form, old in zip(on_disk, ("003", "002"), strict=False):
+            (place.dicom / f"S00/{old}.dcm").rename(place.dicom / "S00" / unicodedata.normalize(form, "kräftig.dcm"))
+        edges = ",".join(f"{side}_{edge}" for side in ("left", "right") for edge in ("x0", "y0", "x1", "y1"))
+        (place.root / "boxes.csv").write_text(f"file,{edges}\nS00/kräftig.dcm,20,2,30,20,2,2,9,20\n", encoding="utf-8")
+        return place.build("--boxes", str(place.root / "boxes.csv"))
+
+    return spoil
+
+
+def nothing_drawn(place: Place) -> list[str]:
+    (place.dicom / "S02/SEG.dcm").unlink()
+    (place.root / "outlines").mkdir()
+    header = {"space": "left-posterior-superior", "space directions": np.eye(3), "space origin": np.zeros(3)}
+    segment = {"Segment0_Name": "edema", "Segment0_LabelValue": "1"}
+    nrrd.write(str(place.root / "outlines/S02.seg.nrrd"), np.zeros((1, 1, 1), np.uint8), header | segment)
+    return place.build("--annotations", str(place.root / "outlines"))
+
+
 CASES = [
+    Case("a file name in macOS's Unicode form", accents("NFD"), r"slices used  12 .*Manifest: ", status=0),
+    Case("two file names alike but for Unicode", accents("NFC", "NFD"), r"boxes\.csv: .* fits two files"),
+    Case("a Slicer segmentation without a stroke", nothing_drawn, r"slices used  12 .*Manifest: ", status=0),
     Case("an MR image in big endian without the DICM mark", big_endian_without_mark, r"S01/old\.dcm: .*DICM mark"),
     Case("a folder and a PatientID of two subjects", exchanged_folders, r"folder of subject P001, .* is subject P002"),
     Case("two orientations in a NIfTI file", two_orientations, r"S01_edema\.nii\.gz: its sform .* and its qform "),
