@@ -14,12 +14,15 @@ import sys
 from pathlib import Path
 
 import pytest
-from bad_input_cases import CASES, Place, formula_file_name, not_dicom, wrong_modality
+from bad_cohort_cases import CASES as COHORT_CASES
+from bad_input_cases import CASES as FIRST_CASES
+from bad_input_cases import Place, formula_file_name, not_dicom, wrong_modality
 from dicom_samples import write_cohort
 from toy_study import notebook, write_project
 
 from sijstudy import cli
 
+CASES = [*FIRST_CASES, *COHORT_CASES]
 PROJECT = Path(__file__).resolve().parents[1]
 DOCUMENT = PROJECT / "docs/BAD_INPUT.md"
 HEAD = """# Bad input and what is said of it

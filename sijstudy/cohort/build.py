@@ -18,13 +18,12 @@ from sijstudy.cohort.gather import CohortFiles, Places, gather
 from sijstudy.cohort.manifest import Manifest, check_source
 from sijstudy.cohort.manifest_account import Fates, account_rows, chosen_series, fates_of, image_keys
 from sijstudy.cohort.options import BuildOptions
-from sijstudy.cohort.schema import SLICES, SUBJECTS, validated
+from sijstudy.cohort.schema import SLICES, SUBJECTS, read_validated
 from sijstudy.cohort.side_tables import Tables, read_tables
 from sijstudy.cohort.subject_rows import Layout, Settings, SubjectFiles, SubjectRows, subject_rows
 from sijstudy.cohort.subject_series import SubjectImages
 from sijstudy.cohort.write import OUTLINES, Draft, write_draft
 from sijstudy.errors import StudyError
-from sijstudy.files import read_table
 from sijstudy.images.segment_names import SegmentTable, read_segment_table
 from sijstudy.images.subject_outlines import must_be_combined
 
@@ -47,7 +46,7 @@ def build_manifest(
     """
     check_source(options.source, manifest_folder)
     options = replace(options, name=options.name or manifest_folder.resolve().name)
-    subjects = validated(read_table(options.subjects_csv), SUBJECTS, options.subjects_csv)
+    subjects = read_validated(options.subjects_csv, SUBJECTS)
     tables = read_tables(options.votes_csv, options.labels_csv, options.boxes_csv)
     segments = read_segment_table(options.segments_csv) if options.segments_csv else SegmentTable()
     places = Places(dicom_root, options.subjects_csv, options.annotations, without=manifest_folder)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from sijstudy.errors import StudyError
+from sijstudy.files import same_name
 from sijstudy.images.label_maps import NRRD_SUFFIXES
 from sijstudy.images.segment_names import SegmentTable
 
@@ -46,7 +47,7 @@ def volumes_by_subject(paths: Iterable[Path], root: Path, subjects: set[str], pa
     files: dict[str, list[Path]] = {}
     left_out: dict[Path, str] = {}
     for path in sorted(paths):
-        if not PurePath(path).match(pattern):
+        if not PurePath(same_name(str(path))).match(same_name(pattern)):
             left_out[path] = "not named by --volumes"
             continue
         subject = _owner(path, root, subjects)

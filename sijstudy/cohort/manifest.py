@@ -17,7 +17,7 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from sijstudy.cohort.box_cells import boxes_of
-from sijstudy.cohort.schema import BOX_COLUMNS, SLICES, SUBJECTS, validated
+from sijstudy.cohort.schema import BOX_COLUMNS, SLICES, SUBJECTS, read_validated
 from sijstudy.errors import StudyError
 from sijstudy.files import file_hash, read_table
 from sijstudy.images.segment_names import SegmentTable, segment_table
@@ -85,8 +85,8 @@ def load_manifest(folder: Path) -> Manifest:
     ``verify_files`` looks at the images.
     """
     about = _about(folder)
-    slices = validated(read_table(folder / "slices.csv"), SLICES, folder / "slices.csv")
-    subjects = validated(read_table(folder / "subjects.csv"), SUBJECTS, folder / "subjects.csv")
+    slices = read_validated(folder / "slices.csv", SLICES)
+    subjects = read_validated(folder / "subjects.csv", SUBJECTS)
     _check_subjects(slices, subjects, folder)
     _check_paths(slices, folder / "slices.csv")
     _check_files(slices, folder / "slices.csv")

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import logging
+import io
 import os
 import re
-import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,8 @@ from typing import Any
 import pydicom
 from joblib import Parallel, delayed
 from pydicom.dataset import Dataset
+from pydicom.filereader import read_dataset
+from pydicom.tag import Tag
 from pydicom.uid import (
     EnhancedMRImageStorage,
     LegacyConvertedEnhancedMRImageStorage,
@@ -28,14 +28,17 @@ from tqdm.auto import tqdm
 from sijstudy.cohort.series import MrImage
 from sijstudy.errors import StudyError
 from sijstudy.images.dicom_attributes import FRAME_TAGS, GROUPS, Attributes, frames_of
-from sijstudy.images.dicom_file import open_file, reading
+from sijstudy.images.dicom_file import open_file, quiet, reading
 from sijstudy.images.label_maps import is_label_map_name
 from sijstudy.images.nifti import is_volume
 
 MR_CLASSES = (MRImageStorage, EnhancedMRImageStorage, LegacyConvertedEnhancedMRImageStorage)
+MR_IMAGE = "an MR image"
 TABLES = (".csv", ".tsv", ".xlsx", ".xls")
 IMAGE_SUFFIXES = ("", ".dcm", ".ima", ".dicom")  # an empty file of such a name was an image once
 BATCH = 64  # files that a process reads in one go
+HEADER_BYTES = 1 << 20  # what is read of a file that no reader knows how to read
+FIRST_TYPES = (b"CS", b"DA", b"LO", b"OB", b"SH", b"SQ", b"TM", b"UI", b"UL")  # of a file's first element
 FEW = 500  # files below which starting processes takes longer than reading
 TEXTS = ("SequenceName", "PulseSequenceName", "ProtocolName")
 TAGS = (
@@ -99,22 +102,8 @@ def _files(folder: Path, without: Path | None) -> Iterator[Path]:
 
 
 def _look(paths: list[Path], folder: Path) -> list[FoundFile]:
-    with _quiet():
+    with quiet("pydicom"):
         return [look_at(path, folder) for path in paths]
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """pydicom warns of every oddity in a header; what matters is said by the account."""
-    logger = logging.getLogger("pydicom")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)
 
 
 def look_at(path: Path, folder: Path) -> FoundFile:
@@ -141,15 +130,42 @@ def _unmarked(path: Path, head: bytes) -> FoundFile:
         lost = path.suffix.lower() in IMAGE_SUFFIXES or path.suffix[1:].isdigit()
         broken = f"{path}: the file is empty; copy it again" if lost else ""
         return FoundFile(path, "not DICOM", note="an empty file", broken=broken)
-    if head[:2] in (b"\x08\x00", b"\x02\x00"):  # begins with an element as DICOM files do after the mark
-        try:
-            dataset = pydicom.dcmread(path, force=True, stop_before_pixels=True, specific_tags=["Modality", "Rows"])
-            if dataset.get("Modality") == "MR" and dataset.get("Rows"):
-                broken = f"{path}: an MR image without the DICM mark of DICOM files; export it again"
-                return FoundFile(path, "MR image", broken=broken)
-        except Exception:  # no DICOM after all
-            return FoundFile(path, "not DICOM", note="not a DICOM file")
+    if _begins_as_dicom(head) and (what := _may_be_ours(path, head)):
+        broken = f"{path}: {what} without the DICM mark of DICOM files; export it again"
+        return FoundFile(path, "MR image", broken=broken)
     return FoundFile(path, "not DICOM", note="not a DICOM file")
+
+
+def _begins_as_dicom(head: bytes) -> bool:
+    """True for an element of group 2 or 8, in either order of bytes: with them DICOM files begin after the mark."""
+    return head[:2] in (b"\x02\x00", b"\x08\x00", b"\x00\x02", b"\x00\x08")
+
+
+def _may_be_ours(path: Path, head: bytes) -> str:
+    """What a file without the mark is or was as far as its elements can be read, "" when it is none of ours."""
+    explicit = len(head) >= 12 and head[4:6] in FIRST_TYPES
+    swapped = head[0] == 0 and not explicit  # implicit and big endian: not in the standard, and yet written
+    tags = ["Modality", "Rows", "SOPClassUID"]
+    try:
+        if swapped:
+            with path.open("rb") as stream:
+                content = io.BytesIO(stream.read(HEADER_BYTES))
+            dataset = read_dataset(content, True, False, stop_when=_at_pixels, specific_tags=list(map(Tag, tags)))
+        else:
+            dataset = pydicom.dcmread(path, force=True, stop_before_pixels=True, specific_tags=list(tags))
+        modality, stored = str(dataset.get("Modality") or ""), str(dataset.get("SOPClassUID") or "")
+    except Exception:  # damaged, or no DICOM after all
+        return MR_IMAGE if explicit else ""
+    if modality == "SEG":
+        return "a segmentation"
+    if stored in MR_CLASSES or (modality == "MR" and dataset.get("Rows")):
+        return MR_IMAGE
+    may_go_on = any(whole.startswith(stored) for whole in MR_CLASSES)
+    return MR_IMAGE if explicit and not modality and may_go_on else ""  # cut off before it says what it holds
+
+
+def _at_pixels(tag: Any, vr: Any, length: int) -> bool:
+    return bool(tag >= 0x7FE00000)
 
 
 def _dicom(path: Path) -> FoundFile:

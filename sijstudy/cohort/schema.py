@@ -12,6 +12,7 @@ import pandera.pandas as pa
 from pandera.errors import SchemaErrors
 
 from sijstudy.errors import StudyError
+from sijstudy.files import read_table
 from sijstudy.records import GROUPS
 
 SUBJECT_ID = r"[A-Za-z0-9_-][A-Za-z0-9._-]*"
@@ -78,6 +79,13 @@ SLICES = pa.DataFrameSchema(
     strict=True,
     unique=["subject_id", "slice_index"],
 )
+
+
+def read_validated(path: Path, schema: pa.DataFrameSchema) -> pd.DataFrame:
+    """The table in a file, ``validated``. StudyError as that, and when the file is no table."""
+    return validated(
+        read_table(path, numbers=[name for name, spec in schema.columns.items() if spec.coerce]), schema, path
+    )
 
 
 def validated(table: pd.DataFrame, schema: pa.DataFrameSchema, path: Path) -> pd.DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -12,7 +13,7 @@ import pandas as pd
 from sijstudy.cohort.box_cells import boxes_of
 from sijstudy.cohort.schema import BOX_COLUMNS, OPTIONAL_READERS, READERS
 from sijstudy.errors import StudyError
-from sijstudy.files import read_table
+from sijstudy.files import read_table, same_name, whole_number
 from sijstudy.records import IliumBoxes
 
 Value = TypeVar("Value")
@@ -38,7 +39,7 @@ class SideTable(Generic[Value]):
 
     def of(self, place: Place) -> Value | None:
         """The value of a slice, None without a row. StudyError when the row gives the slice to someone else."""
-        key = place.uid if place.uid in self.rows else place.file
+        key = self._key(place)
         subject, value = self.rows.get(key, (None, None))
         if subject not in (None, place.subject_id):
             raise StudyError(
@@ -49,14 +50,36 @@ class SideTable(Generic[Value]):
 
     def has(self, place: Place) -> bool:
         """True when the table has a row for the slice, an empty one too."""
-        return place.uid in self.rows or place.file in self.rows
+        return self._key(place) in self.rows
+
+    @cached_property
+    def _spellings(self) -> dict[str, str]:
+        """Key in one spelling -> key as the table has it."""
+        return {same_name(key): key for key in self.rows}
+
+    def _key(self, place: Place) -> str:
+        return place.uid if place.uid in self.rows else self._as_written(place.file)
+
+    def _as_written(self, key: str) -> str:
+        """A UID or file as the table spells it, ``key`` itself where the table has it so, or not at all."""
+        return key if key in self.rows else self._spellings.get(same_name(key), key)
 
     def check_used(self, keys: set[str], left_out: Mapping[str, str]) -> None:
         """StudyError when a row names none of ``keys``, the UIDs and files of the slices that the cohort has.
 
         left_out: UIDs and files of images that are no slice of the cohort -> why.
         """
-        if lost := set(self.rows) - keys:
+        files: dict[str, str] = {}
+        for key in (*sorted(keys, key=lambda key: key not in self.rows), *left_out):
+            row = self._as_written(key)
+            other = files.setdefault(row, key) if row in self.rows else key
+            if other != key and (key in keys or other != row):
+                raise StudyError(
+                    f"{self.path}: the row of {row} fits two files, whose names differ only in how accents are written "
+                    "(Unicode NFC and NFD); rename one of them"
+                )
+        left_out = {self._as_written(key): reason for key, reason in left_out.items()}
+        if lost := set(self.rows) - {self._as_written(key) for key in keys}:
             key = min(lost)
             if key in left_out:
                 raise StudyError(
@@ -86,7 +109,7 @@ def read_tables(votes_csv: Path | None, labels_csv: Path | None, boxes_csv: Path
 
 def _read(path: Path, columns: tuple[str, ...], parse: Callable[[dict[str, Any]], Value]) -> SideTable[Value]:
     """Rows keyed by sop_instance_uid, or by file where the table lacks that column."""
-    table = read_table(path)
+    table = read_table(path, numbers=columns)
     key = _key_column(table, columns, path)
     rows: dict[str, tuple[str | None, Value]] = {}
     for number, row in enumerate(table.to_dict("records"), 2):
@@ -118,9 +141,12 @@ def _key_column(table: pd.DataFrame, columns: tuple[str, ...], path: Path) -> st
 
 def _binary(cells: dict[str, Any], column: str) -> int | None:
     cell = cells.get(column)
-    if cell not in (None, "0", "1"):
+    if cell is None:
+        return None
+    number = whole_number(cell)
+    if number not in (0, 1):
         raise ValueError(f"{column}='{cell}' must be 0 or 1")
-    return None if cell is None else int(cell)
+    return number
 
 
 def _votes(cells: dict[str, Any]) -> Votes:

@@ -38,19 +38,44 @@ def subject_of(found: FoundFile, root: Path, subjects: set[str]) -> str:
     return found.patient_id if found.patient_id in subjects else ""
 
 
+def _mistaken_number(found: FoundFile, root: Path, subjects: set[str]) -> str:
+    """What to do when a spreadsheet took the file's subject for a number, 7 for 007; "" when it did not."""
+
+    def value(text: str) -> float | None:
+        return float(text) if re.fullmatch(r"[0-9.]+([eE][+-]?[0-9]+)?", text) and text.count(".") < 2 else None
+
+    for name in (*found.path.relative_to(root).parts[:-1], found.patient_id):
+        for subject in sorted(subjects):
+            if value(name) is not None and value(name) == value(subject):
+                return (
+                    f"its row has '{subject}', as a spreadsheet writes '{name}': make that column text, and correct it"
+                )
+    return ""
+
+
 def images_by_subject(
     found: Iterable[FoundFile], root: Path, subjects: set[str], subjects_csv: Path
 ) -> dict[str, list[MrImage]]:
-    """All MR images of each subject. StudyError names an image that is nobody's, and a subject without any."""
+    """All MR images of each subject.
+
+    StudyError names an image that is nobody's, or one subject's by its folder and another's by its PatientID; and a
+    subject without any.
+    """
     images: dict[str, list[MrImage]] = defaultdict(list)
     for file in found:
         if not file.images:
             continue
         subject = subject_of(file, root, subjects)
         if not subject:
+            way = _mistaken_number(file, root, subjects) or "add a row, or take the file out"
             raise StudyError(
                 f"{file.path}: an MR image of nobody: neither a folder on its path nor its PatientID "
-                f"'{file.patient_id}' is a subject_id of {subjects_csv}; add a row, or take the file out"
+                f"'{file.patient_id}' is a subject_id of {subjects_csv}; {way}"
+            )
+        if file.patient_id in subjects - {subject}:
+            raise StudyError(
+                f"{file.path}: lies in the folder of subject {subject}, its PatientID is subject {file.patient_id}; "
+                "move it, or correct the one that is wrong"
             )
         images[subject] += file.images
     if not images:

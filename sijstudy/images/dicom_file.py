@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,13 +16,31 @@ from sijstudy.errors import StudyError
 
 
 @contextmanager
+def quiet(library: str) -> Iterator[None]:
+    """Keep to oneself what pydicom or nibabel say of oddities in a header.
+
+    They name no file, quote values of patients, and mean nothing to who reads the terminal; what matters is an error.
+    """
+    logger = logging.getLogger(library)
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+@contextmanager
 def reading(path: Path) -> Iterator[None]:
     """Turn what pydicom raises on a missing, foreign or damaged file into a StudyError naming ``path``.
 
     Attributes are decoded when they are first looked at, and damaged bytes raise almost any exception then.
     """
     try:
-        yield
+        with quiet("pydicom"):
+            yield
     except StudyError:
         raise
     except FileNotFoundError:

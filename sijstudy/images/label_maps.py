@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
@@ -16,6 +15,7 @@ from sijstudy.errors import StudyError
 from sijstudy.images.dicom import DicomHeader
 from sijstudy.images.dicom_file import brief
 from sijstudy.images.nifti import is_volume, lps_affine, reading_volume
+from sijstudy.images.nrrd_header import nrrd_affine, slicer_segments
 from sijstudy.images.segment_names import Meaning, SegmentTable
 from sijstudy.images.slice_order import normal_of
 
@@ -23,14 +23,8 @@ Array = np.ndarray[Any, Any]
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
 NRRD_SUFFIXES = (".nrrd", ".nhdr")
-TO_LPS = {  # NRRD's names of the patient space -> signs that lead to LPS
-    "left-posterior-superior": (1, 1, 1),
-    "lps": (1, 1, 1),
-    "right-anterior-superior": (-1, -1, 1),
-    "ras": (-1, -1, 1),
-    "left-anterior-superior": (1, -1, 1),
-    "las": (1, -1, 1),
-}
+SLICER_SUFFIX = ".seg.nrrd"
+MAX_VALUES = 128  # ASSUMED: what holds more different values is an image (TotalSegmentator writes 117)
 TOLERANCE = 0.1  # of a pixel: how far pixel centres may lie beside each other (ASSUMED; rounded headers, not grids)
 
 
@@ -72,12 +66,21 @@ def read_label_map(path: Path) -> LabelMap:
 def outlines_on_slices(label_map: LabelMap, headers: Sequence[DicomHeader], table: SegmentTable) -> list[Outline]:
     """What a label map outlines on a subject's slices, by the rows of ``table``.
 
-    Raises StudyError naming the file when a value or label has no row, or the grids differ (``on_slices``).
+    Raises StudyError naming the file when it is an image, a value or label has no row, or the grids differ
+    (``on_slices``).
     """
-    planes = on_slices(label_map, headers)
-    drawn = frozenset(header.uid for header in headers) if label_map.cropped else frozenset(planes)
-    found: dict[Meaning, dict[str, Mask]] = {meaning: {} for meaning in _declared(label_map, table)}
-    for layer, value in _values(label_map):
+    declared, values = _declared(label_map, table), _values(label_map)
+    if len(values) > MAX_VALUES and not label_map.labels:
+        if declared and all(meaning.segment is None for meaning in declared):
+            return []
+        raise StudyError(
+            f"{label_map.file}: holds {len(values)} different values, so it is an image, no label map; take it out of "
+            "the folder, or give its name a row with an empty segment in a segments table (--segments)"
+        )
+    planes = {} if _nothing_drawn(label_map, declared) else on_slices(label_map, headers)
+    drawn = frozenset(planes) if planes and not label_map.cropped else frozenset(header.uid for header in headers)
+    found: dict[Meaning, dict[str, Mask]] = {meaning: {} for meaning in declared}
+    for layer, value in values:
         meaning = _meaning(label_map, layer, value, table)
         masks = found.setdefault(meaning, {})
         for uid, plane in planes.items():
@@ -85,6 +88,22 @@ def outlines_on_slices(label_map: LabelMap, headers: Sequence[DicomHeader], tabl
             if mask.any():
                 masks[uid] = masks[uid] | mask if uid in masks else mask
     return [Outline(meaning, masks, drawn) for meaning, masks in found.items() if meaning.segment is not None]
+
+
+def _nothing_drawn(label_map: LabelMap, declared: Sequence[Meaning]) -> bool:
+    """True for what 3D Slicer writes when nothing was drawn: one voxel of 0, which has no grid to compare.
+
+    StudyError when it has no segment either: then nobody said that there is nothing to see.
+    """
+    if label_map.layers.shape[1:] != (1, 1, 1) or label_map.layers.any():
+        return False
+    if not label_map.cropped and not label_map.file.name.lower().endswith(SLICER_SUFFIX):
+        return False
+    if not declared:
+        raise StudyError(
+            f"{label_map.file}: holds no segment; add the segments that were looked for, empty ones too, or remove it"
+        )
+    return True
 
 
 def on_slices(label_map: LabelMap, headers: Sequence[DicomHeader]) -> dict[str, Array]:
@@ -130,43 +149,10 @@ def _read_nrrd(path: Path) -> LabelMap:
         raise StudyError(f"{path}: no such file ({Path(error.filename or path).name}); restore it") from None
     except Exception as error:  # pynrrd, gzip and numpy have one each
         raise StudyError(f"{path}: cannot be read as NRRD ({brief(error)}); export it again") from None
-    affine, layered = _nrrd_affine(header, values.ndim, path)
-    segments = _slicer_segments(header)
+    affine, layered = nrrd_affine(header, values.ndim, path)
+    segments = slicer_segments(header)
     layers = _whole(values if layered else values[None], path)
     return LabelMap(path, layers, affine, segments, cropped=bool(segments))
-
-
-def _nrrd_affine(header: Mapping[str, Any], dimensions: int, path: Path) -> tuple[Array, bool]:
-    """The LPS affine, and whether the first axis is a list of layers."""
-    space = str(header.get("space", "")).lower()
-    if space not in TO_LPS:
-        raise StudyError(f"{path}: its space is '{space}', not LPS, RAS or LAS; export it with patient coordinates")
-    try:
-        directions = np.array([[np.nan] * 3 if row is None else row for row in header["space directions"]], float)
-        origin = np.array(header["space origin"], float)
-    except (KeyError, TypeError, ValueError):
-        raise StudyError(f"{path}: lacks space directions or origin; export it with patient coordinates") from None
-    spatial = np.isfinite(directions).all(axis=1)
-    if directions.shape != (dimensions, 3) or spatial.sum() != 3 or not spatial[-3:].all() or origin.shape != (3,):
-        raise StudyError(f"{path}: its axes are not three of space after at most one of layers; export it again")
-    affine = np.eye(4)
-    affine[:3, :3], affine[:3, 3] = directions[spatial].T, origin
-    affine = np.diag([*TO_LPS[space], 1.0]) @ affine
-    if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
-        raise StudyError(f"{path}: its space directions are not invertible; export it again")
-    return affine, dimensions == 4
-
-
-def _slicer_segments(header: Mapping[str, Any]) -> dict[tuple[int, int], str]:
-    """(layer, value) -> name, from Slicer's SegmentN_Name, _LabelValue and _Layer; older files have no layers."""
-    found = {}
-    for key, value in header.items():
-        match = re.fullmatch(r"(Segment\d+)_Name", str(key))
-        if match:
-            prefix = match[1]
-            layer, number = header.get(f"{prefix}_Layer", 0), header.get(f"{prefix}_LabelValue", 1)
-            found[int(layer), int(number)] = str(value)
-    return found
 
 
 def _whole(layers: Array, path: Path) -> Array:

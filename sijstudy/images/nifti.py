@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import nibabel as nib
 import numpy as np
+from nibabel.spatialimages import HeaderDataError
 from pydicom.uid import generate_uid
 
 from sijstudy.errors import StudyError
 from sijstudy.files import file_hash
 from sijstudy.images.dicom import ACQUISITION, DicomHeader, DicomSlice, slice_uid
-from sijstudy.images.dicom_file import brief
+from sijstudy.images.dicom_file import brief, quiet
 
 Array = np.ndarray[Any, Any]
 SUFFIXES = (".nii", ".nii.gz")
@@ -122,7 +124,8 @@ def _checked(plane: Array, path: Path, frame: int) -> np.ndarray[Any, np.dtype[n
 def reading_volume(path: Path) -> Iterator[None]:
     """Turn what nibabel raises on a missing, foreign or damaged file into a StudyError naming ``path``."""
     try:
-        yield
+        with quiet("nibabel"):
+            yield
     except StudyError:
         raise
     except FileNotFoundError:
@@ -132,13 +135,43 @@ def reading_volume(path: Path) -> Iterator[None]:
 
 
 def lps_affine(image: Any, path: Path) -> Array:
-    """Array index -> patient coordinates (LPS, as in DICOM), mm: ``(4, 4)``. StudyError when the file states none."""
+    """Array index -> patient coordinates (LPS, as in DICOM), mm: ``(4, 4)``.
+
+    StudyError when the file states none, or two of which one must be wrong.
+    """
     if int(image.header["sform_code"]) == 0 and int(image.header["qform_code"]) == 0:
         raise StudyError(f"{path}: states no orientation (sform and qform codes are 0); export it with orientation")
     affine: Array = RAS_TO_LPS @ image.affine
     if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
         raise StudyError(f"{path}: its affine is not invertible; export it again")
+    _check_one_orientation(image, path)
     return affine
+
+
+def _check_one_orientation(image: Any, path: Path) -> None:
+    """StudyError when sform and qform, both valid, place a voxel more than a pixel apart. One not readable is none."""
+    try:
+        (sform, sform_code), (qform, qform_code) = image.get_sform(coded=True), image.get_qform(coded=True)
+    except (ValueError, HeaderDataError):  # quaternions of no rotation
+        return
+    if sform is None or qform is None or not np.isfinite(qform).all() or abs(np.linalg.det(qform[:3, :3])) < 1e-9:
+        return
+    if not _at_right_angles(sform):  # which no qform can say, and is wrong in itself
+        return
+    corners = np.array(list(product(*((0, size - 1) for size in image.shape[:3]))), float)
+    aside = np.linalg.norm(nib.affines.apply_affine(sform - qform, corners), axis=1).max()
+    pixel = np.linalg.norm(sform[:3, :3], axis=0).min()
+    if aside > pixel:
+        raise StudyError(
+            f"{path}: its sform (code {sform_code}) and its qform (code {qform_code}) place voxels up to "
+            f"{aside:.3g} mm apart, more than a pixel of {pixel:.3g} mm; set the code of the wrong one to 0, or "
+            "convert it again"
+        )
+
+
+def _at_right_angles(affine: Array) -> bool:
+    directions = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
+    return bool(np.allclose(directions.T @ directions, np.eye(3), atol=1e-2))
 
 
 def plane_axes(affine: Array, shape: tuple[int, ...], path: Path) -> PlaneAxes:
@@ -150,7 +183,7 @@ def plane_axes(affine: Array, shape: tuple[int, ...], path: Path) -> PlaneAxes:
     linear = affine[:3, :3]
     spacing = np.linalg.norm(linear, axis=0)
     directions = linear / spacing
-    if not np.allclose(directions.T @ directions, np.eye(3), atol=1e-2):
+    if not _at_right_angles(affine):
         raise StudyError(f"{path}: its axes are not at right angles; export the volume as it was acquired")
     first, second, slices = (int(axis) for axis in np.argsort(spacing, kind="stable"))
     if (

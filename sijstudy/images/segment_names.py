@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from sijstudy.errors import StudyError
-from sijstudy.files import read_table
+from sijstudy.files import read_table, same_name, whole_number
 
 #: bone: all bone in view, for cohorts that outline ilia and sacrum as one
 SEGMENTS = ("left ilium", "right ilium", "sacrum", "bone", "edema")
@@ -52,14 +52,14 @@ class SegmentRow:
     def fits(self, file: PurePath, label: str | None, value: int | None) -> bool:
         """True when the row speaks of this outline; labels are compared without regard to case."""
         return (
-            (self.label is None or (label is not None and self.label.lower() == label.strip().lower()))
+            (self.label is None or (label is not None and _folded(self.label) == _folded(label)))
             and self.names(file)
             and (self.value is None or self.value == value)
         )
 
     def names(self, file: PurePath) -> bool:
         """True when the row may speak of this file."""
-        return self.pattern is None or file.match(self.pattern)
+        return self.pattern is None or PurePath(same_name(str(file))).match(same_name(self.pattern))
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def read_segment_table(path: Path) -> SegmentTable:
     path. value: number in a label map, empty for all but 0. segment: one of SEGMENTS, empty to leave it out.
     reader: 1 to 4, edema only. StudyError names the row and value at fault.
     """
-    table = read_table(path)
+    table = read_table(path, numbers=("value", "reader"))
     for name in table.columns:
         if name not in COLUMNS:
             raise StudyError(f"{path}: unknown column '{name}'; remove it (known: {', '.join(COLUMNS)})")
@@ -131,11 +131,15 @@ def _row(cells: Mapping[str, Any]) -> SegmentRow:
     return SegmentRow(label, pattern, value, Meaning(segment, reader))
 
 
+def _folded(label: str) -> str:
+    return same_name(label).strip().lower()
+
+
 def _whole(cells: Mapping[str, Any], column: str, highest: int | None) -> int | None:
     text = cells[column]
     if text is None:
         return None
-    number = int(text) if text.isascii() and text.isdigit() else 0
+    number = whole_number(text) or 0
     if number < 1 or (highest is not None and number > highest):
         raise ValueError(f"{column}='{text}' must be a whole number {f'from 1 to {highest}' if highest else 'above 0'}")
     return number

@@ -129,6 +129,14 @@ def test_a_folder_named_like_a_subject_outranks_the_patient_id(tree):
     assert build(tree).slices["subject_id"].unique().tolist() == ["A0", "A1"]
 
 
+def test_a_folder_and_a_patient_id_of_two_subjects_are_refused(tree):
+    (tree / "A0").rename(tree / "P001")
+    with pytest.raises(
+        StudyError, match=r"P001/ST.*: lies in the folder of subject P001, its PatientID is subject P000"
+    ):
+        build(tree)
+
+
 def test_an_image_of_nobody_stops_the_build(tree):
     write(mr_dataset(7, 0), tree / "loose")
     with pytest.raises(StudyError, match=r"loose: an MR image of nobody: .*PatientID 'P007'"):

@@ -1,5 +1,7 @@
 """What the scanner says of files of every kind, and that nothing makes it stumble."""
 
+import io
+import struct
 import time
 from pathlib import Path
 
@@ -7,7 +9,9 @@ import pydicom
 import pytest
 from dicom_samples import ORIENTATION, UID, bone_masks, enhanced_mr, mr_dataset, seg_dataset, write
 from hospital_samples import report, screenshot, series_of_slices, write_hospital_tree
+from pydicom import Dataset
 from pydicom.data import get_testdata_files
+from pydicom.uid import CTImageStorage, SegmentationStorage
 
 from sijstudy.cohort.scan import look_at, scan
 from sijstudy.errors import StudyError
@@ -101,6 +105,43 @@ def test_damage_is_told_from_what_is_no_image(tmp_path):
         assert look_at(tmp_path / name, tmp_path).broken.startswith(f"{tmp_path / name}: ")
     (tmp_path / "cut ct").write_bytes(other[: other.index(b"CT", 300) + 1])
     assert look_at(tmp_path / "cut ct", tmp_path).broken == ""
+
+
+def unmarked(ds, *, implicit=False, little=True):
+    if implicit and not little:  # pydicom writes none
+        values = {(8, 0x16): ds.SOPClassUID.encode() + b"\0", (8, 0x60): ds.Modality.encode(), (0x28, 0x10): b"\0\x18"}
+        return b"".join(struct.pack(">HHL", *tag, len(value)) + value for tag, value in values.items())
+    stream = io.BytesIO()
+    order = {"implicit_vr": implicit, "little_endian": little}
+    pydicom.dcmwrite(stream, Dataset(ds), **order)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("order", [{}, {"implicit": True}, {"little": False}, {"implicit": True, "little": False}])
+def test_an_mr_image_without_the_mark_is_broken_in_either_order_of_bytes(tmp_path, order):
+    (tmp_path / "x").write_bytes(unmarked(mr_dataset(1, 0), **order))
+    assert look_at(tmp_path / "x", tmp_path).broken.endswith("without the DICM mark of DICOM files; export it again")
+    seg = mr_dataset(1, 0, Modality="SEG", SOPClassUID=SegmentationStorage)
+    (tmp_path / "x").write_bytes(unmarked(seg, **order))
+    assert "x: a segmentation without the DICM mark" in look_at(tmp_path / "x", tmp_path).broken
+    ct = mr_dataset(1, 0, Modality="CT", SOPClassUID=CTImageStorage)
+    (tmp_path / "x").write_bytes(unmarked(ct, **order))
+    found = look_at(tmp_path / "x", tmp_path)
+    assert (found.kind, found.note, found.broken) == ("not DICOM", "not a DICOM file", "")
+
+
+@pytest.mark.parametrize("little", [True, False])
+def test_an_image_without_the_mark_that_is_cut_off_is_broken(tmp_path, little):
+    (tmp_path / "x").write_bytes(unmarked(mr_dataset(1, 0), little=little)[:40])
+    assert "without the DICM mark" in look_at(tmp_path / "x", tmp_path).broken
+
+
+@pytest.mark.parametrize("head", [b"\x00\x08", b"\x08\x00", b"\x00\x02", b"\x02\x00"])
+def test_other_files_with_such_a_beginning_are_no_dicom(tmp_path, head):
+    for rest in (b"", b"Thumbs" * 40, bytes(200), b"\x05\x00\xff\xff\xff\xff" * 30):
+        (tmp_path / "x").write_bytes(head + rest)
+        found = look_at(tmp_path / "x", tmp_path)
+        assert (found.kind, found.broken) == ("not DICOM", "")
 
 
 def test_the_whole_tree_in_the_order_of_paths(tmp_path):

@@ -118,9 +118,12 @@ def test_tables_as_spreadsheets_save_them(tmp_path):
         (None, "no such file"),
         (b"", "not a CSV table"),
         (b"\xff\xfe\x00", "not a CSV table"),
-        (b"subject_id,group\na,axSpA,31,M\n", "more cells"),
+        (b"subject_id,group\na,axSpA,31,M\n", "row 2: has 4 cells, the first line names 2"),
         (b"subject_id,group,age_years,sex\n", "has no row"),
-        (b"subject_id;group;age_years;sex\na;axSpA;31;M\n", "unknown column 'subject_id;group;age_years;sex'"),
+        (
+            b"subject_id|group|age_years|sex\na|axSpA|31|M\n",
+            "unknown column 'subject_id|group|age_years|sex'".replace("|", r"\|"),
+        ),
     ],
 )
 def test_files_that_are_no_table(tmp_path, content, words):

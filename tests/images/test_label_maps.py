@@ -199,6 +199,47 @@ def test_an_empty_map_is_a_reading_that_marks_nothing(tmp_path, slices):
     assert outlines_on_slices(read_label_map(path), slices, EDEMA) == [Outline(Meaning("edema", 1), {}, every)]
 
 
+IDENTITY = np.eye(4)
+
+
+@pytest.mark.parametrize("space", ["left-posterior-superior", "right-anterior-superior"])
+def test_one_empty_voxel_of_slicer_means_that_nothing_is_drawn(tmp_path, slices, space):
+    fields = {"Segment0_Name": "edema", "Segment0_LabelValue": "1", "Segmentation_ContainedRepresentationNames": "x"}
+    voxel = np.zeros((1, 1, 1), np.uint8)
+    path = write_nrrd(tmp_path / "l.seg.nrrd", voxel, IDENTITY, space=space, fields=fields)
+    every = frozenset(header.uid for header in slices)
+    assert outlines_on_slices(read_label_map(path), slices, SegmentTable()) == [Outline(Meaning("edema"), {}, every)]
+    path = write_nrrd(tmp_path / "l.seg.nrrd", voxel + 1, IDENTITY, space=space, fields=fields)
+    with pytest.raises(StudyError, match="another grid"):
+        outlines_on_slices(read_label_map(path), slices, SegmentTable())
+
+
+def test_one_empty_voxel_without_segments_says_nothing(tmp_path, slices):
+    path = write_nrrd(tmp_path / "l.seg.nrrd", np.zeros((1, 1, 1), np.uint8), IDENTITY)
+    with pytest.raises(StudyError, match=r"l\.seg\.nrrd: holds no segment; add"):
+        outlines_on_slices(read_label_map(path), slices, SegmentTable())
+    other = write_nrrd(tmp_path / "l.nrrd", np.zeros((1, 1, 1), np.uint8), IDENTITY)
+    with pytest.raises(StudyError, match="another grid"):
+        outlines_on_slices(read_label_map(other), slices, SegmentTable())
+
+
+@pytest.mark.parametrize("affine", [None, IDENTITY])
+@pytest.mark.parametrize("segment", ["edema", ""])
+def test_an_image_saved_as_nrrd_is_no_label_map(tmp_path, slices, affine, segment):
+    image = np.arange(LABELS.size, dtype=np.int16).reshape(LABELS.shape)
+    path = write_nrrd(tmp_path / "t1.nrrd", image, affine)
+    with pytest.raises(
+        StudyError, match=r"t1\.nrrd: holds \d+ different values, so it is an image, no label map; take"
+    ):
+        outlines_on_slices(read_label_map(path), slices, SegmentTable())
+    table = SegmentTable(None, (SegmentRow(None, "*.nrrd", None, Meaning(segment or None)),))
+    if segment:
+        with pytest.raises(StudyError, match="is an image, no label map"):
+            outlines_on_slices(read_label_map(path), slices, table)
+    else:
+        assert outlines_on_slices(read_label_map(path), slices, table) == []
+
+
 # --- files ----------------------------------------------------------------------------------------------
 
 

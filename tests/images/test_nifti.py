@@ -178,3 +178,50 @@ def test_damaged_and_foreign_files(tmp_path):
 
 def test_a_volume_without_orientation(tmp_path):
     refused(write_nifti(tmp_path / "v.nii", STACK, code=0), "states no orientation")
+
+
+def two_orientations(path, qform, *, codes=(1, 1), shape=(8, 8, 3)):
+    array = np.arange(np.prod(shape), dtype=np.int16).reshape(shape)
+    sform = np.diag([-1.0, -1.0, 1.0, 1.0]) @ upright_affine()
+    image = nib.Nifti1Image(array, sform)
+    image.set_qform(sform @ qform, code=codes[1])
+    image.set_sform(sform, code=codes[0])
+    nib.save(image, path)
+    return path
+
+
+def shifted(pixels):
+    affine = np.eye(4)
+    affine[0, 3] = pixels
+    return affine
+
+
+def turned_by(degrees):
+    affine, angle = np.eye(4), np.deg2rad(degrees)
+    affine[:2, :2] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
+    return affine
+
+
+MIRRORED = np.diag([-1.0, 1.0, 1.0, 1.0])
+
+
+@pytest.mark.parametrize("qform", [shifted(1.1), shifted(-1.1), turned_by(12), MIRRORED, np.diag([1.0, 1.0, 1.6, 1.0])])
+def test_an_sform_and_a_qform_that_contradict_each_other_are_refused(tmp_path, qform):
+    path = two_orientations(tmp_path / "v.nii", qform)
+    refused(
+        path, r"its sform \(code 1\) and its qform \(code 1\) place voxels up to .* apart, more than a pixel of 0\.6 mm"
+    )
+    for codes in ((1, 0), (0, 1)):
+        read_volume_slice(two_orientations(tmp_path / "v.nii", qform, codes=codes), 1)
+
+
+@pytest.mark.parametrize("qform", [np.eye(4), shifted(0.9), turned_by(5)])
+def test_a_qform_less_than_a_pixel_aside_is_rounding(tmp_path, qform):
+    sform = np.diag([-1.0, -1.0, 1.0, 1.0]) @ upright_affine()
+    header = read_volume_header(two_orientations(tmp_path / "v.nii", qform), 2)
+    corner = np.diag([-1.0, -1.0, 1.0, 1.0]) @ sform @ [0, 0, 1, 1]
+    np.testing.assert_allclose(header.position, corner[:3], atol=1e-4)
+
+
+def test_the_contradiction_is_looked_for_in_the_whole_volume(tmp_path):
+    refused(two_orientations(tmp_path / "v.nii", turned_by(5), shape=(8, 32, 3)), "more than a pixel")

@@ -1,6 +1,7 @@
 """The segments table: which row speaks of which outline, and refusals by row."""
 
 import json
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -82,3 +83,15 @@ def test_bad_rows(tmp_path, change, words):
 def test_a_table_without_segments(tmp_path):
     with pytest.raises(StudyError, match="column 'segment' is missing"):
         read_segment_table(write_csv(tmp_path / "t.csv", [{"label": "x"}]))
+
+
+@pytest.mark.parametrize(("table_form", "file_form"), [("NFC", "NFD"), ("NFD", "NFC")])
+def test_accents_in_either_unicode_form_and_numbers_as_a_spreadsheet_writes_them(tmp_path, table_form, file_form):
+    path = tmp_path / "segments.csv"
+    text = unicodedata.normalize(
+        table_form, "label;pattern;value;segment;reader\n;*_ödem*;2,0;edema;3.0\nÖdem;;;edema;\n"
+    )
+    path.write_text(text.replace("3.0", "3,0"), encoding="utf-8")
+    table = read_segment_table(path)
+    assert table.meaning(Path(unicodedata.normalize(file_form, "a_ödem.nii")), value=2) == Meaning("edema", 3)
+    assert table.meaning(Path("SEG.dcm"), label=unicodedata.normalize(file_form, "ödem")) == Meaning("edema")

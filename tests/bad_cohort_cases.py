@@ -1,0 +1,137 @@
+"""Bad cohorts, further ways: tables that other programs wrote, files that contradict each other."""
+
+from __future__ import annotations
+
+import io
+import re
+import unicodedata
+from collections.abc import Callable
+
+import nibabel
+import nrrd
+import numpy as np
+from bad_input_cases import Case, Place
+from dicom_samples import mr_dataset
+from pydicom import Dataset, dcmwrite
+
+
+def rewritten(name: str, change: Callable[[str], str], encoding: str = "utf-8") -> Callable[[Place], list[str]]:
+    """A table of the cohort saved by another program."""
+
+    def spoil(place: Place) -> list[str]:
+        path = place.dicom / name
+        path.write_bytes(change(path.read_text()).encode(encoding))
+        return place.build()
+
+    return spoil
+
+
+def spreadsheet_took_id_for_number(place: Place) -> list[str]:
+    (place.dicom / "S01").rename(place.dicom / "007")
+    place.change_csv("subjects.csv", 1, subject_id="7")
+    return place.build()
+
+
+def decimal_comma_in_boxes(place: Place) -> list[str]:
+    edges = ",".join(f"{side}_{edge}" for side in ("left", "right") for edge in ("x0", "y0", "x1", "y1"))
+    return place.build("--boxes", place.csv("boxes.csv", f"file,{edges}\nS00/003.dcm,20,5,2,30,20,2,2,9,20\n"))
+
+
+def comma_of_two_meanings(place: Place) -> list[str]:
+    edges = ";".join(f"{side}_{edge}" for side in ("left", "right") for edge in ("x0", "y0", "x1", "y1"))
+    return place.build("--boxes", place.csv("boxes.csv", f"file;{edges}\nS00/003.dcm;20;2;1,234;20;2;2;9;20\n"))
+
+
+def exchanged_folders(place: Place) -> list[str]:
+    """Folders named as the PatientIDs are, two of them exchanged."""
+    for name in ("subjects.csv", "votes.csv"):
+        path = place.dicom / name
+        path.write_text(re.sub(r"\bS0", "P00", path.read_text()))
+    for number, name in enumerate(("P000", "P002", "P001", "P003")):
+        (place.dicom / f"S0{number}").rename(place.dicom / name)
+    return place.build()
+
+
+def two_orientations(place: Place) -> list[str]:
+    outline = nibabel.Nifti1Image(np.ones((32, 24, 3), np.uint8), np.diag([0.6, 0.6, 2.2, 1]))
+    outline.set_sform(np.diag([-0.6, -0.6, 2.2, 1]), code=1)
+    outline.set_qform(np.diag([0.6, 0.6, 2.2, 1]), code=1)
+    place.csv("segments.csv", "pattern,value,segment,reader\n*.nii.gz,1,edema,\n")
+    (place.root / "outlines").mkdir()
+    nibabel.save(outline, place.root / "outlines/S01_edema.nii.gz")
+    return place.build("--annotations", str(place.root / "outlines"), "--segments", str(place.root / "segments.csv"))
+
+
+def image_among_outlines(place: Place) -> list[str]:
+    (place.root / "outlines").mkdir()
+    pixels = np.arange(32 * 24 * 3, dtype=np.int16).reshape(32, 24, 3)
+    header = {"space": "left-posterior-superior", "space directions": np.eye(3), "space origin": np.zeros(3)}
+    nrrd.write(str(place.root / "outlines/S01 t1.nrrd"), pixels, header)
+    return place.build("--annotations", str(place.root / "outlines"))
+
+
+def big_endian_without_mark(place: Place) -> list[str]:
+    stream = io.BytesIO()
+    dcmwrite(stream, Dataset(mr_dataset(1, 7)), implicit_vr=False, little_endian=False)
+    (place.dicom / "S01/old.dcm").write_bytes(stream.getvalue())
+    return place.build()
+
+
+def accents(*on_disk: str) -> Callable[[Place], list[str]]:
+    """Files named with accents in these Unicode forms, and a table of boxes that has the composed one."""
+
+    def spoil(place: Place) -> list[str]:
+        for form, old in zip(on_disk, ("003", "002"), strict=False):
+            (place.dicom / f"S00/{old}.dcm").rename(place.dicom / "S00" / unicodedata.normalize(form, "kräftig.dcm"))
+        edges = ",".join(f"{side}_{edge}" for side in ("left", "right") for edge in ("x0", "y0", "x1", "y1"))
+        (place.root / "boxes.csv").write_text(f"file,{edges}\nS00/kräftig.dcm,20,2,30,20,2,2,9,20\n", encoding="utf-8")
+        return place.build("--boxes", str(place.root / "boxes.csv"))
+
+    return spoil
+
+
+def nothing_drawn(place: Place) -> list[str]:
+    (place.dicom / "S02/SEG.dcm").unlink()
+    (place.root / "outlines").mkdir()
+    header = {"space": "left-posterior-superior", "space directions": np.eye(3), "space origin": np.zeros(3)}
+    segment = {"Segment0_Name": "edema", "Segment0_LabelValue": "1"}
+    nrrd.write(str(place.root / "outlines/S02.seg.nrrd"), np.zeros((1, 1, 1), np.uint8), header | segment)
+    return place.build("--annotations", str(place.root / "outlines"))
+
+
+CASES = [
+    Case("a file name in macOS's Unicode form", accents("NFD"), r"slices used  12 .*Manifest: ", status=0),
+    Case("two file names alike but for Unicode", accents("NFC", "NFD"), r"boxes\.csv: .* fits two files"),
+    Case("a Slicer segmentation without a stroke", nothing_drawn, r"slices used  12 .*Manifest: ", status=0),
+    Case("an MR image in big endian without the DICM mark", big_endian_without_mark, r"S01/old\.dcm: .*DICM mark"),
+    Case("a folder and a PatientID of two subjects", exchanged_folders, r"folder of subject P001, .* is subject P002"),
+    Case("two orientations in a NIfTI file", two_orientations, r"S01_edema\.nii\.gz: its sform .* and its qform "),
+    Case("an image among the label maps", image_among_outlines, r"S01 t1\.nrrd: .* is an image, no label map"),
+    Case(
+        "semicolons and 1,0 in a table",
+        rewritten("votes.csv", lambda text: re.sub(r";1(?=[;\n])", ";1,0", text.replace(",", ";"))),
+        r"slices used  12 .*Manifest: ",
+        status=0,
+    ),
+    Case(
+        "a table saved as Unicode text (UTF-16, tabs)",
+        rewritten("subjects.csv", lambda text: text.replace(",", "\t"), "utf-16"),
+        r"slices used  12 .*Manifest: ",
+        status=0,
+    ),
+    Case(
+        "a table in another encoding",
+        rewritten("votes.csv", lambda text: text.replace("S02", "Sé2"), "latin-1"),
+        r"votes\.csv: row 8: holds a letter that is not UTF-8",
+    ),
+    Case(
+        "two separators in a table",
+        rewritten("votes.csv", lambda text: text.replace(",", ";", 1)),
+        r"votes\.csv: its first line holds commas and semicolons",
+    ),
+    Case("a decimal comma between commas", decimal_comma_in_boxes, r"boxes\.csv: row 2: has 10 cells, .*decimal comma"),
+    Case("a comma that may be decimal or not", comma_of_two_meanings, r"row 2: left_x1='1,234' may be 1\.234 or 1234"),
+    Case(
+        "an id that a spreadsheet made a number", spreadsheet_took_id_for_number, r"has '7', as a spreadsheet .*'007'"
+    ),
+]
