@@ -9,17 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from panel_samples import BOTH, CONFIG
 
-from sijstudy.analysis import fold_summary, slice_courses
+from sijstudy.analysis import fold_summary, sensitivity, slice_courses
 from sijstudy.config import StudyConfig
 from sijstudy.metrics import confusion
-from sijstudy.notebook import panel_state
 from sijstudy.notebook.panel_state import FILTERED, ROI, SUBJECTS, WHOLE, Settings, outcome
 
 FRACTION = st.floats(0, 1).map(lambda value: round(value, 2))
 
 
 @settings(max_examples=40)
-@given(st.sampled_from(panel_state.FILTER_SIZES), FRACTION, FRACTION, st.sampled_from(["decision", "score"]))
+@given(st.sampled_from(sensitivity.SIZES), FRACTION, FRACTION, st.sampled_from(["decision", "score"]))
 def test_an_outcome_is_what_the_notebooks_would_compute(size, slice_threshold, subject_threshold, on):
     chosen = Settings(size, slice_threshold, subject_threshold)
     base = replace(CONFIG, median_input=on)
@@ -41,7 +40,7 @@ def test_an_outcome_is_what_the_notebooks_would_compute(size, slice_threshold, s
     assert now.confusions[SUBJECTS] == confusion(subjects["label"], subjects["decision"])
 
 
-@given(st.sampled_from(panel_state.FILTER_SIZES), FRACTION)
+@given(st.sampled_from(sensitivity.SIZES), FRACTION)
 def test_the_operating_point_lies_on_its_rocs_curve(size, threshold):
     now = outcome(BOTH, Settings(size, threshold, 0.5), CONFIG)
     for fold, (x, y) in now.points.items():
