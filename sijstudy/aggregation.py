@@ -48,10 +48,9 @@ class Rule:
         """The score from which on a subject is positive, where the study's threshold is ``subject_threshold``."""
         return subject_threshold if self.threshold is None else self.threshold
 
-    def positive(self, score: Array | float, subject_threshold: Array | float) -> Array:
-        """Whether subjects of these scores are positive: bool, broadcast over both arguments."""
-        limit = np.asarray(subject_threshold, dtype=np.float64)
-        called: Array = np.asarray(score) >= (limit if self.threshold is None else np.full_like(limit, self.threshold))
+    def positive(self, score: Array | float, subject_threshold: float) -> Array:
+        """Whether subjects of these scores ``(...,)`` are positive: ``(...,)`` bool."""
+        called: Array = np.asarray(score) >= self.limit(subject_threshold)
         return called
 
 

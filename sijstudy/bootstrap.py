@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sijstudy.intervals import interval, subject_weights
+from sijstudy.intervals import interval, row_weights
 from sijstudy.metrics import METRICS, Confusion, ratio, six_metrics
 
 Array = np.ndarray[Any, Any]
@@ -41,8 +41,9 @@ def bootstrap(frame: pd.DataFrame, *, samples: int, seed: int) -> Bootstrap:
     folds in which it is defined.
     """
     subjects = sorted(set(frame["subject_id"]))
-    weights = np.vstack([np.ones(len(subjects)), subject_weights(len(subjects), samples, seed)])
-    per_fold = [_fold_samples(part, weights) for part in _by_fold(frame)]
+    weights = np.vstack([np.ones(len(frame)), row_weights(frame["subject_id"].to_numpy(), samples, seed)])
+    fold = frame["fold"].to_numpy()
+    per_fold = [_fold_samples(frame[fold == one], weights[:, fold == one]) for one in np.unique(fold)]
     means = {name: _mean_over_folds(np.stack([fold[name] for fold in per_fold])) for name in (*METRICS, "auc")}
     observed = {name: float(values[0]) for name, values in means.items()}
     return Bootstrap(observed, {name: values[1:] for name, values in means.items()}, (tuple(subjects), samples, seed))
@@ -70,16 +71,9 @@ def difference(one: Bootstrap, other: Bootstrap, name: str) -> tuple[float, floa
     return one.observed[name] - other.observed[name], low, high
 
 
-def _by_fold(frame: pd.DataFrame) -> list[pd.DataFrame]:
-    """The folds' rows, with the subject's number among all subjects as ``code``."""
-    codes = pd.Categorical(frame["subject_id"]).codes
-    return [part for _, part in frame.assign(code=codes).groupby("fold")]
-
-
-def _fold_samples(part: pd.DataFrame, weights: Array) -> dict[str, Any]:
-    """Every metric of one fold in every resample: name -> ``(samples,)``."""
+def _fold_samples(part: pd.DataFrame, drawn: Array) -> dict[str, Any]:
+    """Every metric of one fold's n rows in every resample: name -> ``(samples,)``; drawn: ``(samples, n)``."""
     label, decision = part["label"].to_numpy(), part["decision"].to_numpy()
-    drawn = weights[:, part["code"].to_numpy()]  # (samples, slices)
     kinds = {"tp": (1, 1), "fp": (0, 1), "tn": (0, 0), "fn": (1, 0)}
     counts = {kind: drawn @ ((label == truth) & (decision == said)) for kind, (truth, said) in kinds.items()}
     return {**six_metrics(Confusion(**counts)), "auc": _weighted_auc(label, part["score"].to_numpy(), drawn)}

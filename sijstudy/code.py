@@ -39,8 +39,14 @@ def reached(module: str, package: Path) -> dict[str, Path]:
         name = waiting.pop()
         if name not in found and (path := _file_of(name, package)):
             found[name] = path
-            waiting += _imported(ast.parse(path.read_bytes()))
+            waiting += _imports_of(path)
     return found
+
+
+@cache
+def _imports_of(path: Path) -> tuple[str, ...]:
+    """Kept, as computations share most of what they reach."""
+    return tuple(_imported(ast.parse(path.read_bytes())))
 
 
 def _file_of(name: str, package: Path) -> Path | None:

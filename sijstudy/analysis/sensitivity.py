@@ -54,7 +54,7 @@ def sensitivity_grid(roi: pd.DataFrame, original: pd.DataFrame, config: StudyCon
         scores = np.stack([rule.score(course) for course in followed], axis=1)  # (slice thresholds, subjects)
         for row, threshold in enumerate(slice_thresholds):
             fixed = {name: values[row] for name, values in slices.items()}
-            called = rule.positive(scores[row], np.array(subject_thresholds)[:, None])
+            called = np.stack([rule.positive(scores[row], limit) for limit in subject_thresholds])
             subjects = _subject_metrics(roi, called).assign(subject_threshold=subject_thresholds)
             parts.append(subjects.assign(median_size=size, slice_threshold=threshold, **fixed))
     grid = pd.concat(parts, ignore_index=True)

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sijstudy.aggregation import slice_decisions
+from sijstudy.aggregation import RULES, slice_decisions
 from sijstudy.analysis.fold_summary import fold_metrics, rocs
-from sijstudy.analysis.slice_courses import add_courses, subject_limit, subject_predictions
+from sijstudy.analysis.slice_courses import add_courses, subject_predictions
 from sijstudy.config import StudyConfig
 from sijstudy.metrics import Confusion, Roc, confusion, mean_sd
 from sijstudy.records import Arm
@@ -36,7 +36,7 @@ class Settings:
 
     def limit(self, config: StudyConfig) -> float:
         """The score from which on a subject is positive under these settings."""
-        return subject_limit(replace(config, **asdict(self)))
+        return RULES[config.subject_rule].limit(self.subject_threshold)
 
 
 @dataclass(frozen=True)

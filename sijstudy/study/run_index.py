@@ -34,9 +34,9 @@ FIRST_ORIGINS = ("commit", "sijstudy", "profile", "seed", "device", "precision",
 
 def write_index(plan: StudyPlan) -> Path:
     """Write ``index.html`` over every notebook of the study, run now, earlier or not at all; returns its path."""
-    timings, done = current_timings(plan), answered(plan)
+    current, done = current_timings(plan), answered(plan)
     results = [result_of(plan, notebook) for notebook in done]
-    stopped = [name for name, entry in timings.items() if entry["status"] != DONE]
+    stopped = [name for name, entry in current.items() if entry["status"] != DONE]
     base = asdict(plan.base)
     index = Index(
         profile=plan.config.profile,
@@ -51,12 +51,12 @@ def write_index(plan: StudyPlan) -> Path:
         cards=[_card(plan, notebook) for notebook in plan.notebooks],
         headline=[headline_row(entry) for result in results for entry in result.get("headline", [])],
         documents={name: title for name, title in DOCUMENTS.items() if (plan.reports / name).exists()},
-        provenance=_provenance(results, {notebook.stem: timings[notebook.stem]["seconds"] for notebook in done}),
+        provenance=_provenance(results, {notebook.stem: current[notebook.stem]["seconds"] for notebook in done}),
         changed={
             name: value for name, value in plan.parameters.items() if base[name] != value and name not in WHERE_ONLY
         },
         failed=stopped[-1] if stopped else "",
-        failure=timings[stopped[-1]]["failure"] if stopped else "",
+        failure=current[stopped[-1]]["failure"] if stopped else "",
     )
     path = plan.reports / "index.html"
     write_atomic(path, lambda file: file.write(render_index(index).encode()))
@@ -71,8 +71,8 @@ def _card(plan: StudyPlan, notebook: Path) -> Card:
     if entry is None or not plan.page(notebook).exists():
         return Card(number, title, state="not run")
     current = entry["parameters"] == mark(plan, notebook.stem)
-    answered = current and entry["status"] == DONE
-    result = result_of(plan, notebook) if answered else {}
+    is_answered = current and entry["status"] == DONE
+    result = result_of(plan, notebook) if is_answered else {}
     image, alt = thumbnail(read_notebook(plan.executed(notebook))) if plan.executed(notebook).exists() else ("", "")
     states = {DONE: "", FAILED: "stopped with an error", INTERRUPTED: "interrupted"}
     return Card(
@@ -84,7 +84,7 @@ def _card(plan: StudyPlan, notebook: Path) -> Card:
         time=duration(entry["seconds"]),
         thumbnail=image,
         alt=alt,
-        failed=current and not answered,
+        failed=current and not is_answered,
     )
 
 
