@@ -127,6 +127,7 @@ def duplicate_uid(place: Place) -> list[str]:
 
 def label_without_file(place: Place) -> list[str]:
     (place.dicom / "S02/002.dcm").unlink()
+    (place.dicom / "S02/SEG.dcm").unlink()
     return place.build()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,12 @@ from sijstudy.cohort.manifest_account import Fates, account_rows, chosen_series,
 from sijstudy.cohort.options import BuildOptions
 from sijstudy.cohort.schema import SLICES, SUBJECTS, read_validated
 from sijstudy.cohort.side_tables import Tables, read_tables
-from sijstudy.cohort.subject_rows import Layout, Settings, SubjectFiles, SubjectRows, subject_rows
+from sijstudy.cohort.subject_rows import Settings, SubjectFiles, SubjectRows, subject_rows
 from sijstudy.cohort.subject_series import SubjectImages
-from sijstudy.cohort.write import OUTLINES, Draft, write_draft
+from sijstudy.cohort.write import Draft, write_draft
 from sijstudy.errors import StudyError
 from sijstudy.images.segment_names import SegmentTable, read_segment_table
-from sijstudy.images.subject_outlines import must_be_combined
+from sijstudy.images.subject_outlines import OutlineRules
 
 FEW = 300  # slices below which starting processes takes longer than reading
 
@@ -36,13 +36,13 @@ def build_manifest(
     """Write ``manifest_folder`` for the DICOM files under ``dicom_root`` and return it, checked.
 
     The folder may be laid out in any way. A file belongs to the subject whose subject_id a folder on its path bears,
-    else to the one its PatientID names. Of each subject one series is used: ``wanted`` and ``series_choice`` say
-    which. Outlines are DICOM SEG files in ``dicom_root`` or in ``annotations``; segments_csv says what their labels
-    mean. A slice's label is its readers' majority (votes_csv), else labels_csv; without both tables, whether the SEG
-    outlines edema on it. Ilium boxes come from boxes_csv, else from the SEG (else they are proposed from outlined
-    bone); with require_boxes, slices that then have none are left out. ``account.csv`` and ``account.md`` tell what
-    became of every file. Raises StudyError naming the file, row or subject; an earlier manifest in the folder then
-    stays as it was.
+    else to the one its PatientID names. Of each subject one series is used: ``wanted`` and ``series_choice`` say which.
+    Outlines are DICOM SEG files in ``dicom_root`` or in ``annotations``; segments_csv says what their labels mean. A
+    slice's label is its readers' majority (votes_csv), else labels_csv; without both tables, whether the SEG outlines
+    edema on it. The manifest keeps the outlines, laid on its slices, in files of its own. Ilium boxes come from
+    boxes_csv, else from the SEG (else they are proposed from outlined bone); with require_boxes, slices that then have
+    none are left out. ``account.csv`` and ``account.md`` tell what became of every file. Raises StudyError naming the
+    file, row or subject; an earlier manifest in the folder then stays as it was.
     """
     check_source(options.source, manifest_folder)
     options = replace(options, name=options.name or manifest_folder.resolve().name)
@@ -51,45 +51,43 @@ def build_manifest(
     segments = read_segment_table(options.segments_csv) if options.segments_csv else SegmentTable()
     places = Places(dicom_root, options.subjects_csv, options.annotations, without=manifest_folder)
     files = gather(places, subjects["subject_id"], options.wanted, segments, workers=workers, progress=progress)
-    combine = must_be_combined([path for own in files.outlines.files.values() for path in own], segments)
-    settings = Settings(tables, segments, options.rule, combine, options.wanted.skip_broken, options.require_boxes)
+    rules = OutlineRules(segments, options.rule, options.wanted.skip_broken)
+    settings = Settings(tables, rules, options.wanted.skip_broken, options.require_boxes)
     built = _read_subjects(files, settings, workers=workers, progress=progress)
     fates = fates_of(files, built, options.tables)
     slices = _checked_rows(files, built, tables, fates)
     account = account_table(account_rows(files, fates))
     page = account_page(account, chosen_series(files, built), options.name)
     boxes = [row for subject in built for row in subject.proposed]
-    about = _about(options, settings, _seen_from(manifest_folder, files), proposed=bool(boxes))
     outlines = {f"{one.subject_id}.npz": one.outlines for one in built if one.outlines is not None}
+    about = {
+        **_about(options, segments, drawn=bool(outlines), proposed=bool(boxes)),
+        "root": _root(manifest_folder, files),
+    }
     draft = Draft(slices, subjects, account, page, about, outlines, pd.DataFrame(boxes) if boxes else None)
     return write_draft(manifest_folder, draft)
 
 
-def _about(options: BuildOptions, settings: Settings, places: Mapping[str, str], *, proposed: bool) -> dict[str, Any]:
-    """The content of cohort.json."""
-    about = {**options.provenance, "name": options.name, "source": options.source, **places}
-    if settings.segments.rows:
-        about["segments"] = settings.segments.cells()
-    if settings.combine:
-        about |= {"outlines": OUTLINES, "edema": asdict(settings.rule)}
+def _about(options: BuildOptions, segments: SegmentTable, *, drawn: bool, proposed: bool) -> dict[str, Any]:
+    """The content of cohort.json but for where the images lie."""
+    about = {**options.provenance, "name": options.name, "source": options.source}
+    if segments.rows:
+        about["segments"] = segments.cells()
+    if drawn:
+        about["edema"] = asdict(options.rule)
     if proposed:
         about["boxes"] = "proposed"
     return about
 
 
-def _seen_from(manifest_folder: Path, files: CohortFiles) -> dict[str, str]:
-    """Where images and outlines lie, as seen from the manifest's folder."""
-    folders = {"root": files.root, "outlines": files.outlines_root}
-    if files.outlines_root == files.root:
-        del folders["outlines"]
-    start = manifest_folder.resolve()
-    return {name: Path(os.path.relpath(folder.resolve(), start)).as_posix() for name, folder in folders.items()}
+def _root(manifest_folder: Path, files: CohortFiles) -> str:
+    """Where the images lie, as seen from the manifest's folder."""
+    return Path(os.path.relpath(files.root.resolve(), manifest_folder.resolve())).as_posix()
 
 
 def _read_subjects(files: CohortFiles, settings: Settings, *, workers: int, progress: bool) -> list[SubjectRows]:
-    layout = Layout(files.root, files.outlines_root)
     subjects = [_subject_files(own, files) for own in files.subjects]
-    jobs = [delayed(subject_rows)(layout, own, settings) for own in subjects]
+    jobs = [delayed(subject_rows)(files.root, own, settings) for own in subjects]
     many = sum(len(own.slices) for own in subjects) > FEW
     done = Parallel(n_jobs=workers if many else 1, return_as="generator")(jobs)
     return list(tqdm(done, total=len(jobs), desc="building the manifest", unit="subject", disable=not progress))

@@ -29,27 +29,33 @@ class Assigned:
     left_out: Mapping[Path, str]
 
 
-def assign_segs(
-    segs: Iterable[FoundFile],
-    owners: SliceOwners,
-    table: SegmentTable,
-    folders: Mapping[Path, str],
-    hashes: FileHashes,
-) -> Assigned:
-    """DICOM SEG files by subject. folders: file -> the subject in whose folder it lies, where it lies in one.
+@dataclass(frozen=True)
+class FileOwners:
+    """Whose a file is by where it lies. folders: file -> the subject in whose folder it lies. patients: file -> that
+    subject, else the one that its PatientID names.
+    """
 
-    A SEG of other slices than the chosen ones, a copy, and one that speaks of nothing of ours is left out. StudyError
-    when it outlines slices of two subjects, lies in another subject's folder, is one of two for a subject, or
-    outlines what the study wants on slices that are not there.
+    folders: Mapping[Path, str]
+    patients: Mapping[Path, str]
+
+
+def assign_segs(
+    segs: Iterable[FoundFile], owners: SliceOwners, table: SegmentTable, whose: FileOwners, hashes: FileHashes
+) -> Assigned:
+    """DICOM SEG files by subject: that of the slices it refers to. One that refers to no image found here is its
+    owner's by folder or PatientID, and its frames are placed by their positions.
+
+    A SEG of another series than the chosen one, a copy, and one that speaks of nothing of ours is left out. StudyError
+    when it outlines slices of two subjects, lies in another subject's folder, or is nobody's.
     """
     files: dict[str, list[Path]] = defaultdict(list)
     left_out: dict[Path, str] = {}
     for seg in segs:
         subjects = {owners.used[uid] for uid in seg.sources if uid in owners.used}
-        if not subjects:
-            left_out[seg.path] = _why_unused(seg, owners, table, folders)
+        if why := _why_unused(seg, owners, table, used=bool(subjects)):
+            left_out[seg.path] = why
             continue
-        subject = _one(subjects, seg, folders)
+        subject = _one(subjects, seg, whose)
         if any(hashes[other] == hashes[seg.path] for other in files[subject]):
             left_out[seg.path] = f"a copy of '{files[subject][0].name}'"
             continue
@@ -57,26 +63,33 @@ def assign_segs(
     return Assigned(dict(files), left_out)
 
 
-def _one(subjects: set[str], seg: FoundFile, folders: Mapping[Path, str]) -> str:
+def _why_unused(seg: FoundFile, owners: SliceOwners, table: SegmentTable, *, used: bool) -> str:
+    """Why a SEG is left out, "" for one that is not. used: it refers to slices that are used."""
+    series = sorted({owners.known[uid] for uid in seg.sources if uid in owners.known})
+    if series and not used:
+        return f"outlines series '{series[0]}', which is not used"
+    meanings = [table.meaning(seg.path, segment) for segment in seg.segments]
+    if used:
+        ours = not meanings or any(meaning is None or meaning.segment for meaning in meanings)
+        return "" if ours else "has none of the study's segments"
+    if any(meaning is not None and meaning.segment for meaning in meanings):
+        return ""
+    return "refers to no slice found here, and has none of the study's segments"
+
+
+def _one(subjects: set[str], seg: FoundFile, whose: FileOwners) -> str:
     if len(subjects) > 1:
         names = " and ".join(sorted(subjects)[:2])
         raise StudyError(f"{seg.path}: outlines slices of the subjects {names}; give each subject a file of its own")
-    (subject,) = subjects
-    if folders.get(seg.path, subject) != subject:
+    if not subjects and seg.path not in whose.patients:
         raise StudyError(
-            f"{seg.path}: lies in the folder of subject {folders[seg.path]}, but outlines slices of {subject}; move it"
+            f"{seg.path}: refers to no slice of any subject, and lies in nobody's folder; export images and outlines "
+            "in one pass, move it into its subject's folder, or remove it"
+        )
+    subject = next(iter(subjects), whose.patients.get(seg.path, ""))
+    if whose.folders.get(seg.path, subject) != subject:
+        raise StudyError(
+            f"{seg.path}: lies in the folder of subject {whose.folders[seg.path]}, but outlines slices of {subject}; "
+            "move it"
         )
     return subject
-
-
-def _why_unused(seg: FoundFile, owners: SliceOwners, table: SegmentTable, folders: Mapping[Path, str]) -> str:
-    series = sorted({owners.known[uid] for uid in seg.sources if uid in owners.known})
-    if series:
-        return f"outlines series '{series[0]}', which is not used"
-    meanings = [table.meaning(seg.path, label=label) for label in seg.labels]
-    if any(meaning is not None and meaning.segment for meaning in meanings):
-        whose = f"subject {folders[seg.path]}" if seg.path in folders else "any subject"
-        raise StudyError(
-            f"{seg.path}: refers to no slice of {whose}; export images and outlines in one pass, or remove the file"
-        )
-    return "refers to no slice found here, and has none of the study's segments"

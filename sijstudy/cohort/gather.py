@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from sijstudy.cohort.files_by_name import subject_by_name
-from sijstudy.cohort.files_by_uid import Assigned, SliceOwners, assign_segs
+from sijstudy.cohort.files_by_uid import Assigned, FileOwners, SliceOwners, assign_segs
 from sijstudy.cohort.options import Wanted
 from sijstudy.cohort.scan import FoundFile, scan
 from sijstudy.cohort.series import MrImage
@@ -25,12 +24,11 @@ class CohortFiles:
     """Everything found under ``root`` and the annotations' folder, and what of it is used.
 
     owners: file -> subject, where it has one. subjects: the images of each, in the order of their ids. outlines: the
-    files with outlines, relative to ``outlines_root``. broken: files left out as they cannot be read -> why.
+    files with outlines. broken: files left out as they cannot be read -> why.
     hashes: SHA-256 of the files whose content was needed so far.
     """
 
     root: Path
-    outlines_root: Path
     found: tuple[FoundFile, ...]
     owners: Mapping[Path, str]
     subjects: tuple[SubjectImages, ...]
@@ -83,16 +81,15 @@ def gather(
     else:
         chosen = _chosen_series(found, places, known, wanted, hashes)
     owners = {file.path: owner for file in chosen.found if (owner := _owner(file, root, known))}
-    folders = {path: owner for path, owner in owners.items() if owner in path.relative_to(root).parts[:-1]}
-    seg_files = [file for file in (*chosen.found, *drawn) if file.kind == "SEG"]
-    segs = assign_segs(seg_files, slice_owners(chosen.subjects, chosen.images), segments, folders, hashes)
     searched = [Folder(root, chosen.found), *([Folder(places.annotations, drawn)] if places.annotations else [])]
+    seg_files = [file for file in (*chosen.found, *drawn) if file.kind == "SEG"]
+    whose = _seg_owners(searched, known)
+    segs = assign_segs(seg_files, slice_owners(chosen.subjects, chosen.images), segments, whose, hashes)
     used = {image.file for own in chosen.subjects for image in own.slices}
     maps = assign_label_maps(searched, used, known, segments)
     outlines = _together(segs, maps)
     return CohortFiles(
         root=root,
-        outlines_root=_outlines_root(segs, root, places.annotations),
         found=tuple(as_label_maps((*chosen.found, *drawn), maps)),
         owners={**owners, **{path: name for name, paths in outlines.files.items() for path in paths}},
         subjects=chosen.subjects,
@@ -136,6 +133,17 @@ def _owner(file: FoundFile, root: Path, subjects: set[str]) -> str:
     )
 
 
+def _seg_owners(folders: Iterable[Folder], known: set[str]) -> FileOwners:
+    patients = {
+        file.path: owner
+        for folder in folders
+        for file in folder.found
+        if file.kind == "SEG" and (owner := subject_of(file, folder.root, known))
+    }
+    parts = {file.path: file.path.relative_to(folder.root).parts[:-1] for folder in folders for file in folder.found}
+    return FileOwners({path: owner for path, owner in patients.items() if owner in parts[path]}, patients)
+
+
 def _together(segs: Assigned, maps: Assigned) -> Assigned:
     files = {name: [*segs.files.get(name, ()), *maps.files.get(name, ())] for name in {*segs.files, *maps.files}}
     return Assigned(files, {**segs.left_out, **maps.left_out})
@@ -161,12 +169,3 @@ def slice_owners(subjects: Iterable[SubjectImages], images: Mapping[str, Sequenc
             used[image.sop_uid] = own.subject_id
     known = {image.sop_uid: f"{image.number} {image.description}".strip() for own in images.values() for image in own}
     return SliceOwners(used, known)
-
-
-def _outlines_root(outlines: Assigned, root: Path, annotations: Path | None) -> Path:
-    """The folder that holds all outlines in use: the cohort's, the annotations', or the one above both."""
-    paths = [path for own in outlines.files.values() for path in own]
-    for folder in filter(None, (root, annotations)):
-        if all(path.is_relative_to(folder) for path in paths):
-            return folder
-    return Path(os.path.commonpath([root.resolve(), *(annotations.resolve() for _ in "1" if annotations)]))

@@ -20,31 +20,34 @@ from sijstudy.cohort.box_cells import boxes_of
 from sijstudy.cohort.schema import BOX_COLUMNS, SLICES, SUBJECTS, read_validated
 from sijstudy.errors import StudyError
 from sijstudy.files import file_hash, read_table
-from sijstudy.images.segment_names import SegmentTable, segment_table
+from sijstudy.images.outlines_file import SUFFIX
 from sijstudy.records import Slice, Subject
 
 SOURCES = ("synthetic", "hospital", "public")
+OUTLINES = "outlines"  # where a manifest keeps its subjects' outlines
 
 
 @dataclass(frozen=True)
 class Manifest:
     """A validated manifest.
 
-    root: folder that the slices' files are relative to. outlines_root: folder that the outlines' files are relative
-    to, often the same. source: one of SOURCES. segments: what a hospital's names of segments mean, for
-    ``outlines.read_outlines``. slices and subjects: tables of the schemas SLICES and SUBJECTS, sorted by
-    subject_id and slice_index. boxes_proposed: some ilium boxes are drafts that nobody has looked at yet.
+    root: folder that the slices' files are relative to. source: one of SOURCES. slices and subjects: tables of the
+    schemas SLICES and SUBJECTS, sorted by subject_id and slice_index. boxes_proposed: some ilium boxes are drafts that
+    nobody has looked at yet.
     """
 
     folder: Path
     root: Path
-    outlines_root: Path
     name: str
     source: str
-    segments: SegmentTable
     slices: pd.DataFrame
     subjects: pd.DataFrame
     boxes_proposed: bool = False
+
+    @property
+    def outlines_root(self) -> Path:
+        """Folder that the outlines' files are relative to."""
+        return (self.folder / OUTLINES).resolve()
 
     def slice_records(self) -> list[Slice]:
         """The slices as records, in the order of the table, with absolute paths."""
@@ -94,10 +97,8 @@ def load_manifest(folder: Path) -> Manifest:
     return Manifest(
         folder=folder,
         root=(folder / about["root"]).resolve(),
-        outlines_root=(folder / about.get("outlines", about["root"])).resolve(),
         name=about["name"],
         source=about["source"],
-        segments=_segments(about, folder / "cohort.json"),
         slices=slices.sort_values(["subject_id", "slice_index"], ignore_index=True),
         subjects=subjects.sort_values("subject_id", ignore_index=True),
         boxes_proposed=about.get("boxes") == "proposed",
@@ -158,17 +159,8 @@ def _about(folder: Path) -> dict[str, Any]:
     for key in ("name", "source", "root"):
         if not isinstance(about, dict) or not isinstance(about.get(key), str):
             raise StudyError(f"{path}: '{key}' must be there and be text; build the manifest again")
-    if not isinstance(about.get("outlines", ""), str):
-        raise StudyError(f"{path}: 'outlines' must be text; build the manifest again")
     check_source(about["source"], path)
     return about
-
-
-def _segments(about: Mapping[str, Any], path: Path) -> SegmentTable:
-    try:
-        return segment_table(about.get("segments", ()), path)
-    except (TypeError, KeyError):
-        raise StudyError(f"{path}: 'segments' is no list of rows; build the manifest again") from None
 
 
 def check_source(source: str, where: Path | str) -> None:
@@ -191,6 +183,11 @@ def _check_paths(slices: pd.DataFrame, path: Path) -> None:
             parts = PurePosixPath(value)
             if parts.is_absolute() or ".." in parts.parts or "\\" in value or re.match(r"^[A-Za-z]:", value):
                 raise StudyError(f"{path}: row {row}: {column}='{value}' leads out of the cohort's folder; correct it")
+            if column == "segmentation" and parts.suffix != SUFFIX:
+                raise StudyError(
+                    f"{path}: row {row}: {column}='{value}' is no outlines file of this study, as an earlier version's "
+                    "manifests have it; build the manifest again"
+                )
 
 
 def _check_files(slices: pd.DataFrame, path: Path) -> None:

@@ -52,7 +52,7 @@ def account_rows(files: CohortFiles, fates: Fates) -> list[AccountRow]:
         row = _row(file, files, fates)
         if file.path in used:
             own = {source: reason for source, reason in fates.slices.items() if source[0] == file.path}
-            rows += _of_used(row, own, frames=sum(image.frame is not None for image in file.images))
+            rows += _of_used(row, own, slices=len(file.images))
         elif file.kind == "table" and file.path.resolve() in fates.tables:
             rows.append(row)
         else:
@@ -94,14 +94,13 @@ def _row(file: FoundFile, files: CohortFiles, fates: Fates) -> AccountRow:
     return AccountRow(_seen_from(files.root, file.path), file.kind, owner, uid, text)
 
 
-def _of_used(row: AccountRow, slices: Mapping[Source, str], *, frames: int) -> list[AccountRow]:
-    """The row of a used file; its slices that are left out as rows, or, where it is one slice, as its own fate."""
+def _of_used(row: AccountRow, left_out: Mapping[Source, str], *, slices: int) -> list[AccountRow]:
+    """The row of a used file, and what of it is left out; where that is all its slices, no row of its own."""
     gone = [
         replace(row, file=row.file if frame is None else f"{row.file} #{frame}", outcome=LEFT_OUT, reason=reason)
-        for (_, frame), reason in slices.items()
+        for (_, frame), reason in left_out.items()
     ]
-    whole = bool(gone) and len(gone) >= frames  # nothing of the file is left
-    return gone if whole else [row, *gone]
+    return gone if 0 < slices <= len(gone) else [row, *gone]
 
 
 def _seen_from(folder: Path, path: Path) -> str:

@@ -31,6 +31,8 @@ from sijstudy.images.dicom_attributes import FRAME_TAGS, GROUPS, Attributes, fra
 from sijstudy.images.dicom_file import open_file, quiet, reading
 from sijstudy.images.label_maps import is_label_map_name
 from sijstudy.images.nifti import is_volume
+from sijstudy.images.seg import described_segments
+from sijstudy.images.segment_names import Described
 
 MR_CLASSES = (MRImageStorage, EnhancedMRImageStorage, LegacyConvertedEnhancedMRImageStorage)
 MR_IMAGE = "an MR image"
@@ -55,8 +57,8 @@ TAGS = (
 class FoundFile:
     """A file. kind: MR image, MR multi-frame, NIfTI volume, SEG, label map, table, DICOMDIR, other DICOM, not DICOM.
 
-    patient_id: as the file says, "" when it does not. images: of an MR file. labels, sources: of a SEG, its segments'
-    labels and the SOP Instance UIDs it refers to. note: why it is no slice. broken: the error that reading it gave,
+    patient_id: as the file says, "" when it does not. images: of an MR file. segments, sources: of a SEG, its segments
+    and the SOP Instance UIDs it refers to. note: why it is no slice. broken: the error that reading it gave,
     where it may have been a slice.
     """
 
@@ -64,7 +66,7 @@ class FoundFile:
     kind: str
     patient_id: str = ""
     images: tuple[MrImage, ...] = ()
-    labels: tuple[str, ...] = ()
+    segments: tuple[Described, ...] = ()
     sources: frozenset[str] = frozenset()
     note: str = ""
     broken: str = ""
@@ -192,8 +194,8 @@ def _described(dataset: Any, path: Path) -> FoundFile:
     if stored == MediaStorageDirectoryStorage or path.name == "DICOMDIR":
         return FoundFile(path, "DICOMDIR", note="a list of files, no image")
     if modality == "SEG":
-        labels = tuple(str(item.get("SegmentLabel", "")) for item in dataset.get("SegmentSequence") or ())
-        return FoundFile(path, "SEG", patient, labels=labels, sources=_sources(dataset))
+        segments = tuple(described_segments(dataset).values())
+        return FoundFile(path, "SEG", patient, segments=segments, sources=_sources(dataset))
     if modality != "MR" and stored not in MR_CLASSES:
         return _foreign(dataset, path, stored, modality, patient)
     if stored == SecondaryCaptureImageStorage and not dataset.get("ImagePositionPatient"):

@@ -71,7 +71,9 @@ SLICES = pa.DataFrameSchema(
         "sha256": _text(r"[0-9a-f]{64}", "SHA-256 of the file"),
         "sop_instance_uid": _text(UID, "SOP Instance UID; of a frame, with the frame's number appended", unique=True),
         **{column: _edge(column) for columns in BOX_COLUMNS.values() for column in columns},
-        "segmentation": _text(r".+", "outlines of the subject, relative to the outlines' folder", nullable=True),
+        "segmentation": _text(
+            r".+", "outlines of the subject, a file in the manifest's folder `outlines`", nullable=True
+        ),
         "segmentation_sha256": _text(r"[0-9a-f]{64}", "SHA-256 of the outlines' file", nullable=True, required=False),
         "lesions": _whole(0, None, "number of separate edema lesions outlined on the slice", nullable=True),
         **{reader: _vote(reader) for reader in READERS},

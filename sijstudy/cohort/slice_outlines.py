@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,10 +26,7 @@ class SliceOutlines:
     """
 
     def __init__(self, manifest: Manifest) -> None:
-        def read(file: Path) -> dict[str, dict[str, Mask]]:
-            return read_outlines(file, manifest.segments).masks
-
-        self._read = lru_cache(1)(read)
+        self._read = lru_cache(1)(read_outlines)
 
     def masks(self, item: Slice) -> dict[str, Mask]:
         """What is outlined on the slice: a name of SEGMENTS -> ``(H, W)`` bool with at least one pixel.
@@ -51,15 +47,14 @@ class SliceOutlines:
 
     def _of(self, item: Slice) -> dict[str, Mask]:
         """All that the file holds of the slice, masks without a pixel and single readers' edema too."""
-        return {} if item.segmentation is None else self._read(item.segmentation).get(item.uid, {})
+        return {} if item.segmentation is None else self._read(item.segmentation).masks.get(item.uid, {})
 
 
 def outlines_identity(manifest: Manifest, rows: Sequence[int]) -> dict[str, Any]:
-    """What fixes the outlines of the slices in these rows, JSON-able: their files' hashes and the segments' meaning.
+    """What fixes the outlines of the slices in these rows, JSON-able: their files' hashes.
 
-    Files are hashed as they are now, whatever the manifest says: outlines may have been redrawn since it was built.
+    Files are hashed as they are now, whatever the manifest says.
     """
     items = manifest.slice_records()
     used = {file for row in rows if (file := items[row].segmentation) is not None}
-    files = {file.relative_to(manifest.outlines_root).as_posix(): file_hash(file) for file in used}
-    return {"files": files, "segments": manifest.segments.cells()}
+    return {"files": {file.name: file_hash(file) for file in used}}

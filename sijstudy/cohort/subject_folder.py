@@ -6,18 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sijstudy.cohort.files_by_uid import assign_segs
+from sijstudy.cohort.files_by_uid import FileOwners, assign_segs
 from sijstudy.cohort.gather import broken_files, slice_owners
 from sijstudy.cohort.manifest import slice_record
 from sijstudy.cohort.options import Wanted
 from sijstudy.cohort.scan import FoundFile, scan
 from sijstudy.cohort.series import MrImage
 from sijstudy.cohort.side_tables import Place, SideTable, Tables, read_tables
-from sijstudy.cohort.subject_rows import Layout, Settings, SubjectFiles, subject_rows
+from sijstudy.cohort.subject_rows import Settings, SubjectFiles, subject_rows
 from sijstudy.cohort.subject_series import choose_images
 from sijstudy.errors import StudyError
 from sijstudy.files import FileHashes
+from sijstudy.images.consensus import EdemaRule
 from sijstudy.images.segment_names import SegmentTable, read_segment_table
+from sijstudy.images.subject_outlines import OutlineRules
 from sijstudy.records import Slice
 
 
@@ -59,15 +61,16 @@ def read_subject(
     images = _images(folder, found)
     own = choose_images(name, images, contrast=wanted.contrast, pattern=wanted.pattern(), hashes=hashes)
     seg_files = [file for file in found if file.kind == "SEG"]
-    segs = assign_segs(seg_files, slice_owners([own], {name: images}), segments, {}, hashes)
+    whose = FileOwners({}, {file.path: name for file in seg_files})
+    segs = assign_segs(seg_files, slice_owners([own], {name: images}), segments, whose, hashes)
     given = read_tables(None, None, boxes_csv)
     files = SubjectFiles(name, own.sources, tuple(segs.files.get(name, ())), hashes)
     tables = Tables(labels=_NoLabels(folder, {}), boxes=given.boxes)
-    settings = Settings(tables, segments, skip_broken=wanted.skip_broken)
-    rows = subject_rows(Layout(folder, folder), files, settings).rows
+    rules = OutlineRules(segments, EdemaRule(), wanted.skip_broken)
+    rows = subject_rows(folder, files, Settings(tables, rules, wanted.skip_broken)).rows
     if given.boxes:
         given.boxes.check_used({row[key] for row in rows for key in ("sop_instance_uid", "file")}, {})
-    slices = tuple(slice_record(row, folder, folder) for row in rows)
+    slices = tuple(slice_record({**row, "segmentation": None}, folder, folder) for row in rows)  # nothing is kept
     source = boxes_csv.name if boxes_csv else "the DICOM SEG in its folder"
     boxes_from = source if any(item.boxes for item in slices) else ""
     return SubjectFolder(name, slices, boxes_from, own.choice.chosen.text, own.choice.rule)

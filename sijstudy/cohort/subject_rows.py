@@ -16,38 +16,25 @@ from sijstudy.cohort.schema import READERS
 from sijstudy.cohort.side_tables import Place, Tables
 from sijstudy.errors import StudyError
 from sijstudy.files import FileHashes
-from sijstudy.images.consensus import EdemaRule
 from sijstudy.images.dicom import DicomHeader, DicomSlice
-from sijstudy.images.outlines import Segmentation
 from sijstudy.images.read import Source, read_planes
-from sijstudy.images.segment_names import SegmentTable
 from sijstudy.images.slice_order import normal_of, slice_order
-from sijstudy.images.subject_outlines import DrawnSubject, read_subject_outlines
+from sijstudy.images.subject_outlines import DrawnSubject, OutlineRules, read_subject_outlines
 
 Row = dict[str, Any]
 MAJORITY = 2  # readers who must agree at least [2.1]
 
 
 @dataclass(frozen=True)
-class Layout:
-    """Where files lie: folders that the manifest's ``file`` and ``segmentation`` are relative to."""
-
-    root: Path
-    outlines_root: Path
-
-
-@dataclass(frozen=True)
 class Settings:
-    """How slices are read and labelled. combine: the manifest keeps outlines in files of its own.
+    """How slices are read and labelled.
 
     skip_broken: leave out slices that cannot be read, instead of stopping. require_boxes: leave out slices without
     an ilium box, which give no ROI patch.
     """
 
     tables: Tables
-    segments: SegmentTable
-    rule: EdemaRule = EdemaRule()  # noqa: RUF009  (frozen)
-    combine: bool = False
+    outlines: OutlineRules
     skip_broken: bool = False
     require_boxes: bool = False
 
@@ -66,8 +53,8 @@ class SubjectFiles:
 class SubjectRows:
     """Rows of slices.csv, lowest slice first, and the PatientID that the files carry ("" when they carry none).
 
-    left_out: slices that are no rows -> why. outlines: content of the outlines' file that the manifest keeps, None
-    where it needs none. proposed: rows of the table of proposed boxes.
+    left_out: slices that are no rows, and frames of a SEG on no slice -> why. outlines: content of the outlines' file
+    that the manifest keeps, None without outlines. proposed: rows of the table of proposed boxes.
     """
 
     subject_id: str
@@ -78,20 +65,20 @@ class SubjectRows:
     proposed: tuple[Row, ...] = ()
 
 
-def subject_rows(layout: Layout, files: SubjectFiles, settings: Settings) -> SubjectRows:
-    """Read a subject's slices, pixels included, and its outlines. StudyError names the file at fault."""
+def subject_rows(root: Path, files: SubjectFiles, settings: Settings) -> SubjectRows:
+    """Read a subject's slices, pixels included, and its outlines. StudyError names the file at fault.
+
+    root: folder that the manifest's ``file`` is relative to.
+    """
     hashes = FileHashes(files.hashes)
     planes, left_out = _read(files, hashes, skip_broken=settings.skip_broken)
     planes = [planes[place] for place in slice_order([plane.header for plane in planes])]
     ordered = [plane.header for plane in planes]
-    drawn = read_subject_outlines(
-        files.outlines, ordered, settings.segments, settings.rule, combine=settings.combine, subject_id=files.subject_id
-    )
-    if drawn is not None:
-        _check_outlines(drawn.segmentation, ordered)
-    places = {header.uid: _place(layout.root, header, files.subject_id) for header in ordered}
+    drawn = read_subject_outlines(files.outlines, ordered, settings.outlines, files.subject_id)
+    left_out |= drawn.left_out if drawn else {}
+    places = {header.uid: _place(root, header, files.subject_id) for header in ordered}
     boxes = boxes_of_slices(planes, places, drawn.segmentation if drawn else None, settings.tables.boxes)
-    shared = _outlines_cells(layout, drawn, hashes)
+    shared = _outlines_cells(drawn)
     rows = []
     for index, header in zip(_indices(ordered), ordered, strict=True):
         row = _row(index, header, places[header.uid], drawn, settings.tables)
@@ -107,22 +94,20 @@ def subject_rows(layout: Layout, files: SubjectFiles, settings: Settings) -> Sub
             "settle some of them"
         )
     proposed = tuple(
-        {"subject_id": files.subject_id, "file": places[uid].file, **cells_of(boxes.boxes[uid])}
-        for uid in (row["sop_instance_uid"] for row in rows)
-        if uid in boxes.proposed
+        {"subject_id": files.subject_id, "file": places[header.uid].file, **cells_of(boxes.stored(header))}
+        for header in ordered
+        if header.uid in boxes.proposed and header.uid in {row["sop_instance_uid"] for row in rows}
     )
     content = drawn.content if drawn else None
     return SubjectRows(files.subject_id, ordered[0].patient_id, rows, left_out, content, proposed)
 
 
-def _outlines_cells(layout: Layout, drawn: DrawnSubject | None, hashes: FileHashes) -> Row:
-    """Where the subject's outlines lie, the same on all its rows."""
+def _outlines_cells(drawn: DrawnSubject | None) -> Row:
+    """Where the manifest keeps the subject's outlines, the same on all its rows."""
     if drawn is None:
         return {"segmentation": None, "segmentation_sha256": None}
-    file = drawn.segmentation.file
-    if drawn.content is not None:
-        return {"segmentation": file.name, "segmentation_sha256": hashlib.sha256(drawn.content).hexdigest()}
-    return {"segmentation": file.relative_to(layout.outlines_root).as_posix(), "segmentation_sha256": hashes[file]}
+    name, content = drawn.segmentation.file.name, drawn.content
+    return {"segmentation": name, "segmentation_sha256": hashlib.sha256(content).hexdigest()}
 
 
 def _read(files: SubjectFiles, hashes: FileHashes, *, skip_broken: bool) -> tuple[list[DicomSlice], dict[Source, str]]:
@@ -137,18 +122,6 @@ def _read(files: SubjectFiles, hashes: FileHashes, *, skip_broken: bool) -> tupl
     if not planes:
         raise StudyError(f"subject {files.subject_id} has no MR slice; add its DICOM files or remove the subject")
     return planes, left_out
-
-
-def _check_outlines(outlines: Segmentation, headers: list[DicomHeader]) -> None:
-    if not any(outlines.covers(header.uid) for header in headers):
-        raise StudyError(f"{outlines.file}: refers to no slice of its subject; draw on the series that is used")
-    for header in headers:
-        for mask in outlines.masks.get(header.uid, {}).values():
-            if mask.shape != header.shape:
-                raise StudyError(
-                    f"{outlines.file}: its outlines are {mask.shape[0]} x {mask.shape[1]} pixels, {header.file.name} "
-                    f"has {header.shape[0]} x {header.shape[1]}; draw on the original slices"
-                )
 
 
 def _indices(ordered: list[DicomHeader]) -> list[int]:
@@ -216,8 +189,8 @@ def _label(header: DicomHeader, place: Place, drawn: DrawnSubject | None, tables
         raise StudyError(f"{header.file}: has no label in {' or '.join(given)}; add its row or leave the slice out")
     if drawn is None or "edema" not in drawn.segmentation.segments:
         raise StudyError(f"{header.file}: has no label; give votes, a labels table or outlines with a segment 'edema'")
-    if header.uid not in drawn.labels and drawn.content is None:
-        raise StudyError(f"{header.file}: has no label; {drawn.segmentation.file.name} was not drawn on it")
+    if header.uid not in drawn.labels and drawn.seg is not None:
+        raise StudyError(f"{header.file}: has no label; {drawn.seg.name} was not drawn on it")
     return drawn.labels.get(header.uid)
 
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import pandas as pd
 
-from sijstudy.cohort.manifest import Manifest, load_manifest
+from sijstudy.cohort.manifest import OUTLINES, Manifest, load_manifest
 from sijstudy.errors import StudyError
 from sijstudy.files import write_atomic, write_csv, write_json
 
-OUTLINES, BOXES = "outlines", "boxes_proposed.csv"  # where label maps' outlines and proposed boxes are kept
+BOXES = "boxes_proposed.csv"  # where proposed boxes are kept
 # cohort.json last: it makes a folder a manifest
 PARTS = ("account.csv", "account.md", "slices.csv", "subjects.csv", "cohort.json")
 
@@ -61,7 +61,7 @@ def write_draft(folder: Path, content: Draft) -> Manifest:
 
 
 def _write_extras(draft: Path, content: Draft) -> None:
-    """What only some manifests have: outlines made of label maps, and boxes that were proposed."""
+    """What only some manifests have: outlines, and boxes that were proposed."""
     for name, packed in content.outlines.items():
         (draft / OUTLINES).mkdir(exist_ok=True)
         (draft / OUTLINES / name).write_bytes(packed)

@@ -1,6 +1,7 @@
 """One MR slice from a DICOM file, single-frame or multi-frame.
 
-Nothing here windows an image: the network sees stored values after rescale slope and intercept.
+Nothing here windows an image: the network sees stored values after rescale slope and intercept. An image that is
+stored mirrored or upside down is turned upright (``upright.turn_of``), its pixels and its header alike.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from sijstudy.errors import StudyError
 from sijstudy.images.dicom_attributes import Attributes, attributes_of, plain
 from sijstudy.images.dicom_file import open_file, reading
 from sijstudy.images.dicom_pixels import Pixels, pixels_of
+from sijstudy.images.upright import Plane, Turn, turn_of
 
 # Name in tables -> DICOM keyword; units in the name.
 ACQUISITION = {
@@ -47,6 +49,7 @@ class DicomHeader:
     position ``(3,)`` mm: centre of the first pixel, patient coordinates (LPS). orientation ``(6,)``: unit
     vectors along a row and along a column. spacing: (between rows, between columns), mm. shape: (rows, columns).
     frame_of_reference: UID of the coordinate system that position belongs to, "" when the file names none.
+    turn: how the image in a DICOM file was turned upright; all else here is said of the upright image.
     """
 
     file: Path
@@ -60,11 +63,27 @@ class DicomHeader:
     spacing: tuple[float, ...]
     acquisition: dict[str, Any]
     frame: int | None = None
+    turn: Turn = Turn()  # noqa: RUF009  (frozen)
+
+    @property
+    def sop_uid(self) -> str:
+        """The SOP Instance UID of the file: ``uid`` without the frame's number."""
+        return self.uid if self.frame is None else self.uid.rpartition(".")[0]
+
+    @property
+    def plane(self) -> Plane:
+        """Where the upright image lies."""
+        return Plane(self.shape, self.position, self.orientation, self.spacing)
+
+    @property
+    def stored_plane(self) -> Plane:
+        """Where the image lies as the file stores it."""
+        return self.turn.back.plane(self.plane)
 
 
 @dataclass(frozen=True)
 class DicomSlice:
-    """A slice with its pixels ``(H, W)`` float32 after rescale slope and intercept."""
+    """A slice with its pixels ``(H, W)`` float32 after rescale slope and intercept, upright; NaN is padding."""
 
     header: DicomHeader
     pixels: np.ndarray[Any, np.dtype[np.float32]]
@@ -93,7 +112,8 @@ def open_slices(path: Path) -> Callable[[int | None], DicomSlice]:
     def slice_of(frame: int | None) -> DicomSlice:
         with reading(path):
             values = attributes_of(dataset, path, frame)
-            return DicomSlice(_header(values), pixels_of(values))
+            header = _header(values)
+            return DicomSlice(header, _turned(values, header.turn))
 
     return slice_of
 
@@ -101,12 +121,12 @@ def open_slices(path: Path) -> Callable[[int | None], DicomSlice]:
 def read_pixels(path: Path, frame: int | None = None) -> Pixels:
     """The pixels of ``read_slice`` alone, for a file whose header was looked at before: that takes half the time.
 
-    Raises StudyError as ``read_slice``, but says nothing on position, spacing or orientation.
+    Raises StudyError as ``read_slice``, but says nothing on position or spacing.
     """
     with reading(path):
         values = attributes_of(open_file(path, pixels=True), path, frame)
         _require_mr(values)
-        return pixels_of(values)
+        return _turned(values, _turn(values))
 
 
 def slice_uid(uid: str, frame: int | None) -> str:
@@ -116,19 +136,40 @@ def slice_uid(uid: str, frame: int | None) -> str:
 
 def _header(values: Attributes) -> DicomHeader:
     _require_mr(values)
+    turn = _turn(values)
+    plane = turn.plane(
+        Plane(
+            shape=(int(values.required("Rows")), int(values.required("Columns"))),
+            position=values.vector("ImagePositionPatient", 3),
+            orientation=_orientation(values),
+            spacing=_spacing(values),
+        )
+    )
     return DicomHeader(
         file=values.path,
         uid=slice_uid(str(values.required("SOPInstanceUID")), values.frame),
         patient_id=str(values.get("PatientID") or ""),
         series_uid=str(values.get("SeriesInstanceUID") or ""),
         frame_of_reference=str(values.get("FrameOfReferenceUID") or ""),
-        shape=(int(values.required("Rows")), int(values.required("Columns"))),
-        position=values.vector("ImagePositionPatient", 3),
-        orientation=_orientation(values),
-        spacing=_spacing(values),
+        shape=plane.shape,
+        position=plane.position,
+        orientation=plane.orientation,
+        spacing=plane.spacing,
         acquisition={name: plain(values.get(keyword)) for name, keyword in ACQUISITION.items()},
         frame=values.frame,
+        turn=turn,
     )
+
+
+def _turn(values: Attributes) -> Turn:
+    try:
+        return turn_of(_orientation(values))
+    except ValueError:
+        raise StudyError(f"{values.path}: its plane is sagittal; give the oblique coronal series") from None
+
+
+def _turned(values: Attributes, turn: Turn) -> Pixels:
+    return np.ascontiguousarray(turn.pixels(pixels_of(values)))
 
 
 def _require_mr(values: Attributes) -> None:

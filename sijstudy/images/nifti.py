@@ -18,6 +18,7 @@ from sijstudy.errors import StudyError
 from sijstudy.files import file_hash
 from sijstudy.images.dicom import ACQUISITION, DicomHeader, DicomSlice, slice_uid
 from sijstudy.images.dicom_file import brief, quiet
+from sijstudy.images.upright import Plane, Turn, turn_of
 
 Array = np.ndarray[Any, Any]
 SUFFIXES = (".nii", ".nii.gz")
@@ -31,22 +32,23 @@ PIXEL_SPACING_RATIO = 1.05  # pixels count as square up to here
 
 @dataclass(frozen=True)
 class PlaneAxes:
-    """How the planes of a volume lie in its array.
+    """How the planes of a volume lie in its array. slices: the array axis they follow each other along.
 
-    rows, columns, slices: array axes. flip_rows, flip_columns: whether a plane runs against its array axis.
+    turn: sets a plane upright, whose rows are the first of the other two axes and whose columns are the second.
     """
 
-    rows: int
-    columns: int
     slices: int
-    flip_rows: bool
-    flip_columns: bool
+    turn: Turn
+
+    @property
+    def within(self) -> tuple[int, int]:
+        """The array axes of a plane as stored: that of its rows, that of its columns."""
+        first, second = (axis for axis in range(3) if axis != self.slices)
+        return first, second
 
     def upright(self, volume: Array, place: int) -> Array:
         """Plane ``place`` (from 0) of ``volume`` as ``(rows, columns)``."""
-        plane = volume[(slice(None),) * self.slices + (place,)]
-        plane = plane if self.rows < self.columns else plane.T
-        return plane[:: -1 if self.flip_rows else 1, :: -1 if self.flip_columns else 1]
+        return self.turn.pixels(volume[(slice(None),) * self.slices + (place,)])
 
 
 def is_volume(path: Path) -> bool:
@@ -175,14 +177,11 @@ def _at_right_angles(affine: Array) -> bool:
 
 
 def plane_axes(affine: Array, shape: tuple[int, ...], path: Path) -> PlaneAxes:
-    """Which array axes are rows, columns and slices, from an LPS affine.
+    """Which array axis the slices follow each other along, from an LPS affine, and how planes are turned upright.
 
-    ASSUMED: slices lie along the axis with the largest voxels. Columns are the in-plane axis that runs most from
-    side to side. Rows run downwards, which is to the feet or, where the plane is nearer to axial, to the back.
+    ASSUMED: slices lie along the axis with the largest voxels.
     """
-    linear = affine[:3, :3]
-    spacing = np.linalg.norm(linear, axis=0)
-    directions = linear / spacing
+    spacing = np.linalg.norm(affine[:3, :3], axis=0)
     if not _at_right_angles(affine):
         raise StudyError(f"{path}: its axes are not at right angles; export the volume as it was acquired")
     first, second, slices = (int(axis) for axis in np.argsort(spacing, kind="stable"))
@@ -195,11 +194,28 @@ def plane_axes(affine: Array, shape: tuple[int, ...], path: Path) -> PlaneAxes:
             f"{path}: voxels of {sizes} mm do not tell slices from pixels; give the volume as it was acquired, with "
             "square pixels and thicker slices"
         )
-    rows, columns = sorted((first, second), key=lambda axis: abs(directions[0, axis]))
-    if abs(directions[0, columns]) < np.sqrt(0.5):
-        raise StudyError(f"{path}: its planes are sagittal, {shape[slices]} of them; give the oblique coronal series")
-    downward = -directions[2, rows] if abs(directions[2, rows]) >= abs(directions[1, rows]) else directions[1, rows]
-    return PlaneAxes(rows, columns, slices, bool(downward < 0), bool(directions[0, columns] < 0))
+    try:
+        turn = turn_of(_stored_plane(affine, shape, PlaneAxes(slices, Turn()), 0).orientation)
+    except ValueError:
+        raise StudyError(
+            f"{path}: its planes are sagittal, {shape[slices]} of them; give the oblique coronal series"
+        ) from None
+    return PlaneAxes(slices, turn)
+
+
+def _stored_plane(affine: Array, shape: tuple[int, ...], axes: PlaneAxes, place: int) -> Plane:
+    """Where the plane at ``place``, counted from 0, lies as it is stored."""
+    rows, columns = axes.within
+    spacing = np.linalg.norm(affine[:3, :3], axis=0)
+    across, down = (affine[:3, axis] / spacing[axis] for axis in (columns, rows))
+    corner = np.array([0.0, 0.0, 0.0, 1.0])
+    corner[axes.slices] = place
+    return Plane(
+        shape=(shape[rows], shape[columns]),
+        position=tuple((affine @ corner)[:3].tolist()),
+        orientation=(*across.tolist(), *down.tolist()),
+        spacing=(float(spacing[rows]), float(spacing[columns])),
+    )
 
 
 def _opened(path: Path) -> Any:
@@ -231,20 +247,13 @@ def _numbered(headers: list[DicomHeader], frame: int, path: Path) -> DicomHeader
 
 def _header(path: Path, sha256: str, affine: Array, shape: tuple[int, ...], axes: PlaneAxes, place: int) -> DicomHeader:
     """Header of the plane at ``place``, counted from 0. NIfTI states no slice thickness, only the slices' distance."""
-    spacing = np.linalg.norm(affine[:3, :3], axis=0)
-    across, down = (
-        affine[:3, axis] / spacing[axis] * (-1 if flip else 1)
-        for axis, flip in ((axes.columns, axes.flip_columns), (axes.rows, axes.flip_rows))
-    )
-    corner = np.zeros(4)
-    corner[3], corner[axes.slices] = 1, place
-    for axis, flip in ((axes.columns, axes.flip_columns), (axes.rows, axes.flip_rows)):
-        corner[axis] = shape[axis] - 1 if flip else 0
+    plane = axes.turn.plane(_stored_plane(affine, shape, axes, place))
+    distance = float(np.linalg.norm(affine[:3, axes.slices]))
     series_uid = str(generate_uid(entropy_srcs=[sha256]))[:UID_LENGTH]
     known = {
-        "spacing_between_slices_mm": round(float(spacing[axes.slices]), 4),
-        "rows": shape[axes.rows],
-        "columns": shape[axes.columns],
+        "spacing_between_slices_mm": round(distance, 4),
+        "rows": plane.shape[0],
+        "columns": plane.shape[1],
     }
     return DicomHeader(
         file=path,
@@ -252,10 +261,10 @@ def _header(path: Path, sha256: str, affine: Array, shape: tuple[int, ...], axes
         patient_id="",
         series_uid=series_uid,
         frame_of_reference="",
-        shape=(shape[axes.rows], shape[axes.columns]),
-        position=tuple((affine @ corner)[:3].tolist()),
-        orientation=(*across.tolist(), *down.tolist()),
-        spacing=(float(spacing[axes.rows]), float(spacing[axes.columns])),
+        shape=plane.shape,
+        position=plane.position,
+        orientation=plane.orientation,
+        spacing=plane.spacing,
         acquisition={name: known.get(name) for name in ACQUISITION},
         frame=place + 1,
     )

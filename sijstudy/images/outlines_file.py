@@ -44,9 +44,9 @@ def combined(
 ) -> SubjectOutlines:
     """Unite a subject's outlines and settle its edema by ``rule``.
 
-    Bone is the segment "bone", else ilia and sacrum where the sacrum and an ilium are outlined (ASSUMED: ilia
-    alone would rule out edema of the sacrum). Raises StudyError, starting with ``where``, when edema comes with
-    readers and without, or ``rule`` asks for more readings than there are.
+    Bone is the segment "bone", else ilia and sacrum, on slices where it, or the sacrum and an ilium, has a pixel
+    (ASSUMED: ilia alone would rule out edema of the sacrum). Raises StudyError, starting with ``where``, when edema
+    comes with readers and without, or ``rule`` asks for more readings than there are.
     """
     merged = _merged(outlines)
     readings = {meaning: outline for meaning, outline in merged.items() if meaning.segment == "edema"}
@@ -162,16 +162,14 @@ def _check_readings(readings: dict[Meaning, Outline], rule: EdemaRule, where: st
 
 
 def _bone(merged: dict[Meaning, Outline], header: DicomHeader) -> Mask | None:
-    """Where bone is on the slice; None where no outline says so."""
-    names = {"bone"} if Meaning("bone") in merged else {"left ilium", "right ilium", "sacrum"}
-    parts = [
-        outline for meaning, outline in merged.items() if meaning.segment in names and header.uid in outline.slices
-    ]
-    found = {outline.meaning.segment for outline in parts}
-    if "bone" not in found and not ("sacrum" in found and len(found) > 1):
-        return None
-    bone: Mask = np.any([_mask(outline, header) for outline in parts], axis=0)
-    return bone
+    """Where bone is on the slice; None where it is not outlined there as a whole."""
+    found = {
+        meaning.segment: outline.masks[header.uid] for meaning, outline in merged.items() if header.uid in outline.masks
+    }
+    if "bone" in found:
+        return found["bone"]
+    parts = [found[name] for name in ("left ilium", "right ilium", "sacrum") if name in found]
+    return np.logical_or.reduce(parts) if "sacrum" in found and len(parts) > 1 else None
 
 
 def _mask(outline: Outline, header: DicomHeader) -> Mask:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePath
-from typing import Any
 
 import pandas as pd
 
@@ -14,7 +13,9 @@ from sijstudy.files import read_table, same_name, whole_number
 
 #: bone: all bone in view, for cohorts that outline ilia and sacrum as one
 SEGMENTS = ("left ilium", "right ilium", "sacrum", "bone", "edema")
-COLUMNS = ("label", "pattern", "value", "segment", "reader")
+#: how a row may say which outlines it means
+MARKS = ("label", "pattern", "value", "number", "property", "tracking")
+COLUMNS = (*MARKS, "segment", "reader")
 MAX_READERS = 4
 
 
@@ -41,20 +42,53 @@ def meaning_of(name: str) -> Meaning:
 
 
 @dataclass(frozen=True)
+class Described:
+    """How a file describes an outline in it. label: of a segment. value: in a label map.
+
+    Of a DICOM SEG only: number: the segment's. properties: spellings of its property type, ``code``, ``scheme:code``
+    and meaning, each also followed by a blank and its modifier in the same spelling ("Ilium Left"). tracking: its
+    tracking id and UID.
+    """
+
+    label: str | None = None
+    value: int | None = None
+    number: int | None = None
+    properties: tuple[str, ...] = ()
+    tracking: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The outline in a message, with all that a row may name it by."""
+        parts = [] if self.value is None else [f"value {self.value}"]
+        parts += [] if self.number is None else [f"number {self.number}"]
+        parts += [f"property {'; '.join(self.properties)}"] if self.properties else []
+        parts += [f"tracking {'; '.join(self.tracking)}"] if self.tracking else []
+        if self.label is None:
+            return ", ".join(parts)
+        return f"segment '{self.label}'" + (f" ({', '.join(parts)})" if parts else "")
+
+
+@dataclass(frozen=True)
 class SegmentRow:
-    """One row: an outline whose label, file and value fit means ``meaning``; what is None fits any."""
+    """One row: an outline that fits all the cells (MARKS) which are not None means ``meaning``."""
 
-    label: str | None
-    pattern: str | None
-    value: int | None
     meaning: Meaning
+    label: str | None = None
+    pattern: str | None = None
+    value: int | None = None
+    number: int | None = None
+    property: str | None = None
+    tracking: str | None = None
 
-    def fits(self, file: PurePath, label: str | None, value: int | None) -> bool:
-        """True when the row speaks of this outline; labels are compared without regard to case."""
+    def fits(self, file: PurePath, outline: Described) -> bool:
+        """True when the row speaks of this outline; texts are compared without regard to case."""
         return (
-            (self.label is None or (label is not None and _folded(self.label) == _folded(label)))
-            and self.names(file)
-            and (self.value is None or self.value == value)
+            self.names(file)
+            and (self.label is None or (outline.label is not None and _folded(self.label) == _folded(outline.label)))
+            and self.value in (None, outline.value)
+            and self.number in (None, outline.number)
+            and (self.property is None or _folded(self.property) in map(_folded, outline.properties))
+            and (self.tracking is None or _folded(self.tracking) in map(_folded, outline.tracking))
         )
 
     def names(self, file: PurePath) -> bool:
@@ -69,22 +103,20 @@ class SegmentTable:
     path: Path | None = None
     rows: tuple[SegmentRow, ...] = ()
 
-    def meaning(self, file: Path, *, label: str | None = None, value: int | None = None) -> Meaning | None:
-        """What the outline of ``file`` with this segment label or label map value means; None when nothing says.
+    def meaning(self, file: Path, outline: Described) -> Meaning | None:
+        """What an outline in ``file`` means; None when nothing says.
 
         Where no row fits, a label that is itself one of SEGMENTS, in any case, means that segment.
         """
         for row in self.rows:
-            if row.fits(file, label, value):
+            if row.fits(file, outline):
                 return row.meaning
-        name = (label or "").strip().lower()
+        name = (outline.label or "").strip().lower()
         return Meaning(name) if name in SEGMENTS else None
 
     def cells(self) -> list[dict[str, str | int | None]]:
-        """The rows as plain data, for JSON; ``segment_table`` reads them back."""
-        return [
-            {"label": row.label, "pattern": row.pattern, "value": row.value, **asdict(row.meaning)} for row in self.rows
-        ]
+        """The rows as plain data, for JSON."""
+        return [{**{name: getattr(row, name) for name in MARKS}, **asdict(row.meaning)} for row in self.rows]
 
     def declared(self, file: Path) -> tuple[Meaning, ...]:
         """What the rows that name this label map by its pattern mean, whether or not it has such pixels."""
@@ -95,47 +127,44 @@ def read_segment_table(path: Path) -> SegmentTable:
     """Read a segments table: CSV with the columns COLUMNS in any order, of which only ``segment`` must be there.
 
     label: segment label in a DICOM SEG or a Slicer segmentation. pattern: file name with * and ?, or the end of a
-    path. value: number in a label map, empty for all but 0. segment: one of SEGMENTS, empty to leave it out.
-    reader: 1 to 4, edema only. StudyError names the row and value at fault.
+    path. value: number in a label map, empty for all but 0. number, property, tracking: of a segment in a DICOM SEG,
+    see ``Described``. segment: one of SEGMENTS, empty to leave it out. reader: 1 to 4, edema only. StudyError names
+    the row and value at fault.
     """
-    table = read_table(path, numbers=("value", "reader"))
+    table = read_table(path, numbers=("value", "number", "reader"))
     for name in table.columns:
         if name not in COLUMNS:
             raise StudyError(f"{path}: unknown column '{name}'; remove it (known: {', '.join(COLUMNS)})")
     if "segment" not in table.columns:
         raise StudyError(f"{path}: column 'segment' is missing; add it, see docs/DATA.md")
-    return segment_table(table.reindex(columns=list(COLUMNS)).to_dict("records"), path)
-
-
-def segment_table(rows: Iterable[Mapping[Any, Any]], path: Path) -> SegmentTable:
-    """The table of rows that hold COLUMNS, empty cells None or NaN. StudyError names the row and value at fault."""
-    parsed = []
-    for number, cells in enumerate(rows, 2):
+    rows = []
+    for number, cells in enumerate(table.reindex(columns=list(COLUMNS)).to_dict("records"), 2):
         try:
-            parsed.append(_row({name: None if pd.isna(cells[name]) else str(cells[name]) for name in COLUMNS}))
+            rows.append(_row({str(name): None if pd.isna(cell) else str(cell) for name, cell in cells.items()}))
         except ValueError as error:
             raise StudyError(f"{path}: row {number}: {error}; correct it") from None
-    return SegmentTable(path, tuple(parsed))
+    return SegmentTable(path, tuple(rows))
 
 
-def _row(cells: Mapping[str, Any]) -> SegmentRow:
-    label, pattern = cells["label"], cells["pattern"]
-    if label is None and pattern is None:
-        raise ValueError("label and pattern are both empty, one of them must say which outlines are meant")
-    segment = None if cells["segment"] is None else cells["segment"].lower()
+def _row(cells: Mapping[str, str | None]) -> SegmentRow:
+    value, number = _whole(cells, "value", None), _whole(cells, "number", None)
+    texts = {name: cells[name] for name in ("label", "pattern", "property", "tracking")}
+    if number is None and not any(texts.values()):
+        raise ValueError("neither label, pattern, number, property nor tracking says which outlines are meant")
+    segment = cells["segment"] and cells["segment"].lower()
     if segment is not None and segment not in SEGMENTS:
         raise ValueError(f"segment='{cells['segment']}' must be one of {', '.join(SEGMENTS)}, or empty to leave it out")
-    value, reader = _whole(cells, "value", None), _whole(cells, "reader", MAX_READERS)
+    reader = _whole(cells, "reader", MAX_READERS)
     if reader is not None and segment != "edema":
         raise ValueError(f"reader='{reader}' stands beside segment '{segment or ''}', only edema has readers")
-    return SegmentRow(label, pattern, value, Meaning(segment, reader))
+    return SegmentRow(Meaning(segment, reader), value=value, number=number, **texts)
 
 
 def _folded(label: str) -> str:
     return same_name(label).strip().lower()
 
 
-def _whole(cells: Mapping[str, Any], column: str, highest: int | None) -> int | None:
+def _whole(cells: Mapping[str, str | None], column: str, highest: int | None) -> int | None:
     text = cells[column]
     if text is None:
         return None

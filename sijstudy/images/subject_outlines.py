@@ -7,76 +7,74 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sijstudy.errors import StudyError
-from sijstudy.images.consensus import EdemaRule, slice_label
+from sijstudy.images.consensus import EdemaRule
 from sijstudy.images.dicom import DicomHeader
 from sijstudy.images.label_maps import Outline, is_label_map_name, outlines_on_slices, read_label_map
-from sijstudy.images.outlines import Segmentation, read_seg
+from sijstudy.images.outlines import Segmentation
 from sijstudy.images.outlines_file import SUFFIX, combined, packed
-from sijstudy.images.segment_names import SegmentTable, meaning_of
+from sijstudy.images.read import Source
+from sijstudy.images.seg import read_seg
+from sijstudy.images.segment_names import Meaning, SegmentTable
 
 
 @dataclass(frozen=True)
 class DrawnSubject:
     """labels: UID -> 1, 0, or None where readings disagree, for slices on which edema was read. votes: UID -> votes.
 
-    content: of the file that the manifest keeps as the subject's outlines; None where the one DICOM SEG is kept.
+    content: of the file that the manifest keeps as the subject's outlines. seg: the DICOM SEG that says on which
+    slices edema was read, None where label maps do. left_out: frames of a SEG that lie on no slice -> why.
     """
 
     segmentation: Segmentation
     labels: Mapping[str, int | None]
     votes: Mapping[str, tuple[int | None, ...]]
-    content: bytes | None
+    content: bytes
+    seg: Path | None
+    left_out: Mapping[Source, str]
 
 
-def must_be_combined(files: Sequence[Path], table: SegmentTable) -> bool:
-    """True when a cohort's outlines cannot stay in its DICOM SEG files: there are label maps, or several readers."""
-    return any(is_label_map_name(path) for path in files) or any(row.meaning.reader for row in table.rows)
+@dataclass(frozen=True)
+class OutlineRules:
+    """How outlines are read. segments: what they mean. edema: how readings become one.
+
+    skip_elsewhere: leave out frames of a SEG that lie on no slice, instead of stopping.
+    """
+
+    segments: SegmentTable
+    edema: EdemaRule
+    skip_elsewhere: bool = False
 
 
 def read_subject_outlines(
-    files: Sequence[Path],
-    headers: Sequence[DicomHeader],
-    table: SegmentTable,
-    rule: EdemaRule,
-    *,
-    combine: bool,
-    subject_id: str,
+    files: Sequence[Path], headers: Sequence[DicomHeader], rules: OutlineRules, subject_id: str
 ) -> DrawnSubject | None:
-    """Read one subject's outlines; None without any file. combine: whatever they are, make one file of them.
+    """Read one subject's outlines; None without any file.
 
-    Raises StudyError naming the file as ``read_seg`` and ``read_label_map``, and for a second SEG.
+    Raises StudyError naming the file as ``read_seg`` and ``outlines_on_slices``, and when a DICOM SEG and another
+    file outline the same: which of the two counts nobody says.
     """
-    segs = [path for path in files if not is_label_map_name(path)]
-    if len(segs) > 1:
-        raise StudyError(f"{segs[1]}: a second segmentation beside {segs[0].name}; keep one per subject")
     if not files:
         return None
-    if not combine:
-        return _of_seg(read_seg(segs[0], table), headers, rule)
-    drawn = [outline for path in segs for outline in _outlines(read_seg(path, table), headers)]
-    for path in files:
-        if path not in segs:
-            drawn += outlines_on_slices(read_label_map(path), headers, table)
-    whole = combined(drawn, headers, rule, f"subject {subject_id}")
+    drawn: list[Outline] = []
+    left_out: dict[Source, str] = {}
+    owners: dict[Meaning, Path] = {}
+    for path in sorted(files, key=is_label_map_name):
+        if is_label_map_name(path):
+            own = outlines_on_slices(read_label_map(path), headers, rules.segments)
+        else:
+            seg = read_seg(path, headers, rules.segments, skip_elsewhere=rules.skip_elsewhere)
+            own = list(seg.outlines)
+            left_out |= {(path, frame): why for frame, why in seg.elsewhere.items()}
+        for outline in own:
+            other = owners.setdefault(outline.meaning, path)
+            if other != path and not is_label_map_name(other):
+                raise StudyError(
+                    f"{path}: outlines '{outline.meaning.name}', as {other.name} does; keep the one that counts, or "
+                    "number the readings of edema in a table given as --segments (pattern, reader)"
+                )
+        drawn += own
+    whole = combined(drawn, headers, rules.edema, f"subject {subject_id}")
     segmentation = Segmentation(Path(f"{subject_id}{SUFFIX}"), whole.masks, whole.segments, whole.slices)
-    return DrawnSubject(segmentation, whole.labels, whole.votes, packed(whole, headers))
-
-
-def _of_seg(segmentation: Segmentation, headers: Sequence[DicomHeader], rule: EdemaRule) -> DrawnSubject:
-    """A SEG as it stands: one reading, its edema not cut to the bone, as the file that is kept is not."""
-    labels: dict[str, int | None] = {}
-    for header in headers:
-        if "edema" in segmentation.segments and segmentation.covers(header.uid):
-            mask = segmentation.mask(header.uid, "edema")
-            labels[header.uid] = 0 if mask is None else slice_label([mask], None, rule)
-    return DrawnSubject(segmentation, labels, {}, None)
-
-
-def _outlines(segmentation: Segmentation, headers: Sequence[DicomHeader]) -> list[Outline]:
-    """The segments of a SEG one by one."""
-    drawn = frozenset(header.uid for header in headers if segmentation.covers(header.uid))
-    found = []
-    for name in sorted(segmentation.segments):
-        masks = {uid: own[name] for uid, own in segmentation.masks.items() if uid in drawn and name in own}
-        found.append(Outline(meaning_of(name), masks, drawn))
-    return found
+    readings = [path for meaning, path in owners.items() if meaning.segment == "edema"]
+    seg_of_edema = next((path for path in readings if not is_label_map_name(path)), None)
+    return DrawnSubject(segmentation, whole.labels, whole.votes, packed(whole, headers), seg_of_edema, left_out)

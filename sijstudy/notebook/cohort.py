@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from filelock import FileLock
@@ -12,6 +13,7 @@ from sijstudy.cohort.build import build_manifest
 from sijstudy.cohort.manifest import Manifest, load_manifest
 from sijstudy.cohort.options import BuildOptions
 from sijstudy.config import StudyConfig
+from sijstudy.errors import StudyError
 from sijstudy.files import digest
 from sijstudy.phantom import generate_cohort
 
@@ -41,7 +43,8 @@ def prepare_cohort(config: StudyConfig, root: Path, *, workers: int = 2, progres
     images.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(images.parent / f".{name}.lock"):
         if (folder / "cohort.json").exists() and images.exists():
-            return load_manifest(folder)
+            with suppress(StudyError):  # a manifest of another version, or a damaged one: made again
+                return load_manifest(folder)
         if not images.exists():
             generate_cohort(images, config, workers=workers, progress=progress)
         shutil.rmtree(folder, ignore_errors=True)

@@ -8,7 +8,8 @@ import pytest
 from dicom_samples import bone_masks, mr_dataset, seg_dataset, write, write_cohort, write_csv
 from sample_builds import BOX_EDGES, account_of, build, change_csv, uid_of, voted
 
-from sijstudy.cohort.manifest import cohort_hash, verify_files
+from sijstudy.cohort.manifest import cohort_hash, read_account, verify_files
+from sijstudy.cohort.options import Wanted
 from sijstudy.cohort.write import PARTS
 from sijstudy.errors import StudyError
 
@@ -24,7 +25,9 @@ def test_rows_of_a_voted_cohort(cohort):
     assert slices[list(BOX_EDGES)].drop_duplicates().to_numpy().tolist() == [[22, 5, 30, 21, 2, 4, 10, 20]]
     assert slices[["reader_1", "reader_2", "reader_3"]].to_numpy().tolist()[:3] == [[0, 1, 1], [1, 0, 1], [1, 1, 0]]
     about = json.loads((cohort.parent / "manifest/cohort.json").read_text())
-    assert about == {"name": "sample", "source": "hospital", "root": "../dicom", "seed": 7}
+    edema = {"agreement": None, "min_pixels": 1, "negatives": "majority"}
+    assert about == {"name": "sample", "source": "hospital", "root": "../dicom", "seed": 7, "edema": edema}
+    assert set(slices["segmentation"]) == {f"S{subject:02d}.npz" for subject in range(4)}
     verify_files(manifest, progress=False)
 
 
@@ -60,7 +63,15 @@ def test_slices_without_a_box_are_left_out_where_one_is_required(cohort):
 
 def test_a_left_out_slice_leaves_a_gap_in_the_index(cohort):
     (cohort / "S03/002.dcm").unlink()
-    assert build(cohort).slices.query("subject_id == 'S03'")["slice_index"].tolist() == [0, 2]
+    with pytest.raises(StudyError, match=r"S03/SEG\.dcm: frame \d+ \(.*\) lies on no slice of its subject"):
+        build(cohort)
+    manifest = build(cohort, wanted=Wanted(skip_broken=True))
+    assert manifest.slices.query("subject_id == 'S03'")["slice_index"].tolist() == [0, 2]
+    account = read_account(manifest.folder)
+    gone = account[(account["outcome"] == "left out") & (account["kind"] == "SEG")]
+    assert gone["file"].str.fullmatch(r"S03/SEG\.dcm #\d+").all() and len(gone) == 3  # both ilia and the sacrum
+    assert gone["reason"].str.startswith("lies on no slice of its subject: it names image").all()
+    assert "S03/SEG.dcm" in account[account["outcome"] == "used"]["file"].tolist()
 
 
 @pytest.mark.parametrize("declared", [None, 0.2, 99.0])  # absent, the gap only, nonsense

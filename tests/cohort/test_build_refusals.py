@@ -119,7 +119,7 @@ def test_segmentations_that_do_not_fit(cohort):
     refused(cohort, r"SEG2\.dcm: lies in the folder of subject S00, but outlines slices of S01")
     series = [mr_dataset(0, step) for step in range(3)]
     write(seg_dataset(series, np.stack([bone_masks(1)] * 3), uid="1.2.3"), cohort / "S00/SEG2.dcm")
-    refused(cohort, r"SEG2\.dcm: a second segmentation beside SEG\.dcm")
+    refused(cohort, r"SEG2\.dcm: outlines 'left ilium', as SEG\.dcm does; keep the one that counts")
     (cohort / "S00/SEG2.dcm").unlink()
     alike = {name: series[0][name].value for name in ("StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID")}
     mixed = [mr_dataset(0, 0), mr_dataset(1, 1, **alike)]
@@ -127,10 +127,16 @@ def test_segmentations_that_do_not_fit(cohort):
     refused(cohort, r"S00/SEG\.dcm: outlines slices of the subjects S00 and S01")
     strangers = [mr_dataset(8, step) for step in range(3)]
     write(seg_dataset(strangers, np.stack([bone_masks(1)] * 3)), cohort / "S00/SEG.dcm")
-    refused(cohort, r"S00/SEG\.dcm: refers to no slice of subject S00")
+    refused(
+        cohort,
+        r"S00/SEG\.dcm: frame 1 \(left ilium\) lies on no slice .*, and its position is of another frame of reference",
+    )
     small = [mr_dataset(0, step, rows=ROWS - 2, columns=COLUMNS) for step in range(3)]
-    write(seg_dataset(small, np.stack([bone_masks(1, ROWS - 2)] * 3)), cohort / "S00/SEG.dcm")
-    refused(cohort, rf"S00/SEG\.dcm: its outlines are {ROWS - 2} x {COLUMNS} pixels")
+    resized = seg_dataset(small, np.stack([bone_masks(1, ROWS - 2)] * 3))
+    for item in resized.PerFrameFunctionalGroupsSequence:
+        del item.PlanePositionSequence
+    write(resized, cohort / "S00/SEG.dcm")
+    refused(cohort, rf"S00/SEG\.dcm: frame 1 has {ROWS - 2} x {COLUMNS} pixels and no position")
 
 
 def test_swapped_sides(cohort):

@@ -10,7 +10,7 @@ from sijstudy.images.segment_names import Meaning, SegmentRow, SegmentTable
 
 ROOT = Path("/cohort")
 SUBJECTS = {"100", "1007", "a", "a_1"}
-TABLE = SegmentTable(None, (SegmentRow(None, "*_bone.nii.gz", None, Meaning("bone")),))
+TABLE = SegmentTable(None, (SegmentRow(Meaning("bone"), pattern="*_bone.nii.gz"),))
 
 
 def under(*names):

@@ -43,8 +43,8 @@ def test_a_tree_of_any_layout(tree):
     assert manifest.slices["left_x0"].tolist() == [22] * 6
     verify_files(manifest, progress=False)
     first = load_manifest(manifest.folder).slice_records()[0]
-    assert first.segmentation == tree.parent / "outlines/0.dcm"
-    assert read_outlines(first.segmentation, manifest.segments).mask(first.uid, "edema").sum() == 2
+    assert first.segmentation == tree.parent / "manifest/outlines/P000.npz"
+    assert read_outlines(first.segmentation).mask(first.uid, "edema").sum() == 2
     assert read_image(first).pixels.shape == (24, 32)
 
 
@@ -105,22 +105,28 @@ def test_outlines_of_a_series_that_is_not_used_are_left_out(tree):
 
 
 def test_segments_without_a_table_are_refused_and_the_table_is_named(tree):
-    with pytest.raises(StudyError, match=r"0\.dcm: unknown segment 'Iliac bone L'; .*--segments"):
+    with pytest.raises(StudyError, match=r"0\.dcm: unknown segment 'Iliac bone L' .*--segments"):
         build(tree, segments_csv=None)
+
+
+def drawn_files(manifest):
+    """Used files with outlines, as the account names them."""
+    account = read_account(manifest.folder)
+    return sorted(account[(account["kind"] == "SEG") & (account["outcome"] == "used")]["file"])
 
 
 def test_outlines_in_both_folders(tree):
     (tree.parent / "outlines/1.dcm").rename(tree / "A1/outlines")
     manifest = build(tree)
-    assert sorted(set(manifest.slices["segmentation"])) == ["export/A1/outlines", "outlines/0.dcm"]
+    assert sorted(set(manifest.slices["segmentation"])) == ["P000.npz", "P001.npz"]
+    assert drawn_files(manifest) == ["../outlines/0.dcm", "A1/outlines"]
     verify_files(manifest, progress=False)
 
 
 def test_outlines_in_a_folder_below_the_images(tree):
     shutil.move(tree.parent / "outlines", tree / "outlines")
     manifest = build(tree, annotations=tree / "outlines")
-    assert sorted(set(manifest.slices["segmentation"])) == ["outlines/0.dcm", "outlines/1.dcm"]
-    assert manifest.outlines_root == tree.resolve()
+    assert drawn_files(manifest) == ["outlines/0.dcm", "outlines/1.dcm"]
 
 
 def test_a_folder_named_like_a_subject_outranks_the_patient_id(tree):

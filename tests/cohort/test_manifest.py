@@ -3,7 +3,6 @@
 import json
 import shutil
 from dataclasses import replace
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -13,7 +12,6 @@ from sijstudy.cohort.build import build_manifest
 from sijstudy.cohort.manifest import cohort_hash, load_manifest, verify_files
 from sijstudy.cohort.options import BuildOptions
 from sijstudy.errors import StudyError
-from sijstudy.images.segment_names import Meaning
 from sijstudy.records import Box, IliumBoxes, Subject
 
 
@@ -144,27 +142,10 @@ def test_two_files_of_one_content(home):
         load_manifest(home / "manifest")
 
 
-ROWS = [{"label": "bme", "pattern": None, "value": None, "segment": "edema", "reader": None}]
-
-
-def test_outlines_in_a_folder_of_their_own(home):
-    (home / "outlines/S00").mkdir(parents=True)
-    (home / "dicom/S00/SEG.dcm").rename(home / "outlines/S00/SEG.dcm")
-    path = home / "manifest/cohort.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "outlines": "../outlines", "segments": ROWS}))
-    manifest = load_manifest(home / "manifest")
-    assert manifest.slice_records()[0].segmentation == home / "outlines/S00/SEG.dcm"
-    assert manifest.segments.meaning(Path("SEG.dcm"), label="BME") == Meaning("edema")
-    with pytest.raises(StudyError, match=r"outlines/S01/SEG\.dcm: no such file"):
-        verify_files(manifest, progress=False)
-    for bad, words in (
-        ({"outlines": 7}, "'outlines' must be text"),
-        ({"segments": [7]}, "'segments' is no list of rows"),
-    ):
-        path.write_text(json.dumps({**json.loads(path.read_text()), **bad}))
-        with pytest.raises(StudyError, match=words):
-            load_manifest(home / "manifest")
-        path.write_text(json.dumps({**json.loads(path.read_text()), "outlines": "../outlines"}))
+def test_a_manifest_of_an_earlier_version(home):
+    change(home, "slices.csv", 0, segmentation="S00/SEG.dcm")
+    with pytest.raises(StudyError, match=r"row 2: segmentation='S00/SEG\.dcm' is no outlines file .*; build the manif"):
+        load_manifest(home / "manifest")
 
 
 def test_tables_can_be_read_where_the_images_are_not(home):
@@ -176,8 +157,8 @@ def test_tables_can_be_read_where_the_images_are_not(home):
 
 def test_verify_accepts_untouched_files_and_names_a_changed_one(home):
     verify_files(load_manifest(home / "manifest"), progress=False)
-    for name in ("S01/002.dcm", "S02/SEG.dcm"):
-        path = home / "dicom" / name
+    for name in ("dicom/S01/002.dcm", "manifest/outlines/S02.npz"):
+        path = home / name
         whole = path.read_bytes()
         path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
         with pytest.raises(StudyError, match=rf"{name}: its SHA-256 is not the manifest's"):

@@ -8,7 +8,7 @@ import pytest
 from volume_samples import DRAWN_PIXEL, drawn
 
 from sijstudy.cohort.proposed_boxes import propose_ilium_boxes
-from sijstudy.images.label_maps import on_slices, read_label_map
+from sijstudy.images.label_maps import placed_label_map, read_label_map
 from sijstudy.images.nifti import read_volume_headers, read_volume_slice
 
 REAL = Path(os.environ.get("SIJ_REAL") or Path(__file__).parents[3] / "shared/real_sij")
@@ -59,7 +59,7 @@ def test_no_bone_at_all():
 def test_real_ilia_are_boxed_as_long_as_they_are_in_view(subject, left, right):
     """By eye, in 25 slices from front to back; a sliver of bone at the end may be missed."""
     headers = read_volume_headers(REAL / f"{subject}_STIR.nii.gz")
-    planes = on_slices(read_label_map(REAL / f"{subject}_disease_region.nii.gz"), headers)
+    planes = placed_label_map(read_label_map(REAL / f"{subject}_disease_region.nii.gz"), headers)
     images = np.stack([read_volume_slice(header.file, place).pixels for place, header in enumerate(headers, 1)])
     boxes = propose_ilium_boxes(images, np.stack([planes[h.uid][0] > 0 for h in headers]), headers[0].spacing[0])
     for last, found in ((left, [b and b.left for b in boxes]), (right, [b and b.right for b in boxes])):

@@ -45,7 +45,10 @@ def test_a_multi_frame_file_is_an_image_per_frame(tmp_path):
 def test_a_segmentation_says_what_it_outlines(tmp_path):
     series = [mr_dataset(1, step) for step in range(2)]
     found = looked_at(tmp_path, seg_dataset(series, bone_masks(1)[None].repeat(2, 0)))
-    assert (found.kind, found.labels) == ("SEG", ("left ilium", "right ilium", "sacrum", "edema"))
+    assert (found.kind, [one.label for one in found.segments]) == (
+        "SEG",
+        ["left ilium", "right ilium", "sacrum", "edema"],
+    )
     assert found.sources == {ds.SOPInstanceUID for ds in series}
 
 

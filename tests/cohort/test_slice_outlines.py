@@ -16,7 +16,7 @@ def outlines_of(monkeypatch, manifest, masks):
     """Outlines whose file holds ``masks`` on the manifest's first slice."""
     item = manifest.slice_records()[0]
     found = Segmentation(Path("x"), {item.uid: masks}, frozenset(masks), frozenset([item.uid]))
-    monkeypatch.setattr(slice_outlines, "read_outlines", lambda path, table: found)
+    monkeypatch.setattr(slice_outlines, "read_outlines", lambda path: found)
     return SliceOutlines(manifest), item
 
 
@@ -35,9 +35,7 @@ def test_masks_are_those_that_were_drawn(sample_manifest):
 
 def test_only_the_file_read_last_is_kept(sample_manifest, monkeypatch):
     read = []
-    monkeypatch.setattr(
-        slice_outlines, "read_outlines", lambda path, table: read.append(path) or read_outlines(path, table)
-    )
+    monkeypatch.setattr(slice_outlines, "read_outlines", lambda path: read.append(path) or read_outlines(path))
     outlines, items = SliceOutlines(sample_manifest), sample_manifest.slice_records()
     for item in items:
         outlines.masks(item)

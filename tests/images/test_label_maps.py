@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 from volume_samples import AXIS_ORDERS, COLUMNS, PIXEL, PLANES, ROWS, STEP, upright_affine, write_nifti, write_nrrd
 
 from sijstudy.errors import StudyError
-from sijstudy.images.label_maps import Outline, is_label_map_name, on_slices, outlines_on_slices, read_label_map
+from sijstudy.images.label_maps import Outline, is_label_map_name, outlines_on_slices, placed_label_map, read_label_map
 from sijstudy.images.nifti import read_volume_headers
 from sijstudy.images.segment_names import Meaning, SegmentRow, SegmentTable
 
 RNG = np.random.default_rng(11)
 IMAGE = RNG.integers(0, 900, (PLANES, ROWS, COLUMNS)).astype(np.int16)
 LABELS = RNG.integers(0, 4, (PLANES, ROWS, COLUMNS)).astype(np.uint8)
-EDEMA = SegmentTable(None, (SegmentRow(None, "*", None, Meaning("edema", 1)),))
+EDEMA = SegmentTable(None, (SegmentRow(Meaning("edema", 1), pattern="*"),))
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ hypothesis_settings = settings(
 def test_every_axis_order_of_image_and_map(tmp_path, image, labels):
     headers = read_volume_headers(write_nifti(tmp_path / "i.nii", IMAGE, axes=image))
     path = write_nifti(tmp_path / "l.nii", LABELS, axes=labels)
-    found = on_slices(read_label_map(path), headers)
+    found = placed_label_map(read_label_map(path), headers)
     by_height = sorted(headers, key=lambda header: header.position[2])
     same(found, expected(by_height))
 
@@ -55,11 +55,11 @@ def test_every_axis_order_of_image_and_map(tmp_path, image, labels):
 )
 def test_every_axis_order_and_space_of_an_nrrd(tmp_path, slices, turn, space):
     path = write_nrrd(tmp_path / "l.nrrd", LABELS, axes=turn, space=space)
-    same(on_slices(read_label_map(path), slices), expected(slices))
+    same(placed_label_map(read_label_map(path), slices), expected(slices))
 
 
 def test_a_detached_header(tmp_path, slices):
-    same(on_slices(read_label_map(write_nrrd(tmp_path / "l.nhdr", LABELS)), slices), expected(slices))
+    same(placed_label_map(read_label_map(write_nrrd(tmp_path / "l.nhdr", LABELS)), slices), expected(slices))
 
 
 def test_a_crop_is_laid_where_it_came_from(tmp_path, slices):
@@ -68,7 +68,7 @@ def test_a_crop_is_laid_where_it_came_from(tmp_path, slices):
     path = write_nifti(tmp_path / "l.nii", LABELS[1:4, 3:20, 6:30], affine)
     cut = np.zeros_like(LABELS)
     cut[1:4, 3:20, 6:30] = LABELS[1:4, 3:20, 6:30]
-    same(on_slices(read_label_map(path), slices), expected(slices[1:4], cut[1:4]))
+    same(placed_label_map(read_label_map(path), slices), expected(slices[1:4], cut[1:4]))
     (outline,) = outlines_on_slices(read_label_map(path), slices, EDEMA)
     assert outline.slices == {header.uid for header in slices[1:4]}
 
@@ -76,7 +76,7 @@ def test_a_crop_is_laid_where_it_came_from(tmp_path, slices):
 def test_slices_that_were_left_out_leave_gaps(tmp_path, slices):
     some = [slices[0], slices[2], slices[4]]
     path = write_nifti(tmp_path / "l.nii", LABELS)
-    same(on_slices(read_label_map(path), some), expected(some, LABELS[::2]))
+    same(placed_label_map(read_label_map(path), some), expected(some, LABELS[::2]))
 
 
 def moved(column=0.0, row=0.0, plane=0.0):
@@ -107,20 +107,20 @@ def test_another_grid_is_refused(tmp_path, slices, affine, words):
     with pytest.raises(
         StudyError, match=rf"l\.nii: lies on another grid .*image\.nii: .*{words}.*map 32 x 24 x 5"
     ) as caught:
-        on_slices(read_label_map(path), slices)
+        placed_label_map(read_label_map(path), slices)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("shift", [0.09, -0.09])
 def test_rounded_headers_are_not_another_grid(tmp_path, slices, shift):
     path = write_nifti(tmp_path / "l.nii", LABELS, moved(column=shift))
-    same(on_slices(read_label_map(path), slices), expected(slices))
+    same(placed_label_map(read_label_map(path), slices), expected(slices))
 
 
 def test_pixels_outside_the_image_are_refused(tmp_path, slices):
     path = write_nifti(tmp_path / "l.nii", LABELS, moved(column=4))
     with pytest.raises(StudyError, match=r"l\.nii: marks pixels outside the 24 x 32 image image\.nii"):
-        on_slices(read_label_map(path), slices)
+        placed_label_map(read_label_map(path), slices)
 
 
 # --- segments -------------------------------------------------------------------------------------------
@@ -141,7 +141,7 @@ def slicer(path, **changes):
     return write_nrrd(path, stacks, fields=fields | changes)
 
 
-ILIUM = SegmentTable(None, (SegmentRow("ilium l", None, None, Meaning("left ilium")),))
+ILIUM = SegmentTable(None, (SegmentRow(Meaning("left ilium"), label="ilium l"),))
 
 
 def test_overlapping_layers_of_slicer(tmp_path, slices):
@@ -168,15 +168,15 @@ def test_slicer_crops_to_what_was_drawn_and_means_nothing_elsewhere(tmp_path, sl
 
 def test_an_unknown_segment_of_slicer(tmp_path, slices):
     path = slicer(tmp_path / "l.seg.nrrd", Segment1_Name="Oedema")
-    with pytest.raises(StudyError, match=r"l\.seg\.nrrd: segment 'Oedema' has no meaning; give it a row"):
+    with pytest.raises(StudyError, match=r"l\.seg\.nrrd: segment 'Oedema' \(value 1\) has no meaning; give it a row"):
         outlines_on_slices(read_label_map(path), slices, ILIUM)
 
 
 def test_values_by_table(tmp_path, slices):
     rows = (
-        SegmentRow(None, "l.nii", 1, Meaning("left ilium")),
-        SegmentRow(None, "l.nii", 2, Meaning("edema", 2)),
-        SegmentRow(None, "l.nii", None, Meaning(None)),
+        SegmentRow(Meaning("left ilium"), pattern="l.nii", value=1),
+        SegmentRow(Meaning("edema", 2), pattern="l.nii", value=2),
+        SegmentRow(Meaning(None), pattern="l.nii"),
     )
     path = write_nifti(tmp_path / "l.nii", LABELS)
     found = outlines_on_slices(read_label_map(path), slices, SegmentTable(None, rows))
@@ -188,7 +188,7 @@ def test_values_by_table(tmp_path, slices):
 
 def test_a_value_without_a_row(tmp_path, slices):
     path = write_nifti(tmp_path / "l.nii", LABELS)
-    table = SegmentTable(None, (SegmentRow(None, "l.nii", 1, Meaning("edema")),))
+    table = SegmentTable(None, (SegmentRow(Meaning("edema"), pattern="l.nii", value=1),))
     with pytest.raises(StudyError, match=r"l\.nii: value 2 has no meaning; give it a row in a segments table"):
         outlines_on_slices(read_label_map(path), slices, table)
 
@@ -232,7 +232,7 @@ def test_an_image_saved_as_nrrd_is_no_label_map(tmp_path, slices, affine, segmen
         StudyError, match=r"t1\.nrrd: holds \d+ different values, so it is an image, no label map; take"
     ):
         outlines_on_slices(read_label_map(path), slices, SegmentTable())
-    table = SegmentTable(None, (SegmentRow(None, "*.nrrd", None, Meaning(segment or None)),))
+    table = SegmentTable(None, (SegmentRow(Meaning(segment or None), pattern="*.nrrd"),))
     if segment:
         with pytest.raises(StudyError, match="is an image, no label map"):
             outlines_on_slices(read_label_map(path), slices, table)

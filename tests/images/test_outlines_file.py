@@ -153,9 +153,9 @@ def test_damaged_and_foreign_files(tmp_path, slices):
 @pytest.mark.skipif(not REAL.is_dir(), reason=f"no real data in {REAL} (it is no part of the project)")
 @pytest.mark.parametrize(("subject", "counts"), [("1007", (12, 10, 3)), ("1013", (23, 2, 0)), ("4386", (9, 3, 13))])
 def test_three_of_four_real_readings(subject, counts):
-    rows = [SegmentRow(None, "*_disease_region.nii.gz", None, Meaning("bone"))]
+    rows = [SegmentRow(Meaning("bone"), pattern="*_disease_region.nii.gz")]
     for reader, reading in enumerate(("R11", "R12", "R21", "R22"), 1):
-        rows.append(SegmentRow(None, f"*_inflammation_{reading}.nii.gz", None, Meaning("edema", reader)))
+        rows.append(SegmentRow(Meaning("edema", reader), pattern=f"*_inflammation_{reading}.nii.gz"))
     table = SegmentTable(None, tuple(rows))
     headers = read_volume_headers(REAL / f"{subject}_STIR.nii.gz")
     maps = [path for path in sorted(REAL.glob(f"{subject}_*.nii.gz")) if table.declared(path)]

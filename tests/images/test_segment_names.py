@@ -1,6 +1,5 @@
 """The segments table: which row speaks of which outline, and refusals by row."""
 
-import json
 import unicodedata
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import pytest
 from dicom_samples import write_csv
 
 from sijstudy.errors import StudyError
-from sijstudy.images.segment_names import Meaning, SegmentTable, read_segment_table, segment_table
+from sijstudy.images.segment_names import Described, Meaning, SegmentTable, read_segment_table
 
 ROWS = [
     {"label": "", "pattern": "*_R11.nii.gz", "value": "", "segment": "edema", "reader": "1"},
@@ -40,7 +39,33 @@ def table(tmp_path):
     ],
 )
 def test_the_first_row_that_fits_counts(table, file, key, expected):
-    assert table.meaning(Path(file), **key) == expected
+    assert table.meaning(Path(file), Described(**key)) == expected
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        ({"number": "2"}, [None, "edema", None]),
+        ({"property": "sct:22356005"}, ["edema", None, "edema"]),
+        ({"property": "Ilium  left"}, [None] * 3),
+        ({"property": "ilium left"}, ["edema", None, None]),
+        ({"property": "22356005 7771000"}, ["edema", None, None]),
+        ({"tracking": "lesion"}, [None, "edema", None]),
+        ({"tracking": "1.2.3", "number": "1"}, [None] * 3),
+        ({"label": "tissue", "number": "3"}, [None, None, "edema"]),
+    ],
+)
+def test_segments_of_one_label_told_apart(tmp_path, cells, expected):
+    ilium, left = ("22356005", "SCT:22356005", "Ilium"), ("7771000", "SCT:7771000", "Left")
+    both = tuple(f"{kind} {side}" for kind in ilium for side in left)
+    segments = [
+        Described("Tissue", number=1, properties=(*both, *ilium)),
+        Described("Tissue", number=2, tracking=("Lesion", "1.2.3")),
+        Described("Tissue", number=3, properties=ilium),
+    ]
+    table = read_segment_table(write_csv(tmp_path / "t.csv", [{**cells, "segment": "edema"}]))
+    found = [table.meaning(Path("SEG.dcm"), segment) for segment in segments]
+    assert [one and one.segment for one in found] == expected
 
 
 def test_files_that_a_pattern_names(table):
@@ -48,17 +73,20 @@ def test_files_that_a_pattern_names(table):
 
 
 def test_without_a_table_labels_speak():
-    assert SegmentTable().meaning(Path("x"), label="EDEMA") == Meaning("edema")
-    assert SegmentTable().meaning(Path("x"), value=1) is None
+    assert SegmentTable().meaning(Path("x"), Described("EDEMA")) == Meaning("edema")
+    assert SegmentTable().meaning(Path("x"), Described(value=1)) is None
 
 
-def test_rows_survive_json(table):
-    assert segment_table(json.loads(json.dumps(table.cells())), table.path) == table
+def test_the_manifest_records_the_rows(table):
+    assert table.cells()[1] == {
+        **dict.fromkeys(("label", "number", "property", "tracking")),
+        **{"pattern": "*_R12.nii.gz", "value": 2, "segment": "edema", "reader": 2},
+    }
 
 
 def test_columns_may_be_missing(tmp_path):
     table = read_segment_table(write_csv(tmp_path / "t.csv", [{"segment": "sacrum", "label": "Os sacrum"}]))
-    assert table.meaning(Path("x"), label="os sacrum") == Meaning("sacrum")
+    assert table.meaning(Path("x"), Described("os sacrum")) == Meaning("sacrum")
 
 
 @pytest.mark.parametrize(
@@ -69,7 +97,8 @@ def test_columns_may_be_missing(tmp_path):
         ({"reader": "one"}, "row 2: reader='one'"),
         ({"value": "0"}, "row 2: value='0' must be a whole number above 0"),
         ({"value": "1.5"}, r"row 2: value='1\.5'"),
-        ({"pattern": ""}, "row 2: label and pattern are both empty"),
+        ({"number": "-1"}, "row 2: number='-1' must be a whole number above 0"),
+        ({"pattern": ""}, "row 2: neither label, pattern, number, property nor tracking"),
         ({"segment": "bone"}, "row 2: reader='1' stands beside segment 'bone'"),
         ({"mood": "good"}, "unknown column 'mood'"),
     ],
@@ -93,5 +122,7 @@ def test_accents_in_either_unicode_form_and_numbers_as_a_spreadsheet_writes_them
     )
     path.write_text(text.replace("3.0", "3,0"), encoding="utf-8")
     table = read_segment_table(path)
-    assert table.meaning(Path(unicodedata.normalize(file_form, "a_ödem.nii")), value=2) == Meaning("edema", 3)
-    assert table.meaning(Path("SEG.dcm"), label=unicodedata.normalize(file_form, "ödem")) == Meaning("edema")
+    assert table.meaning(Path(unicodedata.normalize(file_form, "a_ödem.nii")), Described(value=2)) == Meaning(
+        "edema", 3
+    )
+    assert table.meaning(Path("SEG.dcm"), Described(unicodedata.normalize(file_form, "ödem"))) == Meaning("edema")

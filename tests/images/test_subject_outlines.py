@@ -9,7 +9,7 @@ from sijstudy.errors import StudyError
 from sijstudy.images.consensus import EdemaRule
 from sijstudy.images.dicom import read_header
 from sijstudy.images.segment_names import SegmentTable, read_segment_table
-from sijstudy.images.subject_outlines import must_be_combined, read_subject_outlines
+from sijstudy.images.subject_outlines import OutlineRules, read_subject_outlines
 
 SERIES = [mr_dataset(1, step) for step in range(3)]
 MASKS = np.stack([bone_masks(2), bone_masks(0), bone_masks(3)])
@@ -24,19 +24,48 @@ def labels(drawn, headers):
     return [drawn.labels.get(header.uid, "unread") for header in headers]
 
 
-def read(files, headers, table=None, rule=EdemaRule(), *, combine=False):  # noqa: B008
-    return read_subject_outlines(files, headers, table or SegmentTable(), rule, combine=combine, subject_id="S1")
+def read(files, headers, table=None, rule=EdemaRule()):  # noqa: B008
+    return read_subject_outlines(files, headers, OutlineRules(table or SegmentTable(), rule), "S1")
 
 
-def test_a_seg_stays_as_it_is(tmp_path, headers):
+def test_a_seg_becomes_the_subjects_outlines(tmp_path, headers):
     path = write(seg_dataset(SERIES, MASKS), tmp_path / "SEG.dcm")
     drawn = read([path], headers)
-    assert labels(drawn, headers) == [1, 0, 1]
-    assert drawn.content is None and drawn.segmentation.file == path and drawn.votes == {}
+    assert labels(drawn, headers) == [1, 0, 1] and drawn.seg == path
+    assert drawn.content and drawn.segmentation.file.name == "S1.npz" and set(drawn.votes.values()) == {(None,) * 4}
     assert labels(read([path], headers, rule=EdemaRule(min_pixels=3)), headers) == [0, 0, 1]
     assert read([], headers) is None
-    with pytest.raises(StudyError, match=r"2\.dcm: a second segmentation beside SEG\.dcm"):
-        read([path, tmp_path / "2.dcm"], headers)
+
+
+def test_edema_counts_inside_the_bone_where_it_is_outlined(tmp_path, headers):
+    masks = np.zeros((3, 24, 32, 4), bool)
+    masks[0] = bone_masks(2)
+    masks[0, 0:2, 0:4, 3] = True  # beside all bone
+    masks[1, ..., :2] = bone_masks(0)[..., :2]  # no sacrum here, so edema may be of the sacrum
+    masks[1, 10, 15, 3] = masks[2, 10, 15, 3] = True  # and no bone at all on the third
+    drawn = read([write(seg_dataset(SERIES, masks), tmp_path / "SEG.dcm")], headers)
+    counts = [drawn.segmentation.mask(header.uid, "edema").sum() for header in headers]
+    assert counts == [2, 1, 1] and labels(drawn, headers) == [1, 1, 1]
+
+
+def test_bones_and_edema_in_two_segs(tmp_path, headers):
+    names = ["left ilium", "right ilium", "sacrum"]
+    bones = write(seg_dataset(SERIES, MASKS[..., :3], names=names), tmp_path / "bones.dcm")
+    edema = write(seg_dataset(SERIES, MASKS[..., 3:], names=["edema"], uid="1.2.3.4"), tmp_path / "edema.dcm")
+    both = read([bones, edema], headers)
+    one = read([write(seg_dataset(SERIES, MASKS), tmp_path / "SEG.dcm")], headers)
+    assert both.content == one.content and both.labels == one.labels and both.seg == edema
+
+
+def test_two_segs_of_the_same(tmp_path, headers):
+    first = write(seg_dataset(SERIES, MASKS), tmp_path / "a.dcm")
+    second = write(seg_dataset(SERIES, MASKS[::-1, ..., 3:], names=["edema"], uid="1.2.3.4"), tmp_path / "b.dcm")
+    with pytest.raises(StudyError, match=r"b\.dcm: outlines 'edema', as a\.dcm does; keep the one that counts, or num"):
+        read([first, second], headers)
+    rows = [{"pattern": f"{name}.dcm", "label": "edema", "segment": "edema", "reader": reader}
+            for name, reader in (("a", "1"), ("b", "2"))]  # fmt: skip
+    table = read_segment_table(write_csv(tmp_path / "t.csv", rows))
+    assert read([first, second], headers, table).votes[headers[1].uid] == (0, 0, None, None)
 
 
 def test_readers_in_a_seg(tmp_path, headers):
@@ -45,11 +74,10 @@ def test_readers_in_a_seg(tmp_path, headers):
     path = write(seg_dataset(SERIES, stack, names=["BME A", "BME B", "BME C"]), tmp_path / "SEG.dcm")
     rows = [{"label": f"BME {name}", "segment": "edema", "reader": number} for number, name in enumerate("ABC", 1)]
     table = read_segment_table(write_csv(tmp_path / "t.csv", rows))
-    assert must_be_combined([path], table) and not must_be_combined([path], SegmentTable())
-    drawn = read([path], headers, table, combine=True)
-    assert labels(drawn, headers) == [1, 0, 1] and drawn.content
+    drawn = read([path], headers, table)
+    assert labels(drawn, headers) == [1, 0, 1]
     assert drawn.votes[headers[0].uid] == (1, 0, 1, None)
-    assert labels(read([path], headers, table, EdemaRule(3, 1, "unanimous"), combine=True), headers) == [None, 0, None]
+    assert labels(read([path], headers, table, EdemaRule(3, 1, "unanimous")), headers) == [None, 0, None]
 
 
 def test_bones_in_a_seg_and_edema_in_a_label_map(tmp_path, headers):
@@ -62,8 +90,8 @@ def test_bones_in_a_seg_and_edema_in_a_label_map(tmp_path, headers):
     edema[1, 0:10, 4:6] = 1  # rows 4 to 9 lie in the right ilium
     path = write_nifti(tmp_path / "edema.nii.gz", edema, affine)
     table = read_segment_table(write_csv(tmp_path / "t.csv", [{"pattern": "edema.nii.gz", "segment": "edema"}]))
-    assert must_be_combined([seg, path], table)
-    drawn = read([seg, path], headers, table, combine=True)
+    drawn = read([seg, path], headers, table)
+    assert drawn.seg is None
     assert labels(drawn, headers) == [0, 1, 0]
     assert drawn.segmentation.mask(headers[1].uid, "edema").sum() == 12
     assert drawn.segmentation.ilium_boxes(headers[1].uid).left is not None
