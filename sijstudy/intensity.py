@@ -20,22 +20,33 @@ PERCENTILES = (0.5, 99.5)  # ASSUMED: robust to single bright pixels
 
 
 def to_8bit(image: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """A slice ``(H, W)`` of any scale as float32 in [0, 255], not rounded.
+    """A slice ``(H, W)`` of any scale, NaN where it is padded, as float32 in [0, 255], not rounded.
 
-    ASSUMED: its 0.5th and 99.5th percentiles become 0 and 255, what lies beyond is clipped. A slice whose
-    percentiles coincide becomes 0.
+    ASSUMED: its 0.5th and 99.5th percentiles become 0 and 255, what lies beyond is clipped; padding counts for no
+    percentile and becomes 0. A slice whose percentiles coincide becomes 0.
     """
-    low, high = percentiles(image, PERCENTILES)
+    padding = np.isnan(image)
+    padded = bool(padding.any())
+    low, high = percentiles(image[~padding] if padded else image, PERCENTILES)
     if high <= low:
         return np.zeros(image.shape, dtype=np.float32)
     scaled = image.astype(np.float32)
     scaled -= np.float32(low)
     scaled *= np.float32(255.0 / (high - low))
-    return np.clip(scaled, 0.0, 255.0, out=scaled)
+    np.clip(scaled, 0.0, 255.0, out=scaled)
+    if padded:
+        scaled[padding] = 0.0
+    return scaled
+
+
+def without_padding(image: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """A slice ``(H, W)`` whose padding, NaN, has its lowest value: for filters, which would spread the NaN."""
+    padding = np.isnan(image)
+    return np.where(padding, np.nanmin(image), image) if padding.any() else image
 
 
 def percentiles(image: Array, percents: Sequence[float]) -> list[float]:
-    """``np.percentile(image, percents)`` (linear interpolation) for a finite image ``(H, W)``; percents in [0, 100].
+    """``np.percentile(image, percents)`` (linear interpolation) for finite pixels of any shape; percents in [0, 100].
 
     A sample says beyond which value the wanted pixels surely lie, and only those beyond it are ordered: for the
     outer percentiles of a slice that takes a fifth of the time. A guess that was wrong is noticed, and all are ordered.

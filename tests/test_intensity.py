@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sijstudy.intensity import PERCENTILES, percentiles, to_8bit
+from sijstudy.intensity import PERCENTILES, percentiles, to_8bit, without_padding
 
 
 @given(
@@ -43,3 +43,14 @@ def test_8bit_scale_clips_its_percentiles_and_ignores_gain_and_offset():
     np.testing.assert_allclose(to_8bit(3 * image + 40), scaled, atol=0.01)
     assert np.mean(scaled == 255) == pytest.approx(0.005, abs=0.001)
     assert (to_8bit(np.full((8, 8), 5.0)) == 0).all()
+
+
+def test_padding_is_no_tissue():
+    image = np.random.default_rng(3).normal(100, 20, (40, 50)).astype(np.float32)
+    padding = np.zeros(image.shape, bool)
+    padding[:, :7] = True
+    padded = np.where(padding, np.float32(np.nan), image)
+    np.testing.assert_array_equal(to_8bit(padded)[~padding], to_8bit(image[:, 7:]).ravel())
+    assert (to_8bit(padded)[padding] == 0).all()
+    np.testing.assert_array_equal(without_padding(padded), np.where(padding, image[:, 7:].min(), image))
+    assert without_padding(image) is image

@@ -12,6 +12,7 @@ from sijstudy.cohort.side_tables import Place, SideTable
 from sijstudy.errors import StudyError
 from sijstudy.images.dicom import DicomHeader, DicomSlice
 from sijstudy.images.outlines import Segmentation
+from sijstudy.intensity import without_padding
 from sijstudy.records import IliumBoxes
 
 
@@ -58,7 +59,7 @@ def _only_bone(outlines: Segmentation) -> bool:
 
 
 def _proposals(ordered: Sequence[DicomSlice], outlines: Segmentation) -> dict[str, IliumBoxes | None]:
-    images = np.stack([plane.pixels for plane in ordered])
+    images = np.stack([without_padding(plane.pixels) for plane in ordered])
     masks = [outlines.mask(plane.header.uid, "bone") for plane in ordered]
     bone = np.stack([np.zeros(images.shape[1:], bool) if mask is None else mask for mask in masks])
     boxes = propose_ilium_boxes(images, bone, ordered[0].header.spacing[0])

@@ -19,11 +19,12 @@ GREY = ("MONOCHROME1", "MONOCHROME2")
 
 
 def pixels_of(values: Attributes) -> Pixels:
-    """Pixels ``(H, W)`` float32, bright tissue high.
+    """Pixels ``(H, W)`` float32, bright tissue high, NaN where the file declares padding (PixelPaddingValue).
 
     MONOCHROME1 is turned over (0 and the highest storable value change places), then rescale slope and intercept
     apply: the frame's, the file's, or where there are none those of a single linear real-world value map.
-    Raises StudyError naming the file when they cannot be decoded, are not one grey plane, not finite, or all the same.
+    Raises StudyError naming the file when they cannot be decoded, are not one grey plane, not finite, all the same,
+    all padding, or not stored in the lowest bits.
     """
     dataset, path = values.dataset, values.path
     if not any(name in dataset for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
@@ -31,6 +32,7 @@ def pixels_of(values: Attributes) -> Pixels:
     colour = str(dataset.get("PhotometricInterpretation", "MONOCHROME2"))
     if colour not in GREY:
         raise StudyError(f"{path}: {colour} pixels, not one grey plane; export the original image, grey")
+    _check_bits(values)
     try:
         stored = pixel_array(dataset, index=(values.frame or 1) - 1)
     except Exception as error:  # cut off, or compressed in a way that no installed decoder reads
@@ -43,11 +45,49 @@ def pixels_of(values: Attributes) -> Pixels:
     pixels = _bright_high(stored, values, colour).astype(np.float32)
     pixels *= np.float32(slope)
     pixels += np.float32(intercept)
-    if not np.isfinite(pixels).all():
+    padding = _padding(stored, values)
+    tissue = pixels if padding is None else pixels[~padding]
+    if tissue.size == 0:
+        raise StudyError(f"{path}: all pixels are padding (PixelPaddingValue); leave this slice out")
+    if not np.isfinite(tissue).all():
         raise StudyError(f"{path}: pixels are not all finite numbers; export it again")
-    if pixels.min() == pixels.max():
-        raise StudyError(f"{path}: all pixels have the value {pixels.min():g}; leave this slice out")
+    if tissue.min() == tissue.max():
+        raise StudyError(f"{path}: all pixels have the value {tissue.min():g}; leave this slice out")
+    if padding is not None:
+        pixels[padding] = np.nan
     return pixels
+
+
+def _check_bits(values: Attributes) -> None:
+    """StudyError where other bits, such as an overlay's, lie below those of the pixels.
+
+    The standard asks for HighBit = BitsStored - 1 (PS3.5, 8.1.1); bits above are masked by pydicom, these are not.
+    """
+    high, bits = values.get("HighBit"), values.get("BitsStored")
+    if high is not None and bits is not None and int(high) != int(bits) - 1 and "PixelData" in values.dataset:
+        raise StudyError(
+            f"{values.path}: its pixels lie in the bits up to {high}, {bits} of them (HighBit, BitsStored), so that "
+            "lower bits hold something else; export it again"
+        )
+
+
+def _padding(stored: np.ndarray[Any, Any], values: Attributes) -> np.ndarray[Any, np.dtype[np.bool_]] | None:
+    """Where stored values are declared padding (PS3.3 C.7.5.1.1.2), a value or a range; None where none is."""
+    kind = {4: "Float", 8: "DoubleFloat"}.get(stored.dtype.itemsize, "") if stored.dtype.kind == "f" else ""
+    ends = [values.get(f"{kind}PixelPadding{name}") for name in ("Value", "RangeLimit")]
+    known = [_as_stored(float(end), stored) for end in ends if end not in (None, "")]
+    if ends[0] in (None, ""):
+        return None
+    inside = (stored >= min(known)) & (stored <= max(known))
+    return inside if inside.any() else None
+
+
+def _as_stored(value: float, stored: np.ndarray[Any, Any]) -> float:
+    """A value that some write unsigned beside signed pixels, or the other way round, as these pixels hold it."""
+    if stored.dtype.kind not in "iu":
+        return value
+    limits, span = np.iinfo(stored.dtype), 2 ** (8 * stored.dtype.itemsize)
+    return value - span if value > limits.max else value + span if value < limits.min else value
 
 
 def _bright_high(stored: np.ndarray[Any, Any], values: Attributes, colour: str) -> np.ndarray[Any, Any]:

@@ -1,4 +1,4 @@
-"""Stored values do not depend on the transfer syntax, nor on what old scanners keep in the bits above them."""
+"""Stored values do not depend on the transfer syntax; neither overlay bits nor declared padding are pixels."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,13 @@ from pydicom.uid import (
     RLELossless,
 )
 
+from sijstudy.config import StudyConfig
+from sijstudy.errors import StudyError
 from sijstudy.images.dicom import read_pixels
+from sijstudy.images.read import read_image_pixels
+from sijstudy.intensity import to_8bit
+from sijstudy.records import Box, IliumBoxes, Slice
+from sijstudy.training.patches import patch_of
 
 NATIVE = (ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian)
 OVERLAY = 0x5000  # bits 12 and 14, above the 12 that are stored
@@ -43,3 +49,77 @@ def test_bits_above_the_stored_ones_are_no_tissue(tmp_path, syntax, signed, over
 def test_a_codec_that_stores_12_bits_gives_the_same_pixels(tmp_path):
     ds = stored(VALUES, JPEGLSLossless)
     np.testing.assert_array_equal(read_pixels(write(ds, tmp_path / "x.dcm")), VALUES.astype(np.float32))
+
+
+@pytest.mark.parametrize("high", [13, 15])
+def test_bits_below_the_stored_ones_are_refused(tmp_path, high):
+    """An overlay in the low bits: the pixels were shifted, which the standard has not allowed since 2004."""
+    ds = stored(VALUES << (high - 11) | 1, ExplicitVRLittleEndian, HighBit=high)
+    with pytest.raises(StudyError, match=rf"x\.dcm: its pixels lie in the bits up to {high}, 12 of them .*; export it"):
+        read_pixels(write(ds, tmp_path / "x.dcm"))
+
+
+FRAME = np.zeros((ROWS, COLUMNS), bool)
+FRAME[:3] = FRAME[:, -4:] = True
+
+
+def padded(values, **changes):
+    ds = mr_dataset(1, 0, PixelData=values.astype("<i2").tobytes(), BitsStored=16, HighBit=15, **changes)
+    ds["PixelData"].VR = "OW"
+    return ds
+
+
+@pytest.mark.parametrize("colour", ["MONOCHROME2", "MONOCHROME1"])
+@pytest.mark.parametrize(
+    ("value", "limit", "signed", "fill"),
+    [
+        (0, None, 0, 0),
+        (4000, None, 0, 4000),
+        (-2000, None, 1, -2000),
+        (-32768, -30000, 1, -31000),
+        (5000, 4500, 0, 4700),
+    ],
+)
+def test_declared_padding_is_no_pixel(tmp_path, colour, value, limit, signed, fill):
+    tissue = VALUES % 3000 + 1
+    changes = {"PixelRepresentation": signed, "PixelPaddingValue": value, "PhotometricInterpretation": colour}
+    if limit is not None:
+        changes["PixelPaddingRangeLimit"] = limit
+    found = read_pixels(write(padded(np.where(FRAME, fill, tissue), **changes), tmp_path / "x.dcm"))
+    np.testing.assert_array_equal(np.isnan(found), FRAME)
+    ends = -1 if signed else 2**16 - 1
+    np.testing.assert_array_equal(found[~FRAME], tissue[~FRAME] if colour == "MONOCHROME2" else ends - tissue[~FRAME])
+
+
+def test_padding_that_is_written_unsigned_beside_signed_pixels(tmp_path):
+    ds = padded(np.where(FRAME, -2000, VALUES), PixelRepresentation=1)
+    ds.add_new("PixelPaddingValue", "US", 65536 - 2000)
+    np.testing.assert_array_equal(np.isnan(read_pixels(write(ds, tmp_path / "x.dcm"))), FRAME)
+
+
+def test_a_padding_value_that_no_pixel_has_changes_nothing(tmp_path):
+    found = read_pixels(write(padded(VALUES, PixelPaddingValue=9000), tmp_path / "x.dcm"))
+    np.testing.assert_array_equal(found, VALUES)
+
+
+def test_nothing_but_padding(tmp_path):
+    path = write(padded(np.full((ROWS, COLUMNS), 7), PixelPaddingValue=7), tmp_path / "x.dcm")
+    with pytest.raises(StudyError, match="all pixels are padding"):
+        read_pixels(path)
+    path = write(padded(np.where(FRAME, 7, 9), PixelPaddingValue=7), tmp_path / "x.dcm")
+    with pytest.raises(StudyError, match="all pixels have the value 9"):
+        read_pixels(path)
+
+
+def test_padding_reaches_neither_percentiles_nor_patches(tmp_path):
+    """The patch of a padded slice, against numpy's percentiles of its tissue alone."""
+    values = np.where(FRAME, 30000, VALUES)
+    path = write(padded(values, PixelPaddingValue=30000, PixelRepresentation=0), tmp_path / "x.dcm")
+    boxes = IliumBoxes(left=Box(22, 5, 30, 21), right=Box(2, 4, 10, 20))
+    item = Slice("S", 0, 1, path, None, "1", "", boxes, None)
+    low, high = np.percentile(VALUES[~FRAME], [0.5, 99.5])
+    scaled = np.clip((VALUES - low) * 255 / (high - low), 0, 255)
+    scaled[FRAME] = 0
+    np.testing.assert_allclose(to_8bit(read_image_pixels(item)), scaled, atol=1e-3)
+    patch = patch_of(item, "roi", StudyConfig(patch_size=32))
+    assert patch.min() >= 0 and 0 < patch.max() <= 255
