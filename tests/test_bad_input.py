@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from bad_cohort_cases import CASES as COHORT_CASES
+from bad_image_cases import CASES as IMAGE_CASES
 from bad_input_cases import CASES as FIRST_CASES
 from bad_input_cases import Place, formula_file_name, not_dicom, wrong_modality
 from dicom_samples import write_cohort
@@ -22,7 +23,7 @@ from toy_study import notebook, write_project
 
 from sijstudy import cli
 
-CASES = [*FIRST_CASES, *COHORT_CASES]
+CASES = [*FIRST_CASES, *COHORT_CASES, *IMAGE_CASES]
 PROJECT = Path(__file__).resolve().parents[1]
 DOCUMENT = PROJECT / "docs/BAD_INPUT.md"
 HEAD = """# Bad input and what is said of it
