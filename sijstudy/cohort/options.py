@@ -21,12 +21,17 @@ class Wanted:
     """What to look for. contrast: one of ``series_choice.CONTRASTS``. series: a regular expression, or "".
 
     volumes: file name pattern of the NIfTI volumes that are the images, "" when these are DICOM.
-    skip_broken: leave out files that cannot be read, instead of stopping.
+    skip_broken: leave out files that cannot be read, and frames of a SEG on slices that are not there, instead of
+    stopping.
     """
 
     contrast: str = option(CONTRAST, "gd_t1")
     series: str = option(SERIES, "", metavar="REGEX")
-    skip_broken: bool = option("Leave out files that cannot be read, instead of stopping.", False, "--skip-broken")
+    skip_broken: bool = option(
+        "Leave out files that cannot be read, and outlines of slices that are not there, instead of stopping.",
+        False,
+        "--skip-broken",
+    )
     volumes: str = option("NIfTI volumes are the images: those of such a name, '*_STIR.nii.gz'.", "", metavar="PATTERN")
 
     def pattern(self) -> re.Pattern[str] | None:

@@ -5,10 +5,11 @@ label maps). Out come a ``DicomSlice``, pixels ``(H, W)`` float32 with its heade
 by slice and segment. Nothing is resampled, no window is applied.
 
 - ``read``: the image of a slice, whatever holds it; calls ``dicom`` (on ``dicom_file``, ``dicom_attributes``,
-  ``dicom_pixels``) or ``nifti``. ``slice_order``: a subject's slices from the lower to the upper pelvis.
-- ``outlines``: the outlines that a manifest names; ``subject_outlines``: all files of a subject, among them
-  ``label_maps``; ``segment_names``: what their labels mean; ``consensus``: several readings -> one mask;
-  ``outlines_file``: how the result is kept.
+  ``dicom_pixels``) or ``nifti``. ``upright``: the one rule by which all are turned. ``slice_order``: a subject's slices
+  from the lower to the upper pelvis.
+- ``subject_outlines``: all files of a subject, read by ``seg`` and ``label_maps``, laid on the slices by ``grids``;
+  ``segment_names``: what their segments mean; ``consensus``: several readings -> one mask; ``outlines_file``: how the
+  result is kept; ``outlines``: what a manifest names, read back.
 
 To add a format of images: a module like ``nifti`` with four functions (a slice's header, the slice, its pixels alone, a
 file opened once for all its slices) that raise StudyError naming the file; its suffix in the functions of ``read``;
