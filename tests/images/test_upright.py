@@ -3,12 +3,15 @@
 from itertools import product
 
 import numpy as np
+import pandas as pd
 import pytest
 from dicom_samples import COLUMNS, ORIENTATION, ROWS, bone_masks, enhanced_mr, mr_dataset, seg_dataset, write, write_csv
 from pydicom import dcmread
 from sample_builds import BOX_EDGES, build
 
+from sijstudy.cohort import ilium_boxes
 from sijstudy.cohort.subject_folder import read_subject
+from sijstudy.cohort.write import BOXES
 from sijstudy.errors import StudyError
 from sijstudy.images.dicom import read_header, read_pixels, read_slice
 from sijstudy.images.read import read_image, read_image_pixels
@@ -152,3 +155,24 @@ def test_a_table_gives_boxes_in_pixels_of_the_stored_image(mirrored, tmp_path):
     manifest = build(mirrored, boxes_csv=boxes)
     assert manifest.slices[list(BOX_EDGES)].to_numpy().tolist() == [list(upright)] * 2
     assert read_subject(mirrored / "S0", boxes).slices[0].boxes == manifest.slice_records()[0].boxes
+
+
+def test_proposed_boxes_are_those_of_the_stored_image_and_come_back_the_same(mirrored, tmp_path, monkeypatch):
+    own = IliumBoxes(left=Box(22, 5, 30, 21), right=Box(2, 4, 10, 20))
+    seen = []
+    monkeypatch.setattr(
+        ilium_boxes, "propose_ilium_boxes", lambda images, bone, _: seen.append((images, bone)) or [own] * len(images)
+    )
+    masks = np.zeros((2, ROWS, COLUMNS, 2), bool)
+    masks[:, 4:19, 2:30, 0] = masks[:, 10, 5, 1] = True
+    series = [dcmread(mirrored / f"S0/{step}.dcm") for step in range(2)]
+    write(seg_dataset(series, np.ascontiguousarray(masks[:, ::-1]), names=["bone", "edema"]), mirrored / "S0/SEG.dcm")
+    manifest = build(mirrored)
+    ((images, bone),) = seen
+    np.testing.assert_array_equal(bone, masks[..., 0])  # upright, as drawn
+    np.testing.assert_array_equal(images[0], read_image(manifest.slice_records()[0]).pixels)
+    assert manifest.boxes_proposed and manifest.slice_records()[1].boxes == own
+    proposed = pd.read_csv(manifest.folder / BOXES)
+    assert proposed["left_y0"].tolist() == [ROWS - 21] * 2 and proposed["right_y1"].tolist() == [ROWS - 4] * 2
+    again = build(mirrored, folder="again", boxes_csv=manifest.folder / BOXES)
+    assert again.slice_records()[1].boxes == own and not again.boxes_proposed
