@@ -8,7 +8,8 @@ import pytest
 from dicom_samples import ORIENTATION
 from hospital_samples import AXIAL, CORONAL, SAGITTAL
 
-from sijstudy.cohort.series import MrImage, Series, series_of
+from sijstudy.cohort.phases import series_of
+from sijstudy.cohort.series import MrImage, Series
 
 IMAGE = MrImage(
     file=Path("a"), frame=None, sop_uid="1.2", patient_id="P", series_uid="1", number="5", description="",
