@@ -118,29 +118,28 @@ def _only(
     if len(left) == 1:
         return Choice(left[0], rule, tuple(considered), tuple(left_out))
     if left:
-        raise StudyError(f"subject {subject_id}: {_tie(left)}")
-    names = _listed([f"'{one.text}' ({reason})" for one, reason in left_out])
+        names = _listed([_name(one, left) for one in left])
+        raise StudyError(f"subject {subject_id}: {len(left)} series fit equally: {names}{_way(left)}")
+    names = _listed([f"{_name(one, series)} ({reason})" for one, reason in left_out])
     raise StudyError(
-        f"subject {subject_id}: none of its {len(series)} series is the wanted one: {names}; name it with --series, or "
-        "choose --contrast"
+        f"subject {subject_id}: none of its {len(series)} series is the wanted one: {names}{_way(series)}; or choose "
+        "--contrast"
     )
 
 
-def _tie(left: Sequence[Series]) -> str:
-    """Which series fit equally, why there are several, and what settles it."""
-    texts = [one.text for one in left]
-    names = [
-        (f"'{text}'" if texts.count(text) == 1 else f"'{one.by_uid}' (UID of '{text}')")
-        + (f" ({one.slices} slice{'s' * (one.slices > 1)})" if one.phase else "")
-        for one, text in zip(left, texts, strict=True)
-    ]
-    why, such = "", "on number and description"
-    if phases := [one.phase for one in left if one.phase]:
-        why, such = ", as one series holds several images of a place", f"such as '{phases[0]}$'"
-    return (
-        f"{len(left)} series fit equally: {_listed(names)}{why}; name one with --series, by its whole name or a "
-        f"regular expression {such}"
-    )
+def _name(one: Series, among: Sequence[Series]) -> str:
+    """What --series takes for a series, and of a phase how many slices it has."""
+    alone = sum(other.text == one.text for other in among) == 1
+    name = f"'{one.text}'" if alone else f"'{one.by_uid}' (UID of '{one.text}')"
+    return f"{name} ({one.slices} slice{'s' * (one.slices > 1)})" if one.phase else name
+
+
+def _way(series: Sequence[Series]) -> str:
+    """Why there are several series, where they are phases of one, and how one is named."""
+    phases = [one.phase for one in series if one.phase]
+    why = ", as one series holds several images of a place" if phases else ""
+    such = f"such as '{phases[0]}$'" if phases else "on number and description"
+    return f"{why}; name one with --series, by its whole name or a regular expression {such}"
 
 
 def _check_loose(subject_id: str, series: Sequence[Series]) -> None:

@@ -104,6 +104,12 @@ def test_a_slice_that_was_repeated_is_no_series_too_short_to_ask(chosen):
     assert chosen(images, series="acquisition 1$")[1] == [0, 1, 2]
 
 
+def test_a_single_slice_seen_in_many_phases_is_too_short(chosen):
+    images = repeated(*({"TemporalPositionIdentifier": n} for n in range(4)), slices=1)
+    other = series_of_slices(1, 2, **{**T1_GD, "ContrastBolusAgent": ""})
+    assert chosen([*other, *images]) == (f"2 {T1_GD['SeriesDescription']}", [0, 1, 2])
+
+
 def test_an_attribute_that_changes_from_slice_to_slice_tells_no_phases(chosen):
     images = repeated({}, {}, slices=4)
     for number, ds in enumerate(images):
