@@ -119,11 +119,11 @@ def _only(
         return Choice(left[0], rule, tuple(considered), tuple(left_out))
     if left:
         names = _listed([_name(one, left) for one in left])
-        raise StudyError(f"subject {subject_id}: {len(left)} series fit equally: {names}{_way(left)}")
+        raise StudyError(f"subject {subject_id}: {len(left)} series fit equally: {names}{_way(left, series)}")
     names = _listed([f"{_name(one, series)} ({reason})" for one, reason in left_out])
     raise StudyError(
-        f"subject {subject_id}: none of its {len(series)} series is the wanted one: {names}{_way(series)}; or choose "
-        "--contrast"
+        f"subject {subject_id}: none of its {len(series)} series is the wanted one: {names}{_way(series, series)}; or "
+        "choose --contrast"
     )
 
 
@@ -134,11 +134,12 @@ def _name(one: Series, among: Sequence[Series]) -> str:
     return f"{name} ({one.slices} slice{'s' * (one.slices > 1)})" if one.phase else name
 
 
-def _way(series: Sequence[Series]) -> str:
-    """Why there are several series, where they are phases of one, and how one is named."""
-    phases = [one.phase for one in series if one.phase]
+def _way(wanted: Sequence[Series], series: Sequence[Series]) -> str:
+    """Why there are several series, where they are phases of one, and how one of all ``series`` is named."""
+    phases = [one.phase for one in wanted if one.phase]
     why = ", as one series holds several images of a place" if phases else ""
-    such = f"such as '{phases[0]}$'" if phases else "on number and description"
+    telling = (phase for phase in phases if sum(one.text.endswith(phase) for one in series) == 1)
+    such = next((f"such as '{phase}$'" for phase in telling), "on number and description")
     return f"{why}; name one with --series, by its whole name or a regular expression {such}"
 
 

@@ -93,6 +93,15 @@ def test_phases_of_parts_and_a_phase_that_is_another_ones_beginning(chosen):
     assert chosen(repeated(*({"AcquisitionNumber": n} for n in (1, 10, 2))), series="acquisition 1$")[1] == [0, 1, 2]
 
 
+def test_a_way_that_is_shown_settles_it_among_all_parts(chosen):
+    parts = [
+        {"ImageType": ["DERIVED", "PRIMARY", part], "TemporalPositionIdentifier": n} for n in (1, 2) for part in "WF"
+    ]
+    said = refused(chosen, repeated(*parts), r"2 series fit equally: '1 t1_.* \(water\), temporal position 1'")
+    assert said.endswith("by its whole name or a regular expression on number and description")
+    assert chosen(repeated(*parts), series=f"{NAME} (water), temporal position 2")[1] == [6, 7, 8]
+
+
 def test_many_phases_are_not_all_listed(chosen):
     images = repeated(*({"TemporalPositionIdentifier": n} for n in range(1, 13)))
     refused(chosen, images, r"12 series fit equally: .*position 8' \(3 slices\), and 4 more, as one series")
