@@ -18,7 +18,8 @@ def series_of(images: Iterable[MrImage]) -> list[Series]:
 
     Phases: where images lie in the same place, the first of MARKS that tells them apart splits them, and the next one
     what is left. ASSUMED: it does where each of its values has fewer images of a place than all together, and it has
-    not more values than a place has images; a time of acquisition that differs from slice to slice has.
+    not more values than a place has images; a time of acquisition that differs from slice to slice has. Temporal
+    positions of equally many slices are phases wherever these lie: a patient's motion may have moved them.
     """
     images = sorted(images, key=lambda image: (image.file, image.frame or 0))
     of_uid: dict[str, set[str]] = defaultdict(set)
@@ -54,11 +55,13 @@ def _split(images: Sequence[MrImage]) -> Iterator[Series]:
 
 def _phases(images: Sequence[MrImage], places: dict[str, int]) -> Iterator[tuple[str, Sequence[MrImage]]]:
     most = _most(images, places)
-    for number, word in enumerate(MARKS if most > 1 else ()):
+    for number, word in enumerate(MARKS):
         parts: dict[str, list[MrImage]] = defaultdict(list)
         for image in images:
             parts[image.marks[number] if image.marks else ""].append(image)
-        if 1 < len(parts) <= most and all(_most(own, places) < most for own in parts.values()):
+        fewer = len(parts) <= most and all(_most(own, places) < most for own in parts.values())
+        slices = {len({image.uid for image in own}) for own in parts.values()}
+        if len(parts) > 1 and (fewer or (word == "temporal position" and len(slices) == 1 and slices != {1})):
             for value in sorted(parts, key=_in_order):
                 for further, own in _phases(parts[value], places):
                     yield ", ".join(filter(None, (f"{word} {value or 'not stated'}", further))), own

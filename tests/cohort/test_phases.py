@@ -1,50 +1,10 @@
-"""Series that hold a place more than once, and files that do not say which series they are of."""
+"""Series that hold a place more than once: what tells their phases apart, and which images are maps."""
 
 import re
 
-import numpy as np
 import pytest
-from dicom_samples import UID, enhanced_mr, made, mr_dataset, write, write_csv
 from hospital_samples import T1_GD, series_of_slices
-
-from sijstudy.cohort.build import build_manifest
-from sijstudy.cohort.manifest import load_manifest, read_account
-from sijstudy.cohort.options import BuildOptions, Wanted
-from sijstudy.cohort.subject_folder import read_subject
-from sijstudy.errors import StudyError
-from sijstudy.images.read import read_image
-
-M, P, R = (["ORIGINAL", "PRIMARY", kind, "ND"] for kind in "MPR")
-NAME = f"1 {T1_GD['SeriesDescription']}"
-
-
-def repeated(*images, slices=3):
-    """One series with an image of each place for each of ``images``, the attributes that the image has."""
-    return [
-        mr_dataset(1, step, **{**T1_GD, "SOPInstanceUID": f"{UID}.1.{50 + number}.{step}", **changes})
-        for number, changes in enumerate(images)
-        for step in range(slices)
-    ]
-
-
-@pytest.fixture
-def chosen(tmp_path):
-    """What is chosen of DICOM images written as the files 0, 1 ...: the series, and the files of its slices."""
-
-    def choose(images, series="", contrast="gd_t1"):
-        for number, ds in enumerate(images):
-            write(ds, tmp_path / "S1" / str(number))
-        subject = read_subject(tmp_path / "S1", wanted=Wanted(contrast, series))
-        return subject.series, [int(item.file.name) if len(images) > 1 else item.frame for item in subject.slices]
-
-    return choose
-
-
-def refused(choose, images, words, **wanted):
-    with pytest.raises(StudyError, match=words) as caught:
-        choose(images, **wanted)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
+from phase_samples import NAME, M, P, R, refused, repeated
 
 
 @pytest.mark.parametrize(
@@ -147,6 +107,17 @@ def test_positions_that_were_rounded_are_one_place(chosen):
     assert chosen(images, series="acquisition 2$")[1] == [3, 4, 5]
 
 
+def test_temporal_positions_are_phases_even_where_the_patient_moved(chosen):
+    images = repeated({"TemporalPositionIdentifier": 1}, {"TemporalPositionIdentifier": 2})
+    for ds in images[3:]:
+        ds.ImagePositionPatient = [value + 0.4 for value in ds.ImagePositionPatient]
+    refused(chosen, images, "2 series fit equally: .*temporal position 1.*temporal position 2")
+    assert chosen(images, series="position 2$")[1] == [3, 4, 5]
+    for number, ds in enumerate(images):  # one for each slice: no phases
+        ds.TemporalPositionIdentifier = number + 1
+    assert len(chosen(images)[1]) == 6
+
+
 def test_the_rules_choose_among_phases_as_among_series(chosen):
     assert chosen(repeated({"EchoTime": 11}, {"EchoTime": 80})) == (f"{NAME}, echo time 11", [0, 1, 2])
     assert chosen(repeated({"ContrastBolusAgent": "", "SeriesDescription": "t1 fs", "AcquisitionNumber": 1},
@@ -184,108 +155,3 @@ def test_a_map_alone_is_refused_unless_it_is_named(chosen):
             chosen, images, r"none of its 1 series .* \(fat fraction\)' \(a map or phase image, not", contrast=contrast
         )
     assert chosen(images, series="_FF")[1] == [0, 1, 2]
-
-
-def with_uids(count, **changes):
-    return [
-        mr_dataset(1, step, **{**T1_GD, "SeriesInstanceUID": f"{UID}.1.6{step}", **changes}) for step in range(count)
-    ]
-
-
-@pytest.mark.parametrize("uid", [{}, {"SeriesInstanceUID": ""}])
-def test_files_without_a_series_uid_or_with_one_each_are_joined_by_number(chosen, uid):
-    t1, stir = with_uids(4, **uid), with_uids(3, SeriesNumber=2, SeriesDescription="stir", ScanningSequence="IR", **uid)
-    for step, ds in enumerate(stir):
-        ds.SOPInstanceUID, ds.SeriesInstanceUID = f"{UID}.1.8.{step}", uid.get("SeriesInstanceUID", f"{UID}.1.7{step}")
-    assert chosen([*t1, *stir]) == (NAME, [0, 1, 2, 3])
-    assert chosen([*t1, *stir], contrast="stir") == ("2 stir", [4, 5, 6])
-
-
-def test_joined_files_have_phases_too(chosen):
-    images = repeated({"AcquisitionNumber": 1}, {"AcquisitionNumber": 2})
-    for number, ds in enumerate(images):
-        ds.SeriesInstanceUID = f"{UID}.1.6{number}"
-    refused(chosen, images, "2 series fit equally: .* acquisition 1' .* acquisition 2' ")
-    assert chosen(images, series="acquisition 2$") == (f"{NAME}, acquisition 2", [3, 4, 5])
-
-
-def test_files_that_nothing_joins_are_refused_even_beside_a_good_series(chosen):
-    numbered = with_uids(3)
-    for step, ds in enumerate(numbered):
-        ds.StudyInstanceUID = f"{UID}.1.3{step}"
-    for images in (with_uids(3, SeriesNumber=None), numbered):
-        for beside in ([], series_of_slices(1, 2, SeriesDescription="pd")):
-            refused(
-                chosen, images + beside, r"3 files '.*', such as .*/0, are series of one slice: .*; export or anonym"
-            )
-        refused(chosen, images, "series of one slice", series="t1")
-
-
-def test_one_uid_on_two_series_tells_them_by_number(chosen):
-    other = repeated({"SeriesNumber": 2, "SeriesDescription": "pd", "RepetitionTime": 3000})
-    for step, ds in enumerate(other):
-        ds.SOPInstanceUID = f"{UID}.1.88.{step}"
-        ds.ImagePositionPatient = list(np.add(ds.ImagePositionPatient, (0, 40, 20)))
-    assert chosen(repeated({}) + other) == (NAME, [0, 1, 2])
-
-
-def test_series_of_one_name_are_named_by_their_uids(chosen):
-    again = {"SeriesInstanceUID": f"{UID}.1.78", "StudyInstanceUID": f"{UID}.8"}
-    images = repeated({}, again)
-    refused(chosen, images, rf"2 series fit equally: '{UID}\.1\.1' \(UID of '{NAME}'\), '{UID}\.1\.78' \(UID of")
-    assert chosen(images, series=f"{UID}.1.78")[1] == [3, 4, 5]
-    assert chosen(images, series=f"{UID}.1.78|^1 ")[1] == [3, 4, 5]  # ^1 for other subjects of the cohort
-
-
-def frames(**phases):
-    """Three slices twice in one enhanced file; ``phases``: sequence of a frame -> its item in each phase."""
-    ds = enhanced_mr(1, [0, 1, 2, 0, 1, 2], **T1_GD)
-    for number, item in enumerate(ds.PerFrameFunctionalGroupsSequence):
-        for name, values in phases.items():
-            setattr(item, name, [made(**values[number // 3])])
-    return [ds]
-
-
-@pytest.mark.parametrize(
-    ("phases", "word"),
-    [
-        ({"FrameContentSequence": [{"TemporalPositionIndex": 1}, {"TemporalPositionIndex": 2}]}, "temporal position 2"),
-        ({"FrameContentSequence": [{"FrameAcquisitionNumber": 1}, {"FrameAcquisitionNumber": 2}]}, "acquisition 2"),
-        ({"FrameContentSequence": [{"StackID": "1"}, {"StackID": "2"}]}, "stack 2"),
-        ({"MREchoSequence": [{"EffectiveEchoTime": 11.0}, {"EffectiveEchoTime": 14.0}]}, "echo time 14"),
-        ({"MRImageFrameTypeSequence": [{"ComplexImageComponent": kind} for kind in ("MAGNITUDE", "REAL")]}, "REAL"),
-    ],
-)
-def test_frames_of_an_enhanced_file(chosen, phases, word):
-    refused(chosen, frames(**phases), f"2 series fit equally: .*{word}' .*3 slices")
-    assert chosen(frames(**phases), series=f"{word}$")[1] == [4, 5, 6]
-
-
-def test_frames_that_nothing_tells_apart_are_named(chosen):
-    refused(chosen, frames(), "/0 #4: lies in the same place as .*/0 #1, and neither")
-    phase = {"MRImageFrameTypeSequence": [{"ComplexImageComponent": kind} for kind in ("PHASE", "MAGNITUDE")]}
-    assert chosen(frames(**phase))[1] == [4, 5, 6]
-
-
-def test_a_build_accounts_for_frames_of_other_phases(tmp_path):
-    content = {"FrameContentSequence": [{"TemporalPositionIndex": 1}, {"TemporalPositionIndex": 2}]}
-    write(frames(**content)[0], tmp_path / "dicom/S1/dynamic")
-    row = {"subject_id": "S1", "group": "axSpA", "age_years": 30, "sex": "F"}
-    labels = [{"file": f"S1/dynamic#{frame}", "label": 1} for frame in (4, 5, 6)]
-    options = {
-        "subjects_csv": write_csv(tmp_path / "s.csv", [row]),
-        "labels_csv": write_csv(tmp_path / "l.csv", labels),
-        "wanted": Wanted(series="position 2$"),
-    }
-    manifest = build_manifest(tmp_path / "dicom", tmp_path / "m", BuildOptions(**options), progress=False)
-    assert manifest.slices["frame"].tolist() == [4, 5, 6]
-    pixels = read_image(load_manifest(manifest.folder).slice_records()[0]).pixels
-    np.testing.assert_array_equal(pixels.astype(int).ravel()[:9], np.frombuffer(mr_dataset(1, 0).PixelData, "<u2")[:9])
-    account = read_account(manifest.folder).set_index("file")
-    assert account["outcome"].to_dict() == {
-        "S1/dynamic": "used", **{f"S1/dynamic #{frame}": "left out" for frame in (1, 2, 3)},
-    }  # fmt: skip
-    assert account.loc["S1/dynamic #1", "reason"] == "not named by --series"
-    write_csv(tmp_path / "l.csv", [*labels, {"file": "S1/dynamic#1", "label": 0}])
-    with pytest.raises(StudyError, match=r"dynamic#1 has a row, its image is left out \(not named by --series\)"):
-        build_manifest(tmp_path / "dicom", tmp_path / "m", BuildOptions(**options), progress=False)
