@@ -11,7 +11,8 @@ import nibabel
 import nrrd
 import numpy as np
 from bad_input_cases import Case, Place
-from dicom_samples import mr_dataset
+from dicom_samples import UID, mr_dataset, write
+from hospital_samples import T1_GD
 from pydicom import Dataset, dcmwrite
 
 
@@ -99,6 +100,33 @@ def nothing_drawn(place: Place) -> list[str]:
     return place.build("--annotations", str(place.root / "outlines"))
 
 
+def series_of_s01(place: Place, changes: Callable[[int], dict], copy: dict | None = None) -> None:
+    """The three slices of S01 written anew with ``changes`` for a step; a second image of each place with ``copy``."""
+    for step in range(3):
+        write(mr_dataset(1, step, **changes(step)), place.dicom / f"S01/{3 - step:03d}.dcm")
+        if copy is not None:
+            uid = {"SOPInstanceUID": f"{UID}.1.5.{step + 1}"}
+            write(mr_dataset(1, step, **uid, **copy), place.dicom / f"S01/again/{3 - step:03d}.dcm")
+
+
+def repeated(first: dict, second: dict | None, *options: str) -> Callable[[Place], list[str]]:
+    def spoil(place: Place) -> list[str]:
+        series_of_s01(place, lambda _: first, second)
+        return place.build(*options)
+
+    return spoil
+
+
+def uid_per_file(*names: str, **changes: object) -> Callable[[Place], list[str]]:
+    """The attributes of these names hold another UID in each file of S01."""
+
+    def spoil(place: Place) -> list[str]:
+        series_of_s01(place, lambda step: {**changes, **dict.fromkeys(names, f"{UID}.1.6{step}")})
+        return place.build()
+
+    return spoil
+
+
 CASES = [
     Case("a file name in macOS's Unicode form", accents("NFD"), r"slices used  12 .*Manifest: ", status=0),
     Case("two file names alike but for Unicode", accents("NFC", "NFD"), r"boxes\.csv: .* fits two files"),
@@ -133,5 +161,53 @@ CASES = [
     Case("a comma that may be decimal or not", comma_of_two_meanings, r"row 2: left_x1='1,234' may be 1\.234 or 1234"),
     Case(
         "an id that a spreadsheet made a number", spreadsheet_took_id_for_number, r"has '7', as a spreadsheet .*'007'"
+    ),
+    Case(
+        "two phases in one series",
+        repeated({**T1_GD, "TemporalPositionIdentifier": 1}, {**T1_GD, "TemporalPositionIdentifier": 2}),
+        r"S01: 2 series fit equally: '1 t1_\w*, temporal position 1' \(3 slices\), .* 'temporal position 1\$'",
+    ),
+    Case(
+        "two repetitions in one series, one of them named",
+        repeated({"AcquisitionNumber": 1}, {"AcquisitionNumber": 2}, "--series", "^1$|acquisition 1$"),
+        r"slices used  12 .*3 not named by --series",
+        status=0,
+    ),
+    Case(
+        "two images of a place that nothing tells apart",
+        repeated({}, {}),
+        r"S01/again/003\.dcm: lies in the same place as dicom/S01/003\.dcm, and neither temporal position",
+    ),
+    Case(
+        "positions of two phases that differ by rounding",
+        repeated({}, {"ImagePositionPatient": [-125.0, 0.04, 90.0]}),
+        r"S01/again/00.\.dcm: lies in the same place as",
+    ),
+    Case(
+        "a fat fraction map beside the water image",
+        repeated({"ImageType": ["DERIVED", "PRIMARY", "W"]}, {"ImageType": ["DERIVED", "PRIMARY", "FF"]}),
+        r"slices used  12 .*3 a map or phase image",
+        status=0,
+    ),
+    Case(
+        "a fat fraction map without its images",
+        repeated({"ImageType": ["DERIVED", "PRIMARY", "FF"]}, None),
+        r"S01: none of its 1 series .*'1 \(fat fraction\)' \(a map or phase image",
+    ),
+    Case(
+        "a series UID for each file",
+        uid_per_file("SeriesInstanceUID"),
+        r"series       4, of them 4 chosen .*slices used  12 ",
+        status=0,
+    ),
+    Case(
+        "a series UID and a study UID for each file",
+        uid_per_file("SeriesInstanceUID", "StudyInstanceUID"),
+        r"S01: 3 files '1', such as .*, are series of one slice: .*; export or anonymise them again",
+    ),
+    Case(
+        "two series of one number and description",
+        repeated({}, {"SeriesInstanceUID": f"{UID}.1.7", "StudyInstanceUID": f"{UID}.8"}),
+        r"S01: none of its 2 series .*: '[\d.]*\.1\.1' \(UID of '1'\) .*, '[\d.]*\.1\.7' \(UID of '1'\) .*; name one",
     ),
 ]

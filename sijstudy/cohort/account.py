@@ -106,7 +106,8 @@ def build_summary(manifest: Manifest) -> str:
 def account_page(account: pd.DataFrame, chosen: Sequence[ChosenSeries], cohort: str) -> str:
     """The account as Markdown: the flow, the reasons, the chosen series, the slices that are left out."""
     steps = {**flow(account), "slices used": sum(series.slices for series in chosen)}
-    of_chosen = account["series_uid"].isin(account.loc[account["outcome"] == USED, "series_uid"])
+    series = account["series_uid"] + " " + account["series"]
+    of_chosen = series.isin(series[account["outcome"] == USED])
     slices = account[
         (account["outcome"] == LEFT_OUT) & account["kind"].isin(IMAGES) & of_chosen & (account["series_uid"] != "")
     ]

@@ -33,7 +33,15 @@ def fates_of(files: CohortFiles, built: Sequence[SubjectRows], tables: Collectio
     left_out: dict[Path, str] = {file.path: file.note for file in files.found if file.note}
     left_out |= {path: reason for subject in files.subjects for path, reason in subject.left_out.items()}
     left_out |= {**files.outlines.left_out, **files.broken}
-    slices = {source: reason for subject in built for source, reason in subject.left_out.items()}
+    used = {image.file for subject in files.subjects for image in subject.slices if image.frame}
+    slices = {
+        (image.file, image.frame): reason
+        for subject in files.subjects
+        for one, reason in subject.choice.left_out
+        for image in one.images
+        if image.file in used  # frames of another part or phase
+    }
+    slices |= {source: reason for subject in built for source, reason in subject.left_out.items()}
     series = {
         image.file: (one.first.series_uid, one.text)
         for subject in files.subjects
@@ -75,7 +83,7 @@ def image_keys(files: CohortFiles, fates: Fates) -> tuple[set[str], dict[str, st
         for image in subject.slices:
             used |= _keys(image, files.root)
     others = {
-        key: fates.left_out.get(file.path, "not used")
+        key: fates.slices.get((file.path, image.frame)) or fates.left_out.get(file.path, "not used")
         for file in files.found
         for image in file.images
         for key in _keys(image, files.root)

@@ -13,12 +13,12 @@ from sijstudy.images.consensus import EdemaRule
 from sijstudy.options import option
 
 CONTRAST = "The series to use: gd_t1 (the paper's), stir or any."
-SERIES = "Use the series whose 'number description' this finds; no other rule."
+SERIES = "Use the series of this name, or whose 'number description' this finds; no other rule."
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What to look for. contrast: one of ``series_choice.CONTRASTS``. series: a regular expression, or "".
+    """What to look for. contrast: one of ``series_choice.CONTRASTS``. series: a name or a regular expression, or "".
 
     volumes: file name pattern of the NIfTI volumes that are the images, "" when these are DICOM.
     skip_broken: leave out files that cannot be read, and frames of a SEG on slices that are not there, instead of
@@ -39,7 +39,9 @@ class Wanted:
         try:
             return re.compile(self.series, re.IGNORECASE) if self.series else None
         except re.error as error:
-            raise StudyError(f"--series '{self.series}' is no regular expression ({error}); correct it") from None
+            raise StudyError(
+                f"--series '{self.series}' is no regular expression ({error}); put \\ before a sign meant as such"
+            ) from None
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,9 +24,10 @@ from pydicom.uid import (
 )
 from tqdm.auto import tqdm
 
+from sijstudy.cohort.image_header import IMAGE_TAGS, mr_image
 from sijstudy.cohort.series import MrImage
 from sijstudy.errors import StudyError
-from sijstudy.images.dicom_attributes import FRAME_TAGS, GROUPS, Attributes, frames_of
+from sijstudy.images.dicom_attributes import FRAME_TAGS, Attributes, frames_of
 from sijstudy.images.dicom_file import open_file, quiet, reading
 from sijstudy.images.label_maps import is_label_map_name
 from sijstudy.images.nifti import is_volume
@@ -42,13 +42,10 @@ BATCH = 64  # files that a process reads in one go
 HEADER_BYTES = 1 << 20  # what is read of a file that no reader knows how to read
 FIRST_TYPES = (b"CS", b"DA", b"LO", b"OB", b"SH", b"SQ", b"TM", b"UI", b"UL")  # of a file's first element
 FEW = 500  # files below which starting processes takes longer than reading
-TEXTS = ("SequenceName", "PulseSequenceName", "ProtocolName")
 TAGS = (
-    *("SOPClassUID", "SOPInstanceUID", "Modality", "PatientID", "SeriesInstanceUID", "SeriesNumber", "Rows"),
-    *("SeriesDescription", "ImagePositionPatient", "SamplesPerPixel", "ScanningSequence", "ScanOptions"),
-    *("ContrastBolusAgent", "ContrastBolusAgentSequence", "SegmentSequence", "ReferencedSeriesSequence"),
-    *(keyword for keyword in GROUPS if keyword not in ("InversionRecovery", "FatSuppression", "InversionTime")),
-    *TEXTS,
+    *("SOPClassUID", "SOPInstanceUID", "Modality", "PatientID", "Rows", "ImagePositionPatient"),
+    *("SegmentSequence", "ReferencedSeriesSequence"),
+    *IMAGE_TAGS,
     *FRAME_TAGS,
 )
 
@@ -209,7 +206,7 @@ def _described(dataset: Any, path: Path) -> FoundFile:
         return FoundFile(path, "other DICOM", patient, note="MR spectroscopy")
     frames = frames_of(dataset)
     kind = "MR image" if frames == [None] else "MR multi-frame"
-    return FoundFile(path, kind, patient, images=tuple(_image(Attributes(dataset, path, frame)) for frame in frames))
+    return FoundFile(path, kind, patient, images=tuple(mr_image(Attributes(dataset, path, frame)) for frame in frames))
 
 
 def _foreign(dataset: Any, path: Path, stored: str, modality: str, patient: str) -> FoundFile:
@@ -217,64 +214,6 @@ def _foreign(dataset: Any, path: Path, stored: str, modality: str, patient: str)
         broken = f"{path}: its header is cut off before it says what it holds; copy it or export it again"
         return FoundFile(path, "other DICOM", broken=broken)
     return FoundFile(path, "other DICOM", patient, note=f"modality {modality or 'not stated'}, not MR")
-
-
-def _image(values: Attributes) -> MrImage:
-    agents = [str(item.get("CodeMeaning", "")) for item in values.sequence("ContrastBolusAgentSequence")]
-    return MrImage(
-        file=values.path,
-        frame=values.frame,
-        sop_uid=str(values.required("SOPInstanceUID")),
-        patient_id=_text(values, "PatientID"),
-        series_uid=_text(values, "SeriesInstanceUID"),
-        number=_text(values, "SeriesNumber"),
-        description=_text(values, "SeriesDescription"),
-        image_type=_names(values, "ImageType"),
-        orientation=_orientation(values),
-        repetition_time=_number(values, "RepetitionTime"),
-        echo_time=_number(values, "EchoTime"),
-        words=_words(values),
-        contrast_agent=_text(values, "ContrastBolusAgent") or " ".join(agents),
-        colour=int(values.get("SamplesPerPixel") or 1) > 1,
-    )
-
-
-def _words(values: Attributes) -> str:
-    words = [_text(values, name) for name in TEXTS]
-    words += [f"sequence:{name}" for name in _names(values, "ScanningSequence")]
-    words += [f"option:{name}" for name in _names(values, "ScanOptions")]
-    words += ["sequence:IR"] if _text(values, "InversionRecovery").upper() == "YES" else []
-    words += ["option:FS"] if _text(values, "FatSuppression").upper() in ("FAT", "FAT_AND_WATER") else []
-    return " ".join(filter(None, words)).lower()
-
-
-def _orientation(values: Attributes) -> tuple[float, ...] | None:
-    """Without position, an orientation says nothing; what else is wrong with it is said when the slice is read."""
-    if not values.get("ImagePositionPatient"):
-        return None
-    try:
-        vector = tuple(float(value) for value in values.get("ImageOrientationPatient") or ())
-    except (TypeError, ValueError):
-        return None
-    return vector if len(vector) == 6 else None
-
-
-def _text(values: Attributes, keyword: str) -> str:
-    value = values.get(keyword)
-    return re.sub(r"\s+", " ", "" if value is None else str(value)).strip()
-
-
-def _names(values: Attributes, keyword: str) -> tuple[str, ...]:
-    value = values.get(keyword)
-    items = [value] if isinstance(value, str) else list(value or ())
-    return tuple(str(item).strip().upper() for item in items if str(item).strip())
-
-
-def _number(values: Attributes, keyword: str) -> float | None:
-    try:
-        return float(values.get(keyword))
-    except (TypeError, ValueError):
-        return None
 
 
 def _sources(dataset: Dataset) -> frozenset[str]:

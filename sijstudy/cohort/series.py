@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -24,18 +22,34 @@ CONTRAST = re.compile(
     r"(?<![a-z])(gd|gad[a-z]*|km|contrast|post|ce|dotarem|clariscan|magnevist)(?![a-z])|\+ ?c\b|\bc\+|t1c(?![a-z])"
 )
 NO_AGENT = ("", "none", "no", "n", "0", "without")
-DIXON_TYPES = {
+# Images that a scanner makes of one measurement, by image type (blanks as _, * as _STAR) and by description.
+PART_TYPES = {
     **dict.fromkeys(("WATER", "W"), "water"),
     **dict.fromkeys(("FAT", "F"), "fat"),
     **dict.fromkeys(("IN_PHASE", "IP", "INPHASE"), "in phase"),
     **dict.fromkeys(("OPP_PHASE", "OUT_PHASE", "OP", "OPPOSED_PHASE", "OUTPHASE"), "opposed phase"),
+    **dict.fromkeys(("FF", "PDFF", "FAT_FRACTION", "FATFRACTION", "FAT_FRAC", "FATFRAC"), "fat fraction"),
+    **dict.fromkeys(("PERCENT_FAT", "FAT_PERCENT"), "fat fraction"),
+    **dict.fromkeys(("WF", "WATER_FRACTION", "WATERFRACTION", "PERCENT_WATER"), "water fraction"),
+    **dict.fromkeys(("P", "PHASE", "PHASE_MAP", "P_FFE", "P_SE", "P_IR"), "phase image"),
+    **dict.fromkeys(("I", "IMAGINARY", "I_FFE", "I_SE", "I_IR"), "imaginary part"),
+    **dict.fromkeys(("R2_STAR", "R2STAR", "ADC"), "map"),
 }
-DIXON_NAMES = (
-    ("water", re.compile(r"(water|[ _-]w)$")),
-    ("fat", re.compile(r"([ _-]fat|[ _-]f)$")),
-    ("in phase", re.compile(r"([ _-]in|[ _-]ip|in[ _-]?phase)$")),
-    ("opposed phase", re.compile(r"([ _-]opp|[ _-]op|(opp|out)[a-z]*[ _-]?phase)$")),
+MAPS = ("fat fraction", "water fraction", "map", "phase image", "imaginary part")  # no weighted images
+MAP_NAMES = (
+    ("fat fraction", re.compile(r"(?<![a-z])(pdff|fat[ _-]?(frac|percent)|percent[ _-]?fat)")),
+    ("water fraction", re.compile(r"(?<![a-z])water[ _-]?frac")),
+    ("map", re.compile(r"(?<![a-z0-9])([tr][12]([ _-]?star|s|\*)?|b[01]|field|adc)[ _-]?map(?![a-z])")),
+    ("map", re.compile(r"(?<![a-z0-9])r2([ _-]?star|s|\*)(?![a-z])")),
 )
+DIXON_NAMES = (
+    ("fat fraction", re.compile(r"([ _-]ff|^ff:.*)$")),
+    ("water", re.compile(r"(water|[ _-]w|^water:.*)$")),
+    ("fat", re.compile(r"([ _-]fat|[ _-]f|^fat:.*)$")),
+    ("in phase", re.compile(r"([ _-]in|[ _-]ip|in[ _-]?phase|^in[ _-]?phase:.*)$")),
+    ("opposed phase", re.compile(r"([ _-]opp|[ _-]op|(opp|out)[a-z]*[ _-]?phase|^(opp|out)[a-z]*[ _-]?phase:.*)$")),
+)
+MIN_SLICES = 3
 TURNED = np.cos(np.deg2rad(20.0))  # planes further apart than 20 degrees are of different directions
 
 
@@ -45,6 +59,8 @@ class MrImage:
 
     frame: its place in a multi-frame file, from 1, else None. orientation: ``(6,)`` unit vectors, None where the
     header has none. times in ms, None where not stated. words: sequence, options and protocol, lower case.
+    position ``(3,)`` mm, None where the header has none. study: UIDs of the study and the frame of reference.
+    marks: values of ``image_header.MARKS``, "" where not stated.
     """
 
     file: Path
@@ -61,6 +77,9 @@ class MrImage:
     words: str
     contrast_agent: str
     colour: bool = False
+    position: tuple[float, ...] | None = None
+    study: tuple[str, str] = ("", "")
+    marks: tuple[str, ...] = ()
 
     @property
     def uid(self) -> str:
@@ -69,23 +88,28 @@ class MrImage:
 
     @property
     def part(self) -> str:
-        """Which image of a Dixon measurement it is: water, fat, in phase, opposed phase; empty when none."""
-        for name in self.image_type:
-            if name in DIXON_TYPES:
-                return DIXON_TYPES[name]
+        """Which of the images that a scanner makes of one measurement: water, fat ..., one of MAPS; "" when none."""
+        names = [name.replace(" ", "_").replace("*", "_STAR") for name in self.image_type]
+        parts = [PART_TYPES.get(name, "map" if name.endswith("_MAP") else "") for name in names]
+        parts += ["map"] if {"T2_STAR", "DERIVED"} <= set(names) else []  # not derived, it is a weighting
+        if any(parts):
+            return next((part for part in parts if part in MAPS), next(filter(None, parts)))
         text = self.description.lower()
-        if re.search(r"dixon|ideal|flex|vibe", f"{text} {self.words}"):
-            for part, pattern in DIXON_NAMES:
-                if pattern.search(text):
-                    return part
-        return ""
+        dixon = DIXON_NAMES if re.search(r"dixon|ideal|flex|vibe", f"{text} {self.words}") else ()
+        return next((part for part, pattern in (*MAP_NAMES, *dixon) if pattern.search(text)), "")
 
 
 @dataclass(frozen=True)
 class Series:
-    """The images of one series; of a Dixon series that holds several parts, those of one part."""
+    """The images of one series; where it holds several of each place, those of one part and one phase.
+
+    phase: what tells its images from others of the series in the same places, in words. reach: number of places
+    of all phases together, 0 where the series has one.
+    """
 
     images: tuple[MrImage, ...]
+    phase: str = ""
+    reach: int = 0
 
     @property
     def first(self) -> MrImage:
@@ -94,9 +118,17 @@ class Series:
 
     @property
     def text(self) -> str:
-        """Number, description and Dixon part: what --series is matched with, and how messages call the series."""
+        """Number, description, part and phase: what --series is matched with, and how messages call the series."""
+        return self._called(f"{self.first.number} {self.first.description}".strip())
+
+    @property
+    def by_uid(self) -> str:
+        """A name for series whose ``text`` is the same: their UID, or their study's where they have none."""
+        return self._called(self.first.series_uid or self.first.study[0] or "no UID")
+
+    def _called(self, name: str) -> str:
         part = f"({self.first.part})" if self.first.part else ""
-        return " ".join(filter(None, (self.first.number, self.first.description, part)))
+        return ", ".join(filter(None, (" ".join(filter(None, (name, part))), self.phase)))
 
     @cached_property
     def words(self) -> str:
@@ -107,6 +139,16 @@ class Series:
     def slices(self) -> int:
         """Number of slices, copies counted once."""
         return len({image.uid for image in self.images})
+
+    @property
+    def is_short(self) -> bool:
+        """Fewer than MIN_SLICES places, other phases of the series counted too."""
+        return max(self.reach, self.slices) < MIN_SLICES
+
+    @property
+    def is_map(self) -> bool:
+        """Values that were computed from images, or the phase of the signal: nothing that a reader grades edema on."""
+        return self.first.part in MAPS
 
     @property
     def is_localizer(self) -> bool:
@@ -173,15 +215,6 @@ class Series:
             return False
         aligned = np.abs(np.array(normals) @ np.array(normals).T) > TURNED
         return bool(aligned.sum(axis=1).max() <= len(normals) / 2)
-
-
-def series_of(images: Iterable[MrImage]) -> list[Series]:
-    """Images grouped into series, a Dixon series into its parts, by series number."""
-    groups: dict[tuple[str, str], list[MrImage]] = defaultdict(list)
-    for image in images:
-        groups[image.series_uid, image.part].append(image)
-    found = [Series(tuple(sorted(own, key=lambda image: (image.file, image.frame or 0)))) for own in groups.values()]
-    return sorted(found, key=lambda one: (one.first.number.zfill(12), one.first.series_uid, one.first.part))
 
 
 def _normal(orientation: tuple[float, ...]) -> np.ndarray:

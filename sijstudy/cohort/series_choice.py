@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from sijstudy.cohort.series import Series
+from sijstudy.cohort.series import MIN_SLICES, Series
 from sijstudy.errors import StudyError
 
 CONTRASTS = ("gd_t1", "stir", "any")
-MIN_SLICES = 3
+SHOWN = 8  # names in a message, at most
 Condition = Callable[[Series], bool]
 
 
@@ -29,16 +30,19 @@ def choose_series(
 ) -> Choice:
     """The one series of a subject that the study uses.
 
-    contrast: gd_t1, the paper's [2.1], stir or any. pattern: searched in a series' number and description; where
-    given, it alone decides. Raises StudyError naming the candidates when not exactly one is left.
+    contrast: gd_t1, the paper's [2.1], stir or any. pattern: where given, it alone decides: the name or UID of a
+    series as messages give it, else searched in the names. Raises StudyError naming the candidates when not exactly one
+    is left, or images when no series can be made of them.
     """
     if contrast not in CONTRASTS:
         raise StudyError(f"--contrast is '{contrast}'; it must be {', '.join(CONTRASTS[:-1])} or {CONTRASTS[-1]}")
     left_out: list[tuple[Series, str]] = []
     if pattern is not None:
-        left = _keep(series, lambda one: bool(pattern.search(one.text)), "not named by --series", left_out)
+        named = _named(series, pattern)
+        left = _keep(series, lambda one: one in named, "not named by --series", left_out)
+        _check_loose(subject_id, left)
         return _only(subject_id, left, left, "named by --series", left_out, series)
-    usable = _usable(series, left_out)
+    usable = _usable(subject_id, series, left_out)
     if len(usable) == 1:
         alone = "the only MR series" if len(series) == 1 else "the only usable MR series"
         return _only(subject_id, usable, usable, alone, left_out, series)
@@ -52,12 +56,21 @@ def choose_series(
     return _only(subject_id, best, usable, rule, left_out, series)
 
 
-def _usable(series: Sequence[Series], left_out: list[tuple[Series, str]]) -> list[Series]:
-    """The series without localizers, and without derived and short ones unless nothing else is left."""
+def _named(series: Sequence[Series], pattern: re.Pattern[str]) -> list[Series]:
+    """The series that --series names outright, by name or as one of UID|UID|REGEX; else those whose name it finds."""
+    given = pattern.pattern.lower()
+    outright = [one for one in series if given == one.text.lower() or one.by_uid.lower() in given.split("|")]
+    return outright or [one for one in series if pattern.search(one.text)]
+
+
+def _usable(subject_id: str, series: Sequence[Series], left_out: list[tuple[Series, str]]) -> list[Series]:
+    """The series without localizers and maps, and without derived and short ones unless nothing else is left."""
     left = _keep(series, lambda one: not one.is_localizer, "a localizer", left_out)
+    left = _keep(left, lambda one: not one.is_map, "a map or phase image, not a weighted one", left_out)
+    _check_loose(subject_id, [one for one in left if not one.is_derived])
     drops: tuple[tuple[Condition, str], ...] = (
         (lambda one: one.is_derived, "a derived image or screenshot (image type, or no position)"),
-        (lambda one: one.slices < MIN_SLICES, f"fewer than {MIN_SLICES} slices"),
+        (lambda one: one.is_short, f"fewer than {MIN_SLICES} slices"),
     )
     for bad, reason in drops:
         good = [one for one in left if not bad(one)]
@@ -105,13 +118,44 @@ def _only(
     if len(left) == 1:
         return Choice(left[0], rule, tuple(considered), tuple(left_out))
     if left:
-        names = ", ".join(f"'{one.text}'" for one in left)
-        raise StudyError(
-            f"subject {subject_id}: {len(left)} series fit equally: {names}; name one with --series, a regular "
-            "expression on number and description"
-        )
-    names = ", ".join(f"'{one.text}' ({reason})" for one, reason in left_out)
+        names = _listed([_name(one, left) for one in left])
+        raise StudyError(f"subject {subject_id}: {len(left)} series fit equally: {names}{_way(left, series)}")
+    names = _listed([f"{_name(one, series)} ({reason})" for one, reason in left_out])
     raise StudyError(
-        f"subject {subject_id}: none of its {len(series)} series is the wanted one: {names}; name it with --series, or "
+        f"subject {subject_id}: none of its {len(series)} series is the wanted one: {names}{_way(series, series)}; or "
         "choose --contrast"
     )
+
+
+def _name(one: Series, among: Sequence[Series]) -> str:
+    """What --series takes for a series, and of a phase how many slices it has."""
+    alone = sum(other.text == one.text for other in among) == 1
+    name = f"'{one.text}'" if alone else f"'{one.by_uid}' (UID of '{one.text}')"
+    return f"{name} ({one.slices} slice{'s' * (one.slices > 1)})" if one.phase else name
+
+
+def _way(wanted: Sequence[Series], series: Sequence[Series]) -> str:
+    """Why there are several series, where they are phases of one, and how one of all ``series`` is named."""
+    phases = [one.phase for one in wanted if one.phase]
+    why = ", as one series holds several images of a place" if phases else ""
+    telling = (phase for phase in phases if sum(one.text.endswith(phase) for one in series) == 1)
+    such = next((f"such as '{phase}$'" for phase in telling), "on number and description")
+    return f"{why}; name one with --series, by its whole name or a regular expression {such}"
+
+
+def _check_loose(subject_id: str, series: Sequence[Series]) -> None:
+    """StudyError when images that bear one name are series of one slice each."""
+    loose = [one for one in series if one.slices == 1 and not one.phase]
+    names = Counter(one.text for one in loose)
+    for one in loose:
+        if names[one.text] >= MIN_SLICES:
+            raise StudyError(
+                f"subject {subject_id}: {names[one.text]} files '{one.text}', such as {one.first.file}, are series of "
+                "one slice: each has a SeriesInstanceUID of its own or none, and no SeriesNumber and StudyInstanceUID "
+                "that they share; export or anonymise them again, keeping these alike within a series"
+            )
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = [f"and {len(names) - SHOWN} more"] if len(names) > SHOWN + 1 else []
+    return ", ".join([*names[: SHOWN if more else None], *more])

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sijstudy.cohort.phases import series_of
 from sijstudy.cohort.scan import FoundFile
-from sijstudy.cohort.series import MrImage, Series, series_of
+from sijstudy.cohort.series import MrImage, Series
 from sijstudy.cohort.series_choice import Choice, choose_series
 from sijstudy.errors import StudyError
 from sijstudy.files import FileHashes

@@ -31,6 +31,13 @@ GROUPS = {
     "InversionRecovery": ("MRModifierSequence", "InversionRecovery"),
     "FatSuppression": ("MRModifierSequence", "SpectrallySelectedSuppression"),
     "PixelBandwidth": ("MRImagingModifierSequence", "PixelBandwidth"),
+    "ComplexImageComponent": ("MRImageFrameTypeSequence", "ComplexImageComponent"),
+    "DiffusionBValue": ("MRDiffusionSequence", "DiffusionBValue"),
+    "TemporalPositionIdentifier": ("FrameContentSequence", "TemporalPositionIndex"),
+    "AcquisitionNumber": ("FrameContentSequence", "FrameAcquisitionNumber"),
+    "AcquisitionTime": ("FrameContentSequence", "FrameAcquisitionDateTime"),
+    "StackID": ("FrameContentSequence", "StackID"),
+    "TriggerTime": ("CardiacSynchronizationSequence", "NominalCardiacTriggerDelayTime"),
 }
 FRAME_TAGS = ("NumberOfFrames", "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
 

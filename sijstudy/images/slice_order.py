@@ -10,6 +10,8 @@ import numpy as np
 from sijstudy.errors import StudyError
 from sijstudy.images.dicom import DicomHeader
 
+SAME_PLACE = 0.1  # mm. ASSUMED: planes nearer to each other are one plane, whose position was rounded
+
 
 def normal_of(orientation: tuple[float, ...]) -> np.ndarray[Any, Any]:
     """Unit normal ``(3,)`` of a slice plane, pointing to the head.
@@ -42,8 +44,13 @@ def slice_order(headers: list[DicomHeader]) -> list[int]:
     heights = [float(np.dot(header.position, normal_of(first.orientation))) for header in headers]
     order = sorted(range(len(headers)), key=heights.__getitem__)
     for below, above in itertools.pairwise(order):
-        if heights[above] - heights[below] < 1e-3:
+        if heights[above] - heights[below] < SAME_PLACE:
             raise StudyError(
-                f"{headers[above].file}: lies in the same place as {headers[below].file.name}; keep one of the two"
+                f"{_name(headers[above])}: lies in the same place as {_name(headers[below])}, and neither temporal "
+                "position, acquisition, image type nor echo tells phases apart; keep one of the two"
             )
     return order
+
+
+def _name(header: DicomHeader) -> str:
+    return str(header.file) if header.frame is None else f"{header.file} #{header.frame}"

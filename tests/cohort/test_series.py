@@ -8,7 +8,8 @@ import pytest
 from dicom_samples import ORIENTATION
 from hospital_samples import AXIAL, CORONAL, SAGITTAL
 
-from sijstudy.cohort.series import MrImage, Series, series_of
+from sijstudy.cohort.phases import series_of
+from sijstudy.cohort.series import MrImage, Series
 
 IMAGE = MrImage(
     file=Path("a"), frame=None, sop_uid="1.2", patient_id="P", series_uid="1", number="5", description="",
@@ -123,6 +124,23 @@ def test_contrast_agent(changes, expected):
         ("t1 dixon", ("DERIVED", "W"), "water"),
         ("t1", ("DERIVED", "OP"), "opposed phase"),
         ("knee_W", (), ""),
+        ("WATER: Cor LAVA Flex", (), "water"),
+        ("InPhase: Cor LAVA Flex", (), "in phase"),
+        ("FatFrac: Ax IDEAL IQ", (), "fat fraction"),
+        ("FF: Ax IDEAL IQ", (), "fat fraction"),
+        ("t1_vibe_q-dixon_cor_FF", (), "fat fraction"),
+        ("cor PDFF", (), "fat fraction"),
+        ("t1 dixon fat fraction", ("DERIVED", "PRIMARY", "W"), "water"),  # the image's own word before the protocol's
+        ("t1_cor_ff", (), ""),
+        ("waterfraction", (), "water fraction"),
+        ("R2_Star: Ax IDEAL IQ", (), "map"),
+        ("T2* map", (), "map"),
+        ("ADC_map", (), "map"),
+        ("T1 mapping", (), ""),
+        ("cor t2", ("ORIGINAL", "PRIMARY", "T2_STAR"), ""),  # a weighting
+        ("cor t2", ("DERIVED", "PRIMARY", "T2_STAR"), "map"),
+        ("t1 tse", ("ORIGINAL", "PRIMARY", "P", "ND"), "phase image"),
+        ("t1 tse", ("ORIGINAL", "PRIMARY", "M", "ND"), ""),
     ],
 )
 def test_dixon_parts(description, image_type, expected):

@@ -1,0 +1,105 @@
+"""MR images -> the series they form: a series that holds each place more than once is split into its phases."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+
+import numpy as np
+
+from sijstudy.cohort.image_header import MARKS
+from sijstudy.cohort.series import MrImage, Series
+from sijstudy.images.slice_order import SAME_PLACE, normal_of
+
+
+def series_of(images: Iterable[MrImage]) -> list[Series]:
+    """Images grouped into series, a series into its parts and phases, by series number.
+
+    Phases: where images lie in the same place, the first of MARKS that tells them apart splits them, and the next one
+    what is left. ASSUMED: it does where each of its values has fewer images of a place than all together, and it has
+    not more values than a place has images; a time of acquisition that differs from slice to slice has. Temporal
+    positions of equally many slices are phases wherever these lie: a patient's motion may have moved them.
+    """
+    images = sorted(images, key=lambda image: (image.file, image.frame or 0))
+    of_uid: dict[str, set[str]] = defaultdict(set)
+    for image in images:
+        of_uid[image.series_uid].add(image.uid)
+    groups: dict[tuple[Hashable, str], list[MrImage]] = defaultdict(list)
+    for image in images:
+        groups[_key(image, alone=len(of_uid[image.series_uid]) == 1), image.part].append(image)
+    found = sorted(
+        groups.values(), key=lambda own: (own[0].number.zfill(12), own[0].series_uid, own[0].part, own[0].description)
+    )
+    return [one for own in found for one in _split(own)]
+
+
+def _key(image: MrImage, *, alone: bool) -> Hashable:
+    """What the images of one series share; ``alone``: no other image has this series UID.
+
+    Some exports give each file a series UID of its own, or none. Then study, number and description tell the series;
+    where study or number is missing, too, nothing does, and the image stays alone.
+    """
+    if image.series_uid and not alone:
+        return image.series_uid, image.number
+    if image.number and image.study[0]:
+        return image.study, image.number, image.description
+    return image.series_uid, image.uid
+
+
+def _split(images: Sequence[MrImage]) -> Iterator[Series]:
+    places = _places(images)
+    for phase, own in _phases(images, places):
+        yield Series(tuple(own), phase, len(set(places.values())) if phase else 0)
+
+
+def _phases(images: Sequence[MrImage], places: dict[str, int]) -> Iterator[tuple[str, Sequence[MrImage]]]:
+    most = _most(images, places)
+    for number, word in enumerate(MARKS):
+        parts: dict[str, list[MrImage]] = defaultdict(list)
+        for image in images:
+            parts[image.marks[number] if image.marks else ""].append(image)
+        fewer = len(parts) <= most and all(_most(own, places) < most for own in parts.values())
+        slices = {len({image.uid for image in own}) for own in parts.values()}
+        if len(parts) > 1 and (fewer or (word == "temporal position" and len(slices) == 1 and slices != {1})):
+            for value in sorted(parts, key=_in_order):
+                for further, own in _phases(parts[value], places):
+                    yield ", ".join(filter(None, (f"{word} {value or 'not stated'}", further))), own
+            return
+    yield "", images
+
+
+def _most(images: Iterable[MrImage], places: dict[str, int]) -> int:
+    """How many different images lie in one place, at most."""
+    counts: dict[int, set[str]] = defaultdict(set)
+    for image in images:
+        if image.uid in places:
+            counts[places[image.uid]].add(image.uid)
+    return max(map(len, counts.values()), default=0)
+
+
+def _places(images: Iterable[MrImage]) -> dict[str, int]:
+    """Image's UID -> number of its place; images without a position have none."""
+    planes: list[tuple[float, ...]] = []
+    heights = []
+    for image in images:
+        if not (image.orientation and image.position):
+            continue
+        alike = (at for at, plane in enumerate(planes) if np.allclose(plane, image.orientation, atol=1e-2))
+        plane = next(alike, len(planes))
+        planes += [image.orientation] if plane == len(planes) else []
+        heights.append((plane, float(np.dot(image.position, normal_of(planes[plane]))), image.uid))
+    places: dict[str, int] = {}
+    last, number = (-1, -math.inf), 0
+    for plane, height, uid in sorted(heights):
+        number += plane != last[0] or height - last[1] >= SAME_PLACE
+        places[uid] = number
+        last = (plane, height)
+    return places
+
+
+def _in_order(value: str) -> tuple[float, str]:
+    try:
+        return float(value), value
+    except ValueError:
+        return math.inf, value
