@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from sijstudy.cohort.options import CONTRAST, SERIES, BuildOptions, Wanted
+from sijstudy.cohort.options import CONTRAST, SERIES, SKIP_BROKEN, BuildOptions, Wanted
 from sijstudy.config import StudyConfig, parameters_cell, parameters_table
 from sijstudy.errors import StudyError
 from sijstudy.options import option, taking
@@ -120,6 +120,7 @@ class DiagnoseOptions:
     fold: str = option("The network of this fold, or all.", "all")
     contrast: str = option(CONTRAST, "gd_t1")
     series: str = option(SERIES, "", metavar="REGEX")
+    skip_broken: bool = option(SKIP_BROKEN, False, "--skip-broken")
     device: str = option("auto, cpu or cuda.", "auto")
 
 
@@ -137,7 +138,8 @@ def diagnose(
     from sijstudy.training.networks import open_networks
 
     networks = open_networks(run).of_fold(options.fold)
-    subject = read_subject(dicom_dir, options.boxes, Wanted(options.contrast, options.series), options.segments)
+    wanted = Wanted(options.contrast, options.series, skip_broken=options.skip_broken)
+    subject = read_subject(dicom_dir, options.boxes, wanted, options.segments)
     result = diagnosis.diagnose(subject, networks, device=options.device)
     files = write_diagnosis(result, options.output or Path("diagnoses") / subject.subject_id, run)
     print(summary(result))

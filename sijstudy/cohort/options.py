@@ -15,6 +15,8 @@ from sijstudy.options import option
 CONTRAST = "The series to use: gd_t1 (the paper's), stir or any."
 SERIES = "Use the series of this name, or whose 'number description' this finds; no other rule."
 
+SKIP_BROKEN = "Leave out files that cannot be read, and outlines of slices that are not there, instead of stopping."
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -27,11 +29,7 @@ class Wanted:
 
     contrast: str = option(CONTRAST, "gd_t1")
     series: str = option(SERIES, "", metavar="REGEX")
-    skip_broken: bool = option(
-        "Leave out files that cannot be read, and outlines of slices that are not there, instead of stopping.",
-        False,
-        "--skip-broken",
-    )
+    skip_broken: bool = option(SKIP_BROKEN, False, "--skip-broken")
     volumes: str = option("NIfTI volumes are the images: those of such a name, '*_STIR.nii.gz'.", "", metavar="PATTERN")
 
     def pattern(self) -> re.Pattern[str] | None:

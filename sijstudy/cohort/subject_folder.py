@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sijstudy.cohort.files_by_uid import FileOwners, assign_segs
@@ -18,6 +18,7 @@ from sijstudy.cohort.subject_series import choose_images
 from sijstudy.errors import StudyError
 from sijstudy.files import FileHashes
 from sijstudy.images.consensus import EdemaRule
+from sijstudy.images.read import Source
 from sijstudy.images.segment_names import SegmentTable, read_segment_table
 from sijstudy.images.subject_outlines import OutlineRules
 from sijstudy.records import Slice
@@ -29,6 +30,7 @@ class SubjectFolder:
 
     slices: from the lower to the upper pelvis; label is 0 everywhere and means nothing. boxes_from: where the ilium
     boxes come from, "" when no slice has one. series: number and description of the one that is used. rule: why it is.
+    broken: what could not be read, or outlines a slice that is not there, and was left out as asked: file -> why.
     """
 
     subject_id: str
@@ -36,6 +38,7 @@ class SubjectFolder:
     boxes_from: str
     series: str
     rule: str
+    broken: Mapping[str, str] = field(default_factory=dict)
 
 
 class _NoLabels(SideTable[int]):
@@ -57,7 +60,7 @@ def read_subject(
     wanted, name, hashes = wanted or Wanted(), folder.resolve().name, FileHashes()
     segments = read_segment_table(segments_csv) if segments_csv else SegmentTable()
     found = scan(folder, progress=False)
-    broken_files(found, skip=wanted.skip_broken)
+    broken = broken_files(found, skip=wanted.skip_broken)
     images = _images(folder, found)
     own = choose_images(name, images, contrast=wanted.contrast, pattern=wanted.pattern(), hashes=hashes)
     seg_files = [file for file in found if file.kind == "SEG"]
@@ -67,13 +70,24 @@ def read_subject(
     files = SubjectFiles(name, own.sources, tuple(segs.files.get(name, ())), hashes)
     tables = Tables(labels=_NoLabels(folder, {}), boxes=given.boxes)
     rules = OutlineRules(segments, EdemaRule(), wanted.skip_broken)
-    rows = subject_rows(folder, files, Settings(tables, rules, wanted.skip_broken)).rows
+    done = subject_rows(folder, files, Settings(tables, rules, wanted.skip_broken))
+    rows = done.rows
+    gone: dict[Source, str] = {(path, None): why for path, why in broken.items()}
+    gone |= done.left_out
     if given.boxes:
         given.boxes.check_used({row[key] for row in rows for key in ("sop_instance_uid", "file")}, {})
     slices = tuple(slice_record({**row, "segmentation": None}, folder, folder) for row in rows)  # nothing is kept
     source = boxes_csv.name if boxes_csv else "the DICOM SEG in its folder"
     boxes_from = source if any(item.boxes for item in slices) else ""
-    return SubjectFolder(name, slices, boxes_from, own.choice.chosen.text, own.choice.rule)
+    return SubjectFolder(name, slices, boxes_from, own.choice.chosen.text, own.choice.rule, _named(gone, folder))
+
+
+def _named(left_out: Mapping[Source, str], folder: Path) -> dict[str, str]:
+    """What was left out by its name in the folder, frames as FILE #7."""
+    names = {(path, frame): path.relative_to(folder).as_posix() for path, frame in left_out}
+    return {
+        names[source] if source[1] is None else f"{names[source]} #{source[1]}": why for source, why in left_out.items()
+    }
 
 
 def _images(folder: Path, found: Sequence[FoundFile]) -> list[MrImage]:

@@ -53,6 +53,7 @@ def summary(result: Diagnosis) -> str:
     """The result as the command line says it, a sentence a line."""
     lines = [
         patch_sentence(result),
+        broken_sentence(result),
         ensemble_sentence(result),
         training_warning(result),
         decision_sentence(result),
@@ -92,6 +93,12 @@ def patch_sentence(result: Diagnosis) -> str:
     missing = len(result.left_out)
     words = f" {missing} slice{'s' * (missing > 1)} without a box left out." if missing else ""
     return f"{series}ROI patches are used, from the ilium boxes of {result.subject.boxes_from}.{words}"
+
+
+def broken_sentence(result: Diagnosis) -> str:
+    """What could not be used of the folder and was left out as asked; empty when nothing was."""
+    left_out = result.subject.broken
+    return " ".join(["Left out:", *(f"{name} {why}." for name, why in left_out.items())]) if left_out else ""
 
 
 def ensemble_sentence(result: Diagnosis) -> str:
@@ -136,6 +143,7 @@ def _content(result: Diagnosis, run: Path, now: datetime.datetime) -> dict[str, 
             "series_rule": result.subject.rule,
             "boxes_from": result.subject.boxes_from or None,
             "slices_left_out": [item.file.name for item in result.left_out],
+            "broken": dict(result.subject.broken),
         },
         "slices": [_plain(row) for row in result.slices[fields].to_dict("records")],
         "networks": [_plain(row) for row in result.networks.to_dict("records")],
@@ -178,7 +186,7 @@ def _page(result: Diagnosis, run: Path, now: datetime.datetime) -> str:
         notice=NOTICE,
         decision=decision_sentence(result),
         arm=ARM_NAMES[result.arm],
-        patches=patch_sentence(result),
+        patches=" ".join(filter(None, (patch_sentence(result), broken_sentence(result)))),
         whole_images=result.arm == "original",
         ensemble=ensemble_sentence(result),
         seen=training_warning(result),

@@ -46,6 +46,19 @@ def test_boxes_may_come_from_a_table_or_be_missing(folder, tmp_path):
         read_subject(folder, lost)
 
 
+def test_what_cannot_be_read_is_left_out_only_when_asked_and_named(folder):
+    path = folder / "series/3.dcm"
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(StudyError, match=r"3\.dcm: is cut off"):
+        read_subject(folder)
+    subject = read_subject(folder, wanted=Wanted(skip_broken=True))
+    assert [(item.file.name, item.index) for item in subject.slices] == [("4.dcm", 0), ("2.dcm", 2), ("1.dcm", 3)]
+    names = sorted(subject.broken)
+    assert names[0].startswith("SEG.dcm #") and names[-1] == "series/3.dcm" and len(names) == 5
+    assert subject.broken["series/3.dcm"].startswith("cannot be read: is cut off")
+    assert subject.broken[names[0]].startswith("lies on no slice of its subject")
+
+
 def test_a_hospitals_own_labels_are_told_by_a_table(folder, tmp_path):
     series = [mr_dataset(7, step) for step in range(4)]
     names = ["Os ilium sin", "Os ilium dex", "Disc", "BME R1"]
