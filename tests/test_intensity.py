@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sijstudy.figures.overlays import grey_range
 from sijstudy.intensity import PERCENTILES, percentiles, to_8bit, without_padding
 
 
@@ -54,3 +55,4 @@ def test_padding_is_no_tissue():
     assert (to_8bit(padded)[padding] == 0).all()
     np.testing.assert_array_equal(without_padding(padded), np.where(padding, image[:, 7:].min(), image))
     assert without_padding(image) is image
+    assert grey_range(padded) == pytest.approx(grey_range(image[:, 7:]))

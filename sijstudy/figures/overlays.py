@@ -7,13 +7,18 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from sijstudy.intensity import without_padding
+
 Array = np.ndarray[Any, Any]
 COLOURS = "turbo"  # of a map: red is highest, as in the paper [Fig. 8]
 
 
 def grey_range(image: Array) -> tuple[float, float]:
-    """What is drawn black and what white: the 0.5th and 99.5th percentile, as noise leaves the 8-bit scale."""
-    low, high = np.percentile(image, [0.5, 99.5])
+    """What is drawn black and what white: the 0.5th and 99.5th percentile, as noise leaves the 8-bit scale.
+
+    Padding, NaN, counts for none.
+    """
+    low, high = np.nanpercentile(image, [0.5, 99.5])
     return low, max(high, low + 1)
 
 
@@ -24,9 +29,9 @@ def opacity(cam: Array) -> Array:
 
 
 def draw_image(axis: Axes, image: Array) -> None:
-    """The image ``(H, W)`` in grey."""
+    """The image ``(H, W)`` in grey, padding black."""
     low, high = grey_range(image)
-    axis.imshow(image, cmap="gray", vmin=low, vmax=high, interpolation="nearest")
+    axis.imshow(without_padding(image), cmap="gray", vmin=low, vmax=high, interpolation="nearest")
 
 
 def draw_map(axis: Axes, cam: Array) -> None:
