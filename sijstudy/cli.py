@@ -14,7 +14,8 @@ import typer
 from sijstudy.cohort.options import CONTRAST, SERIES, SKIP_BROKEN, BuildOptions, Wanted
 from sijstudy.config import StudyConfig, parameters_cell, parameters_table
 from sijstudy.errors import StudyError
-from sijstudy.options import option, taking
+from sijstudy.options import joined_words, option, taking
+from sijstudy.signals import raised_signals
 
 INTERRUPTED = 130  # what a shell expects of a command ended by Ctrl-C
 
@@ -274,28 +275,23 @@ def notebooks_sync(root: Root = Path()) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line. Returns the exit status: 2 for a StudyError, 130 when interrupted."""
-    status = 0
-    try:
-        app(args=_joined(sys.argv[1:] if arguments is None else arguments), prog_name="sijstudy")
-    except SystemExit as stop:
-        status = stop.code if isinstance(stop.code, int) else 0 if stop.code is None else 1
-    except StudyError as error:
-        print(f"sijstudy: error: {error}", file=sys.stderr)
-        status = 2
-    except KeyboardInterrupt:
-        status = INTERRUPTED
-    if status == INTERRUPTED:
-        print("\nsijstudy: interrupted; the same command goes on where this one stopped", file=sys.stderr)
+    """Run the command line. Returns the exit status: 2 for a StudyError, 130 when interrupted, 143 after SIGTERM."""
+    with raised_signals() as came:
+        status = _run_command(joined_words(sys.argv[1:] if arguments is None else arguments))
+        if status == INTERRUPTED:
+            status = came[0].status if came else INTERRUPTED
+            print("\nsijstudy: interrupted; the same command goes on where this one stopped", file=sys.stderr)
     return status
 
 
-def _joined(arguments: Sequence[str]) -> list[str]:
-    """Let ``-p NAME VALUE`` be two words, as papermill has it: typer takes them as one, NAME=VALUE."""
-    words, joined = list(arguments), []
-    while words:
-        joined.append(words.pop(0))
-        if joined[-1] in ("-p", "--parameter") and words:
-            name = words.pop(0)
-            joined.append(f"{name}={words.pop(0)}" if "=" not in name and words else name)
-    return joined
+def _run_command(words: Sequence[str]) -> int:
+    try:
+        app(args=words, prog_name="sijstudy")
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else 0 if stop.code is None else 1
+    except StudyError as error:
+        print(f"sijstudy: error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return 0

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sijstudy.fresh_torch import fresh_torch
 from sijstudy.model import EdemaNet
 
 Array = np.ndarray[Any, Any]
@@ -21,6 +22,7 @@ class EdemaTarget:
         return output
 
 
+@fresh_torch()
 def cam_maps(model: EdemaNet, patches: Tensor, *, batch_size: int = 16) -> Array:
     """Class activation maps ``(N, S, S)`` float32 in [0, 1] of noisy patches ``(N, 1, S, S)``.
 

@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sijstudy.fresh_torch import fresh_torch
+
 LEAST_RATE = 24.0  # below it the expansion of ``quantile`` is too rough in the tails
 FAR = 3.0  # standard deviations beyond which the distribution function decides always
 
@@ -32,6 +34,7 @@ def poisson_rate(pixels: Tensor, interpretation: str) -> Tensor:
     raise ValueError(f"interpretation {interpretation!r} must be power_of_log or log_of_power")
 
 
+@fresh_torch()
 def add_noise(patches: Tensor, *, gaussian_variance: float, poisson: str, generator: torch.Generator) -> Tensor:
     """x + N_G + N_P for patches ``(N, 1, H, W)`` float32 in [0, 255]; same shape, may leave that range.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, field, fields, is_dataclass
 from typing import Annotated, Any, get_type_hints
 
@@ -69,3 +69,14 @@ def _filled(kind: type[Any], given: Mapping[str, Any]) -> Any:
         elif one.name in given:
             values[one.name] = given[one.name]
     return kind(**values)
+
+
+def joined_words(arguments: Sequence[str]) -> list[str]:
+    """Let ``-p NAME VALUE`` be two words, as papermill has it: typer takes them as one, NAME=VALUE."""
+    words, joined = list(arguments), []
+    while words:
+        joined.append(words.pop(0))
+        if joined[-1] in ("-p", "--parameter") and words:
+            name = words.pop(0)
+            joined.append(f"{name}={words.pop(0)}" if "=" not in name and words else name)
+    return joined

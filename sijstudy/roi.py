@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from sijstudy.errors import StudyError
+from sijstudy.fresh_torch import fresh_torch
 from sijstudy.records import Box, IliumBoxes
 
 Image = np.ndarray[Any, np.dtype[np.float32]]
@@ -148,6 +149,7 @@ def _crop(image: Image, box: Box) -> Image:
     return crop
 
 
+@fresh_torch()
 def _resample(image: Image, shape: tuple[int, int], order: Order) -> Image:
     tensor = torch.from_numpy(np.ascontiguousarray(image, dtype=np.float32))[None, None]
     if order == "nearest":

@@ -9,6 +9,7 @@ from toy_study import notebook, write_project
 
 from sijstudy import cli
 from sijstudy.config import StudyConfig, parameters_cell
+from sijstudy.options import joined_words
 
 
 @pytest.fixture
@@ -85,7 +86,7 @@ def test_an_interruption_is_status_130(project, capsys, monkeypatch):
     ],
 )
 def test_name_and_value_may_be_two_words(typed, joined):
-    assert cli._joined(typed) == joined
+    assert joined_words(typed) == joined
 
 
 def test_parameters_lists_every_name_with_its_note(capsys):

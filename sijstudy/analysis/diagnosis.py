@@ -20,7 +20,7 @@ from sijstudy.files import digest
 from sijstudy.gradcam import cam_maps
 from sijstudy.model import EdemaNet
 from sijstudy.records import Arm, Slice
-from sijstudy.training.device import resolve_device
+from sijstudy.training.device import numerics, resolve_device
 from sijstudy.training.inputs import noisy_patches
 from sijstudy.training.networks import Networks
 from sijstudy.training.patches import PatchSet, patch_of
@@ -85,7 +85,9 @@ def diagnose(subject: SubjectFolder, networks: Networks, *, device: str = "auto"
     models = {fold: _model(run) for fold, run in runs.items()}
     shown = tqdm(models.items(), desc="scoring slices", unit="network", disable=not progress)
     place = resolve_device(config.device)
-    scores = np.stack([predict(model.to(place), inputs, config, place) for _, model in shown])
+    with numerics(config, place):
+        scores = np.stack([predict(model.to(place), inputs, config, place) for _, model in shown])
+        explained = _explained(used, scores.mean(axis=0), inputs, list(models.values()), progress)
     course = _course(used, scores.mean(axis=0), config)
     opinions = [_opinion(_course(used, row, config), config) for row in scores]
     return Diagnosis(
@@ -97,7 +99,7 @@ def diagnose(subject: SubjectFolder, networks: Networks, *, device: str = "auto"
         networks=_by_network(runs, opinions, subject.subject_id),
         opinion=_opinion(course, config),
         left_out=tuple(item for item in subject.slices if item not in used),
-        explained=_explained(used, scores.mean(axis=0), inputs, list(models.values()), progress),
+        explained=explained,
     )
 
 

@@ -19,9 +19,10 @@ from sijstudy.cohort.slice_outlines import SliceOutlines, outlines_identity
 from sijstudy.errors import StudyError
 from sijstudy.files import digest, read_csv, write_atomic, write_csv
 from sijstudy.folds import Fold
+from sijstudy.fresh_torch import environment_identity
 from sijstudy.gradcam import cam_maps, energy_in, grow, peak_in
 from sijstudy.intervals import intervals, subject_weights
-from sijstudy.training.device import resolve_device
+from sijstudy.training.device import numerics, resolve_device
 from sijstudy.training.inputs import noisy_patches
 from sijstudy.training.patches import PatchSet, mask_patch
 from sijstudy.training.scoring import load_model
@@ -93,10 +94,11 @@ def explain_folds(
             f"manifest {manifest.folder}: no positive slice has an edema outline; Grad-CAM needs SEG files"
         )
     parts = []
-    for fold in tqdm(folds, desc="Grad-CAM", unit="fold", disable=not progress):
-        rows = [row for number, row in chosen if number == fold.number]
-        if rows:
-            parts.append(_explain(runs[fold.number], fold.number, rows, masks, patches, config))
+    with numerics(config, resolve_device(config.device)):
+        for fold in tqdm(folds, desc="Grad-CAM", unit="fold", disable=not progress):
+            rows = [row for number, row in chosen if number == fold.number]
+            if rows:
+                parts.append(_explain(runs[fold.number], fold.number, rows, masks, patches, config))
     measures, inputs, outlines, maps = zip(*parts, strict=True)
     return Explained(
         pd.concat(measures, ignore_index=True), *(np.concatenate(stack) for stack in (inputs, outlines, maps))
@@ -120,6 +122,7 @@ def load_explained(
             "patches": patches.digest,
             "outlines": outlines_identity(manifest, rows),
             "code": code_digest(load_explained),
+            **environment_identity(),
             **config.subset("cam_slices"),
         }
     )
@@ -153,7 +156,8 @@ def explain_rows(
     maps = np.zeros((len(rows), *noisy.shape[2:]), np.float32)
     for fold in {fold for fold, _ in chosen}:
         places = [place for place, (number, _) in enumerate(chosen) if number == fold]
-        maps[places] = cam_maps(load_model(runs[fold]).to(device), noisy[places].to(device))
+        with numerics(config, device):
+            maps[places] = cam_maps(load_model(runs[fold]).to(device), noisy[places].to(device))
     empty = np.zeros(maps.shape[1:], bool)
     return noisy[:, 0].numpy(), np.stack([outlines.get(int(row), empty) for row in rows]), maps
 

@@ -28,7 +28,7 @@ from sijstudy.intensity import without_padding
 from sijstudy.metrics import METRIC_NAMES, Roc, confusion, roc, six_metrics
 from sijstudy.model import EdemaNet
 from sijstudy.records import Slice
-from sijstudy.training.device import resolve_device
+from sijstudy.training.device import numerics, resolve_device
 from sijstudy.training.inputs import noisy_patches
 from sijstudy.training.networks import Networks
 from sijstudy.training.patches import PatchSet, load_patches, mask_patch
@@ -88,7 +88,8 @@ def apply_networks(
     inputs, place = noisy_patches(patches, config, "test"), resolve_device(config.device)
     models = {fold: load_model(run).to(place) for fold, run in networks.runs["roi"].items()}
     shown = tqdm(models.items(), desc="scoring the external cohort", unit="network", disable=not progress)
-    scores = {f"fold_{fold}": predict(model, inputs, config, place) for fold, model in shown}
+    with numerics(config, place):
+        scores = {f"fold_{fold}": predict(model, inputs, config, place) for fold, model in shown}
     frame = kept.slices[["subject_id", "slice_index", "label", *readers_of(kept.slices)]].assign(**scores)
     frame["score"] = frame[list(scores)].mean(axis=1)
     frame["decision"] = slice_decisions(frame["score"].to_numpy(), config.slice_threshold)
@@ -184,8 +185,9 @@ def examples(cohort: ExternalCohort, *, right: bool, count: int = 2) -> list[tup
         rows += part.index[:count].tolist()
     if not rows:
         return []
-    inputs = cohort.inputs[rows]
-    cams = np.mean([cam_maps(model, inputs.to(next(model.parameters()).device)) for model in cohort.models.values()], 0)
+    inputs, place = cohort.inputs[rows], next(next(iter(cohort.models.values())).parameters()).device
+    with numerics(cohort.config, place):
+        cams = np.mean([cam_maps(model, inputs.to(place)) for model in cohort.models.values()], 0)
     items, outlines = cohort.manifest.slice_records(), SliceOutlines(cohort.manifest)
     return [
         (

@@ -13,6 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from sijstudy.analysis.ablation_tables import label
 from sijstudy.analysis.ablations import REFERENCE
 from sijstudy.figures.paper import BLUE, GREY, SMALL
+from sijstudy.figures.plain import plain_style
 
 # Told apart by shape and filling, too.
 STYLES: Mapping[bool, dict[str, Any]] = {
@@ -23,6 +24,7 @@ LEAST = 1.0  # percentage points that a panel shows on either side, so that noth
 NAMES = {True: "CI excludes 0", False: "CI holds 0"}
 
 
+@plain_style()
 def forest(table: pd.DataFrame) -> Figure:
     """A panel per measure, a line per variant: its difference from the study with 95% CI, groups on bands.
 

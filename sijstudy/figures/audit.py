@@ -12,6 +12,7 @@ from matplotlib.patches import FancyBboxPatch
 
 from sijstudy.audit.flow import Flow, Step
 from sijstudy.figures.paper import BLUE, GREY, SMALL, VERMILION
+from sijstudy.figures.plain import plain_style
 
 LINE = 0.21  # inches from one line of text to the next
 GAP = 0.4  # inches between two boxes
@@ -21,6 +22,7 @@ MIDDLE, SIDE = 2.75, 5.6  # inches from the left: middle of the main column, lef
 HALF = 2.0  # inches, half the width of a main box
 
 
+@plain_style()
 def flow_diagram(flow: Flow) -> Figure:
     """The cohort's flow, top to bottom: a box per step, what is left out beside its arrow, the groups at the end."""
     texts = [step.text for step in flow.steps]

@@ -12,11 +12,13 @@ from matplotlib.ticker import MaxNLocator
 
 from sijstudy.figures.overlays import draw_image, draw_map
 from sijstudy.figures.paper import BLUE, GREY, SKY, SMALL, TITLE
+from sijstudy.figures.plain import plain_style
 
 Array = np.ndarray[Any, Any]
 ROW = 3  # overlays side by side
 
 
+@plain_style()
 def subject_course(slices: pd.DataFrame, threshold: float, size: int) -> Figure:
     """As Fig. 6 for a subject without labels: results before (above) and after the median filter (below).
 
@@ -43,6 +45,7 @@ def _steps(axis: Axes, slices: pd.DataFrame, column: str, title: str) -> None:
     axis.grid(alpha=0.25, axis="x")
 
 
+@plain_style()
 def cam_overlays(examples: list[tuple[str, Array, Array]]) -> Figure:
     """(title, patch ``(S, S)``, map ``(S, S)`` in [0, 1]) of some slices: the patch, and below it with its map."""
     columns = min(ROW, len(examples))

@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from matplotlib.figure import Figure
 
 from sijstudy.figures.paper import BLUE, GREEN, GREY, ORANGE, SKY, SMALL
+from sijstudy.figures.plain import plain_style
 from sijstudy.metrics import Roc
 
 
+@plain_style()
 def external_rocs(curves: Mapping[str, Roc], names: Mapping[str, str]) -> Figure:
     """The mean score's curve, each network's thinly behind it, the intensity baselines dashed.
 

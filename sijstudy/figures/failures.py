@@ -12,10 +12,12 @@ from matplotlib.ticker import MaxNLocator
 from sijstudy.analysis.failures import Case
 from sijstudy.figures.overlays import draw_image, draw_map, draw_outline
 from sijstudy.figures.paper import BLUE, GREY, ORANGE, SMALL, TITLE, VERMILION
+from sijstudy.figures.plain import plain_style
 
 CELL, COLUMNS = 1.9, 4  # inches of one slice, slices beside each other
 
 
+@plain_style()
 def failure_case(case: Case, threshold: float, *, course: bool = True) -> Figure:
     """The subject's course above, then the shown slices with edema outlined (orange), each with its map below.
 

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from sijstudy.figures.overlays import draw_image, draw_map, draw_outline
+from sijstudy.figures.plain import plain_style
 from sijstudy.metrics import METRIC_NAMES, METRICS, Roc
 from sijstudy.records import Box, IliumBoxes
 from sijstudy.roi import RoiBoxes
@@ -47,6 +48,7 @@ def _box(axis: Axes, box: Box | None, colour: str, **style: Any) -> None:
         axis.add_patch(Rectangle(corner, box.width, box.height, fill=False, edgecolor=colour, **style))
 
 
+@plain_style()
 def annotated_slices(slices: Sequence[tuple[str, Array, Mapping[str, Array]]]) -> Figure:
     """Fig. 2: (title, image ``(H, W)``, segment name -> mask ``(H, W)`` bool), above as is, below with outlines."""
     figure, axes = _figure(len(slices), 2)
@@ -58,6 +60,7 @@ def annotated_slices(slices: Sequence[tuple[str, Array, Mapping[str, Array]]]) -
     return figure
 
 
+@plain_style()
 def boxed_slices(slices: Sequence[tuple[str, Array, IliumBoxes | None]], columns: int) -> Figure:
     """Slices ``(H, W)`` with their ilium boxes, the subject's left light blue, the right orange; a title each."""
     rows = -(-len(slices) // columns)
@@ -72,6 +75,7 @@ def boxed_slices(slices: Sequence[tuple[str, Array, IliumBoxes | None]], columns
     return figure
 
 
+@plain_style()
 def demographics(subjects: pd.DataFrame, slices: pd.DataFrame) -> Figure:
     """Age, where known, and number of slices of every subject, by group; columns as in the manifest."""
     figure, axes = _figure(2, width=3.8, height=2.8)
@@ -87,6 +91,7 @@ def demographics(subjects: pd.DataFrame, slices: pd.DataFrame) -> Figure:
     return figure
 
 
+@plain_style()
 def roi_interpretations(image: Array, ilium: IliumBoxes, drawn: Mapping[str, tuple[RoiBoxes, Array]]) -> Figure:
     """Fig. 3a for each interpretation of the wording: boxes on the slice above, the patch they give below.
 
@@ -104,6 +109,7 @@ def roi_interpretations(image: Array, ilium: IliumBoxes, drawn: Mapping[str, tup
     return figure
 
 
+@plain_style()
 def noisy_versions(patches: Mapping[str, Array]) -> Figure:
     """Fig. 3b: one patch without noise and with each interpretation of the noise; name -> ``(S, S)``."""
     figure, axes = _figure(len(patches))
@@ -112,6 +118,7 @@ def noisy_versions(patches: Mapping[str, Array]) -> Figure:
     return figure
 
 
+@plain_style()
 def selection_curves(histories: Mapping[str, pd.DataFrame]) -> Figure:
     """Fig. 5: training and validation accuracy by epoch, a panel per backbone."""
     figure, axes = _figure(len(histories), width=3.8, height=3)
@@ -124,6 +131,7 @@ def selection_curves(histories: Mapping[str, pd.DataFrame]) -> Figure:
     return figure
 
 
+@plain_style()
 def slice_courses(courses: Mapping[str, pd.DataFrame], threshold: float, size: int) -> Figure:
     """Fig. 6: slice results along the slices of some subjects, above before and below after the median filter.
 
@@ -149,6 +157,7 @@ def _course(axis: Axes, course: pd.DataFrame, decision: Any, title: str) -> None
     axis.set_title(title, fontsize=TITLE)
 
 
+@plain_style()
 def roc_curves(rocs: Mapping[int, Roc], paper_auc: Sequence[float] = ()) -> Figure:
     """Fig. 7: the ROC curve of every fold, with the paper's AUC of the same fold number in the legend."""
     figure, (axis,) = _figure(1, width=5.6, height=4.8)
@@ -165,6 +174,7 @@ def roc_curves(rocs: Mapping[int, Roc], paper_auc: Sequence[float] = ()) -> Figu
     return figure
 
 
+@plain_style()
 def metrics_beside_paper(tables: Mapping[str, pd.DataFrame]) -> Figure:
     """A panel per arm: the six metrics with 95% CI beside the paper's mean and SD, in percent (``beside_paper``)."""
     figure, axes = _figure(len(tables), width=2.9, height=3.4)
@@ -184,6 +194,7 @@ def metrics_beside_paper(tables: Mapping[str, pd.DataFrame]) -> Figure:
     return figure
 
 
+@plain_style()
 def subject_scores(subjects: pd.DataFrame, threshold: float) -> Figure:
     """Score of every test subject by fold, misclassified ones ringed; columns of ``subject_predictions``."""
     figure, (axis,) = _figure(1, width=6.5, height=3)
@@ -199,6 +210,7 @@ def subject_scores(subjects: pd.DataFrame, threshold: float) -> Figure:
     return figure
 
 
+@plain_style()
 def cam_gallery(examples: Sequence[tuple[str, Array, Array, Array]]) -> Figure:
     """Fig. 8: (title, patch ``(S, S)``, edema outline ``(S, S)`` bool, map ``(S, S)`` in [0, 1]) of some slices.
 

@@ -14,6 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from sijstudy.analysis.sensitivity import at_settings
 from sijstudy.config import StudyConfig
 from sijstudy.figures.paper import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, SMALL, TITLE, VERMILION
+from sijstudy.figures.plain import plain_style
 
 FOLD_COLOURS = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, GREY)
 
@@ -23,6 +24,7 @@ def _panels(columns: int, rows: int = 1, *, width: float, height: float) -> tupl
     return figure, np.atleast_1d(figure.subplots(rows, columns)).ravel().tolist()
 
 
+@plain_style()
 def learning_curves(histories: Mapping[str, Mapping[int, pd.DataFrame]]) -> Figure:
     """Training loss (above) and training accuracy (below) by epoch, a column per arm, a line per fold.
 
@@ -56,6 +58,7 @@ def _share_range(axes: Sequence[Axes]) -> None:
         axis.set_ylim(ends[:, 0].min(), ends[:, 1].max())
 
 
+@plain_style()
 def reliability_curves(curves: Mapping[str, pd.DataFrame], scores: Mapping[str, pd.DataFrame]) -> Figure:
     """Observed share against mean score of each bin with 95% CI, above the scores' distribution, a column each.
 
@@ -87,6 +90,7 @@ def _score_histogram(axis: Axes, frame: pd.DataFrame) -> None:
     axis.set(xlabel="score", ylabel="count")
 
 
+@plain_style()
 def decision_curves(curves: Mapping[str, pd.DataFrame]) -> Figure:
     """Net benefit by threshold with 95% CI beside treating everyone and no one; title -> ``decision_curve``."""
     figure, axes = _panels(len(curves), width=3.3, height=3.6)
@@ -105,6 +109,7 @@ def decision_curves(curves: Mapping[str, pd.DataFrame]) -> Figure:
     return figure
 
 
+@plain_style()
 def sensitivity_maps(grid: pd.DataFrame, config: StudyConfig) -> Figure:
     """Slice and subject accuracy by filter size and slice threshold, and subjects by their threshold.
 

@@ -12,6 +12,7 @@ from IPython.display import HTML, display
 from matplotlib.figure import Figure
 from PIL import Image
 
+from sijstudy.figures.plain import plain_style
 from sijstudy.notebook.explorer import FALLBACK, MIME
 
 DOTS_PER_INCH = 192  # two pixels for each of a report's, so sharp on a high-density screen
@@ -75,6 +76,7 @@ def show_provenance(origin: Mapping[str, str]) -> None:
     _show_html(f'<div class="table-wrap"><table class="provenance">{rows}</table></div>')
 
 
+@plain_style()
 def _png(figure: Figure, dots_per_inch: float) -> bytes:
     stream = io.BytesIO()
     figure.savefig(stream, format="png", dpi=dots_per_inch)

@@ -20,6 +20,7 @@ from scipy.ndimage import binary_erosion
 
 from sijstudy.figures.overlays import COLOURS, grey_range, opacity
 from sijstudy.figures.paper import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, SMALL, VERMILION
+from sijstudy.figures.plain import plain_style
 from sijstudy.metrics import Roc
 from sijstudy.records import Box
 
@@ -46,6 +47,7 @@ class Drawing:
         self.draw_ground()
         figure.set_layout_engine("none")
 
+    @plain_style()
     def draw_ground(self) -> None:
         """Paint what does not move, anew."""
         self.canvas.draw()
@@ -62,6 +64,7 @@ class Drawing:
 class CourseDrawing(Drawing):
     """Fig. 6 of one subject: slice results above before, below after the median filter."""
 
+    @plain_style()
     def __init__(self) -> None:
         figure = Figure(figsize=SIZE, layout="constrained")
         self.above, self.below = figure.subplots(2, 1, sharex=True)
@@ -102,6 +105,7 @@ class CourseDrawing(Drawing):
 class RocDrawing(Drawing):
     """Fig. 7: the ROC curve of every fold after the median filter, with the point the slice threshold picks."""
 
+    @plain_style()
     def __init__(self, folds: Sequence[int]) -> None:
         figure = Figure(figsize=SIZE, layout="constrained")
         axis = figure.subplots()
@@ -129,6 +133,7 @@ class RocDrawing(Drawing):
 class SubjectDrawing(Drawing):
     """Score of every test subject by fold against the subject threshold, misclassified ones ringed."""
 
+    @plain_style()
     def __init__(self, folds: Sequence[int]) -> None:
         figure = Figure(figsize=SIZE, layout="constrained")
         axis = figure.subplots()

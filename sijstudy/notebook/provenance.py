@@ -13,6 +13,7 @@ import torch
 from sijstudy import __version__
 from sijstudy.cohort.manifest import Manifest, cohort_hash
 from sijstudy.config import StudyConfig
+from sijstudy.fresh_torch import numeric_environment
 from sijstudy.training.device import arithmetic, resolve_device, threads_of
 
 PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "pandas", "pydicom", "highdicom", "grad-cam")
@@ -27,6 +28,7 @@ def provenance(config: StudyConfig, manifest: Manifest) -> dict[str, str]:
         "seed": str(config.seed),
         "device": device_name(config),
         "precision": precision_line(config),
+        **environment_row(),
         "weights": config.weights,
         "cohort": f"{manifest.name} ({manifest.source})",
         "cohort_hash": cohort_hash(manifest),
@@ -70,6 +72,12 @@ def device_name(config: StudyConfig) -> str:
 def precision_line(config: StudyConfig) -> str:
     """Arithmetic that the configured precision means here, and the mode."""
     return f"{arithmetic(config, resolve_device(config.device))}, {config.mode}"
+
+
+def environment_row() -> dict[str, str]:
+    """The environment variables that change numbers, where any is set."""
+    found = numeric_environment()
+    return {"environment": ", ".join(f"{name}={value}" for name, value in found.items())} if found else {}
 
 
 def _git(*arguments: str, cwd: Path) -> str:

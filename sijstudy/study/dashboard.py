@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
+import shutil
+import signal
 import socket
 from importlib.resources import as_file, files
 from pathlib import Path
+from typing import Any
 
 from IPython.display import HTML, display
+from tornado.ioloop import IOLoop
 from voila.app import Voila
 
 from sijstudy.config import StudyConfig
@@ -25,6 +30,7 @@ from sijstudy.training.networks import open_networks
 PROFILE = "SIJSTUDY_PROFILE"  # environment variable: which run the dashboard's notebook opens
 NOTEBOOK = Path("notebooks/live/dashboard.ipynb")
 HOST, PORT = "127.0.0.1", 8866  # this machine only; the port is Voila's own
+STARTING = 10.0  # seconds that a kernel may take until its process is there; then it ends by itself, with its parent
 # All the page needs; other extensions of JupyterLab that happen to be installed may fail in it.
 EXTENSIONS = ("@voila-dashboards/widgets-manager8", "@jupyter-widgets/jupyterlab-manager")
 
@@ -80,7 +86,40 @@ def serve(profile: str, root: Path, *, port: int | None, browser: bool) -> None:
     )  # a page that asks nothing of any other host
     with own_kernel(), template as folder, jupyter_looks_in(folder):
         # milliseconds; tornado refuses the server's own default, with a warning
-        Voila.launch_instance(arguments, tornado_settings={"ws_ping_timeout": 30_000})
+        _Server.launch_instance(arguments, tornado_settings={"ws_ping_timeout": 30_000})
+
+
+class _Server(Voila):
+    """Voila, but it ends at once and in order: Voila's own waits for each kernel, and fails while one is starting."""
+
+    def initialize(self, argv: Any = None) -> None:
+        super().initialize(argv)
+        for number in _ending_signals():
+            signal.signal(number, self._handle_signal_stop)
+
+    def _handle_signal_stop(self, sig: int, frame: object) -> None:
+        loop = IOLoop.current()  # also before the server listens; then it ends as soon as it does
+        loop.add_callback_from_signal(loop.stop)
+
+    def stop(self) -> None:
+        """Kill every kernel, also one that is being started: none has anything to keep."""
+        for number in _ending_signals():
+            signal.signal(number, signal.SIG_IGN)  # another Ctrl-C would leave a kernel behind
+        self.ioloop.run_sync(self._end_kernels)  # this loop: the tasks that start kernels belong to it
+        shutil.rmtree(self.connection_dir, ignore_errors=True)
+
+    async def _end_kernels(self) -> None:
+        if starting := list(self.kernel_manager._pending_kernels.values()):
+            await asyncio.wait(starting, timeout=STARTING)
+        for kernel in list(self.kernel_manager._kernels.values()):
+            with contextlib.suppress(Exception):  # it may have ended by itself
+                await kernel.shutdown_kernel(now=True)
+
+
+def _ending_signals() -> list[signal.Signals]:
+    """What ends the server, as far as the system has it and it was not started to ignore it, as ``nohup`` does."""
+    found = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    return [number for number in found if signal.getsignal(number) is not signal.SIG_IGN]
 
 
 def _free_port(port: int, *, search: bool) -> int:

@@ -17,6 +17,7 @@ from sijstudy.aggregation import RULES
 from sijstudy.analysis.diagnosis import Diagnosis
 from sijstudy.analysis.slice_courses import subject_limit
 from sijstudy.figures.diagnosis import cam_overlays, subject_course
+from sijstudy.figures.plain import plain_style
 from sijstudy.files import write_atomic, write_json
 from sijstudy.notebook.display import DOTS_PER_INCH
 from sijstudy.notebook.provenance import commit, device_name, precision_line
@@ -212,6 +213,7 @@ def _course_words(result: Diagnosis) -> str:
     )
 
 
+@plain_style()
 def _picture(figure: Figure, alt: str) -> Any:
     stream = io.BytesIO()
     figure.savefig(stream, format="png", dpi=DOTS_PER_INCH)

@@ -102,10 +102,17 @@ def jupyter_looks_in(folder: Path) -> Iterator[None]:
 
 
 def _write_spec(folder: Path) -> Path:
-    """Write a specification of this interpreter as "python3"; returns the folder of kernels that holds it."""
+    """Write a specification of this interpreter as "python3"; returns the folder of kernels that holds it.
+
+    Such a kernel reads no start-up file and no configuration: IPython's folder is an empty one, in ``folder``.
+    """
     spec = folder / "kernels" / KERNEL / "kernel.json"
     spec.parent.mkdir(parents=True)
     kernel = get_kernel_dict()  # its command starts with sys.executable
-    kernel["argv"].append("--log-level=CRITICAL")  # not what cells print
+    own = folder / "ipython"
+    own.mkdir()
+    place = kernel["argv"].index("ipykernel_launcher")
+    kernel["argv"][place] = "sijstudy.study.kernel_main"
+    kernel["argv"] += [f"--ipython-dir={own}", "--log-level=CRITICAL"]  # not what cells print
     spec.write_text(json.dumps(kernel))
     return spec.parents[1]

@@ -114,8 +114,8 @@ def _run_notebook(
     job = Job(notebook, plan.executed(notebook), plan.parameters, plan.root, cell_timeout)
     try:
         failure = execute(job, progress, kernel)
-    except KeyboardInterrupt:
-        stopped = Failure("The run was interrupted by the user.", progress.cell)
+    except KeyboardInterrupt as stop:
+        stopped = Failure(str(stop) or "The run was interrupted by the user.", progress.cell)
         _record(plan, notebook, INTERRUPTED, progress.seconds, stopped)
         write_index(plan)
         raise

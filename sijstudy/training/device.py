@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from sijstudy.fresh_torch import fresh_torch
+
 if TYPE_CHECKING:
     from sijstudy.config import StudyConfig  # for its type alone, see code.py
 
@@ -58,7 +60,7 @@ def autocast(config: StudyConfig, device: torch.device) -> Any:
 
 @contextmanager
 def numerics(config: StudyConfig, device: torch.device) -> Iterator[None]:
-    """The configured mode and number of threads, put back afterwards.
+    """The configured mode and number of threads, and all else of torch as a new process has it; put back afterwards.
 
     ``strict``: deterministic algorithms only, so one machine gives the same numbers twice. ``fast``: on a GPU
     the quickest algorithm is searched for each layer, TF32 is allowed, and the order of sums is free.
@@ -66,28 +68,22 @@ def numerics(config: StudyConfig, device: torch.device) -> Iterator[None]:
     In both, an operation's output is not filled before it is written, as torch does in deterministic mode to show
     reads of memory never written, and a CPU's memory is kept: together 5% of a step.
     """
-    threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    searched, precision = torch.backends.cudnn.benchmark, torch.get_float32_matmul_precision()
+    threads, fast = torch.get_num_threads(), config.mode == "fast"
     guard: Any = torch.utils.deterministic
-    filled = guard.fill_uninitialized_memory
-    fast = config.mode == "fast"
-    if device.type == "cpu":
-        torch.set_num_threads(threads_of(config))
-    elif not fast:
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS needs it to be deterministic
-    torch.use_deterministic_algorithms(not fast, warn_only=True)
-    guard.fill_uninitialized_memory = False
-    torch.backends.cudnn.benchmark = fast
-    torch.set_float32_matmul_precision("high" if fast else "highest")
-    try:
-        with kept_memory() if device.type == "cpu" else nullcontext():
-            yield
-    finally:
-        torch.set_float32_matmul_precision(precision)
-        torch.backends.cudnn.benchmark = searched
-        guard.fill_uninitialized_memory = filled
-        torch.use_deterministic_algorithms(deterministic)
-        torch.set_num_threads(threads)
+    with fresh_torch():
+        if device.type == "cpu":
+            torch.set_num_threads(threads_of(config))
+        elif not fast:
+            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS needs it to be deterministic
+        torch.use_deterministic_algorithms(not fast, warn_only=True)
+        guard.fill_uninitialized_memory = False
+        torch.backends.cudnn.benchmark = fast
+        torch.set_float32_matmul_precision("high" if fast else "highest")
+        try:
+            with kept_memory() if device.type == "cpu" else nullcontext():
+                yield
+        finally:
+            torch.set_num_threads(threads)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from sijstudy.files import digest
+from sijstudy.fresh_torch import fresh_torch
 from sijstudy.noise import add_noise
 from sijstudy.training.patches import PatchSet
 
@@ -49,6 +50,7 @@ def augment(patches: Tensor, flip_probability: float, degrees: float, generator:
     return torch.nn.functional.grid_sample(patches, grid, align_corners=False)
 
 
+@fresh_torch()
 def noisy_patches(patches: PatchSet, config: StudyConfig, purpose: str, rows: Iterable[int] | None = None) -> Tensor:
     """Patches with one fixed draw of the noise [2.2]: ``(n, 1, S, S)`` float32, all or those of ``rows``.
 

@@ -18,6 +18,7 @@ from torch import Tensor
 from sijstudy.code import code_digest
 from sijstudy.files import digest
 from sijstudy.folds import Fold
+from sijstudy.fresh_torch import environment_identity
 from sijstudy.losses import focal_loss
 from sijstudy.model import build_model, weights_digest
 from sijstudy.training.device import arithmetic, autocast, numerics, resolve_device, threads_of
@@ -87,6 +88,7 @@ class Fit:
             "threads": threads_of(config) if device.type == "cpu" else None,
             "code": code_digest(train),
             "torch": torch.__version__,
+            **environment_identity(),
             "weights_file": weights_digest(config.weights, self.backbone),
             **config.subset(*FIT_PARAMETERS),
         }

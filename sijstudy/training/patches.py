@@ -20,6 +20,7 @@ from sijstudy.code import code_digest
 from sijstudy.cohort.manifest import Manifest, cohort_hash, verify_files
 from sijstudy.errors import StudyError
 from sijstudy.files import digest, remove_temporaries, write_atomic
+from sijstudy.fresh_torch import environment_identity
 from sijstudy.images.read import read_image_pixels
 from sijstudy.intensity import to_8bit
 from sijstudy.records import Arm, Slice
@@ -95,6 +96,7 @@ def load_patches(
             "cohort": cohort_hash(manifest),
             "arm": arm,
             "code": code_digest(patch_of),
+            **environment_identity(),
             **config.subset("patch_size"),
             **(config.subset("roi_reading", "roi_factor", "roi_height") if arm == "roi" else {}),
         }

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sijstudy.fresh_torch import fresh_torch
 from sijstudy.model import EdemaNet, build_model
 from sijstudy.training.device import autocast
 from sijstudy.training.store import FitRun
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 SCORED_AT_ONCE = 64  # patches of one forward pass
 
 
+@fresh_torch()
 def load_model(run: FitRun) -> EdemaNet:
     """The trained network of a finished run, in evaluation mode, on the CPU."""
     config = run.config()
@@ -33,6 +35,7 @@ def predict(model: EdemaNet, patches: Tensor, config: StudyConfig, device: torch
     return scores_of(model, patches.split(SCORED_AT_ONCE), config, device)
 
 
+@fresh_torch()
 @torch.inference_mode()
 def scores_of(
     model: EdemaNet, parts: Iterable[Tensor], config: StudyConfig, device: torch.device

@@ -1,5 +1,6 @@
 """The dashboard: which run it opens, and its page moved by mouse and keyboard in a real browser."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -9,6 +10,8 @@ import sys
 import time
 from pathlib import Path
 
+import nbformat
+import psutil
 import pytest
 from browsing import severe
 
@@ -80,22 +83,60 @@ def test_a_finished_run_is_opened_with_the_parameters_it_had(smoke_study):
 @pytest.fixture(scope="module")
 def address(smoke_study):
     """The dashboard on the smoke study, served as a user would."""
+    with served(smoke_study.root) as (server, port):
+        yield f"http://127.0.0.1:{port}/"
+        server.send_signal(signal.SIGINT)
+        assert server.wait(timeout=PATIENCE / 1000) == 0
+
+
+@contextlib.contextmanager
+def served(root, before="pass"):
+    """The server's process and its port, which answers; killed at the end if it is still there."""
     port = free_port()
-    code = "import sys; from sijstudy.cli import main; sys.exit(main(sys.argv[1:]))"
+    code = f"import sys; from sijstudy.cli import main; {before}; sys.exit(main(sys.argv[1:]))"
     server = subprocess.Popen(
         [sys.executable, "-c", code, "dashboard", "--profile", "smoke", "--port", str(port), "--no-browser"],
-        cwd=smoke_study.root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         env={**os.environ, "PYTHONPATH": str(PROJECT)},
         # a shell starts what it sends to the background with SIGINT ignored, and children inherit that
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )  # fmt: skip
-    assert server.stdout.readline() == (
-        f"Dashboard: http://127.0.0.1:{port}/  (the first page takes some seconds; Ctrl-C ends it)\n"
-    )
-    _wait_for(port, server)
-    yield f"http://127.0.0.1:{port}/"
-    server.send_signal(signal.SIGINT)
-    assert server.wait(timeout=60) == 0
+    try:
+        assert server.stdout.readline() == (
+            f"Dashboard: http://127.0.0.1:{port}/  (the first page takes some seconds; Ctrl-C ends it)\n"
+        )
+        _wait_for(port, server)
+        yield server, port
+    finally:
+        server.kill()  # its kernels end by themselves then
+        server.wait()
+
+
+# The notebook's code, and what of it is seen when the signal comes; without, the kernel has only been started.
+LOADING = {
+    signal.SIGINT: ("", None),
+    signal.SIGTERM: ("import pathlib, time; pathlib.Path('started').touch(); time.sleep(600)", "started"),
+}
+
+
+@pytest.mark.parametrize("number", LOADING, ids=lambda number: number.name)
+def test_a_server_that_is_ended_while_a_page_loads_leaves_no_kernel(project, number):
+    code, seen = LOADING[number]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(notebook, project / dashboard.NOTEBOOK)
+    no_run_needed = "from sijstudy.study import dashboard; dashboard.open_run = lambda *_: None"
+    with served(project, no_run_needed) as (server, port):
+        with socket.create_connection(("127.0.0.1", port)) as visitor:
+            visitor.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            until = time.monotonic() + PATIENCE / 1000
+            while not (kernels := psutil.Process(server.pid).children()) or (seen and not list(project.rglob(seen))):
+                assert time.monotonic() < until
+                time.sleep(0.02)
+            server.send_signal(number)
+            said, _ = server.communicate(timeout=PATIENCE / 1000)
+        _, alive = psutil.wait_procs(kernels, timeout=PATIENCE / 1000)
+    assert (server.returncode, said, alive) == (0, "", [])
 
 
 def _wait_for(port, server):

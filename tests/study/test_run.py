@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import nbformat
+import psutil
 import pytest
 from filelock import FileLock
 from toy_study import notebook, run_toy, write_project
@@ -115,26 +116,52 @@ def test_two_runs_of_one_profile_do_not_mix(project):
         run_toy(project)
 
 
-def test_an_interrupted_run_tells_how_far_it_came(project):
-    slow = "import pathlib, time; pathlib.Path('started').touch(); time.sleep(120)"
-    nbformat.write(notebook("Second", slow), project / "notebooks/02_second.ipynb")
+TRAINS = """
+import pathlib, subprocess, sys, time
+print("computed", flush=True)
+subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])  # as a process that trains
+pathlib.Path("started").touch()
+time.sleep(600)
+"""
+ENDINGS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGKILL: -signal.SIGKILL}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix")
+@pytest.mark.parametrize("number", ENDINGS, ids=lambda number: number.name)
+def test_a_run_that_is_ended_leaves_no_process(project, number):
+    """Neither the kernels, the next notebook's among them, nor the processes that train for one."""
+    nbformat.write(notebook("Second", "print('before')", TRAINS), project / "notebooks/02_second.ipynb")
+    process = start_toy(project, "--only", "02,03")
+    wait_for(project / "started", process)
+    family = psutil.Process(process.pid).children(recursive=True)
+    assert len(family) == 3
+    os.kill(process.pid, number)
+    _, errors = process.communicate(timeout=120)
+    _, alive = psutil.wait_procs(family, timeout=60)
+    assert alive == []
+    assert process.returncode == ENDINGS[number]
+    if number != signal.SIGKILL:
+        assert errors.strip() == "sijstudy: interrupted; the same command goes on where this one stopped"
+        assert timings(project)["02_second"]["status"] == "interrupted"
+        page = (project / "reports/toy/02_second.html").read_text()
+        assert "before" in page  # what was computed is kept
+        assert "computed" in page
+        reason = "interrupted by the user" if number == signal.SIGINT else f"ended by {number.name}"
+        assert reason in (project / "reports/toy/index.html").read_text()
+
+
+def start_toy(project: Path, *options: str) -> subprocess.Popen:
+    """``sijstudy run --profile toy`` as a shell starts it."""
     code = (
         "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"
-        "from sijstudy.cli import main; sys.exit(main(['run', '--profile', 'toy']))"
+        "from sijstudy.cli import main; sys.exit(main(['run', '--profile', 'toy', *sys.argv[1:]]))"
     )
-    process = subprocess.Popen(
-        [sys.executable, "-c", code], cwd=project, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *options], cwd=project, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    wait_for(project / "started", process)
-    os.kill(process.pid, signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert errors.strip() == "sijstudy: interrupted; the same command goes on where this one stopped"
-    assert timings(project)["02_second"]["status"] == "interrupted"
-    assert "interrupted by the user" in (project / "reports/toy/index.html").read_text()
 
 
-def wait_for(path: Path, process: subprocess.Popen, seconds: float = 60) -> None:
+def wait_for(path: Path, process: subprocess.Popen, seconds: float = 240) -> None:
     deadline = time.monotonic() + seconds
     while not path.exists():
         assert process.poll() is None, process.stderr.read()
