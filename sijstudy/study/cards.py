@@ -15,6 +15,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import yaml
 
 from sijstudy import __version__
@@ -23,7 +24,8 @@ from sijstudy.analysis.calibration import format_table
 from sijstudy.analysis.slice_courses import subject_limit
 from sijstudy.config import StudyConfig
 from sijstudy.files import write_atomic
-from sijstudy.folds import load_folds
+from sijstudy.folds import Fold, load_folds
+from sijstudy.study.card_facts import sentence_of_labels, sentence_of_tested, sentence_of_training
 from sijstudy.study.index import headline_row, interval_note
 from sijstudy.study.templating import render
 from sijstudy.training.store import StudyFolder
@@ -38,13 +40,15 @@ class Facts:
     """What the pages are made of.
 
     folder: tables of the run. results: notebook name -> the answer it left in this very run; a notebook that
-    is missing did not run. synthetic: no patient is behind the cohort.
+    is missing did not run. synthetic: no patient is behind the cohort. slices: the cohort's, as in its manifest, None
+    where it cannot be read.
     """
 
     config: StudyConfig
     folder: StudyFolder
     results: Mapping[str, Mapping[str, Any]]
     synthetic: bool
+    slices: pd.DataFrame | None = None
 
     def has(self, number: str) -> bool:
         """Whether the notebook with this number was part of the run."""
@@ -59,6 +63,21 @@ class Facts:
     def ablated(self) -> bool:
         """Whether variants of the study were tried in this run."""
         return self.config.ablations != "none" and self.has("08")
+
+    @property
+    def folds(self) -> tuple[Fold, ...]:
+        """The folds that this run split the subjects into; none without notebook 02."""
+        known = self.has("02") and self.folder.folds_file.exists()
+        return tuple(load_folds(self.folder.folds_file)) if known else ()
+
+    @property
+    def sentences(self) -> dict[str, str]:
+        """Facts of this run as sentences: name in braces, as an answer of the checklist holds it -> text."""
+        return {
+            "tested": sentence_of_tested(self.folds),
+            "labels": sentence_of_labels(self.slices),
+            "training": sentence_of_training(self.config),
+        }
 
     def of(self, number: str) -> Mapping[str, Any]:
         """The answer of the notebook with this number; empty without one."""
@@ -87,6 +106,7 @@ def render_model_card(facts: Facts, reports: Path) -> str:
         note=interval_note(rows),
         training=_training_data(facts),
         tested=_test_data(facts),
+        sentences=facts.sentences,
         calibration=_calibration(facts),
         subgroups=_subgroups(facts),
         answers={number: str(facts.of(number).get("answer", "")) for number in ("03", "04", "05", "06", "07")},
@@ -123,6 +143,8 @@ def _item(entry: Mapping[str, Any], facts: Facts, pages: Mapping[str, Mapping[st
     item = dict(entry) if facts.synthetic else {**entry, **entry.get("hospital", {})}
     item |= entry.get("external", {}) if facts.external else {}
     item |= entry.get("ablated", {}) if facts.ablated else {}
+    for name, text in facts.sentences.items():
+        item["answer"] = item["answer"].replace(f"{{{name}}}", text or "Not known in this run.")
     links = [{"target": link, "text": _link_text(link, pages)} for link in item["links"]]
     known = [link for link in links if link["text"]]
     if links and not known:
@@ -155,11 +177,8 @@ def _anchors(page: Path) -> dict[str, str]:
 
 def _training_data(facts: Facts) -> dict[str, Any]:
     """Subjects of the training part of each fold."""
-    if not (facts.has("02") and facts.folder.folds_file.exists()):
-        return {}
-    folds = load_folds(facts.folder.folds_file)
-    sizes = [len(fold.train) for fold in folds]
-    return {"folds": len(folds), "fewest": min(sizes), "most": max(sizes)}
+    sizes = [len(fold.train) for fold in facts.folds]
+    return {"folds": len(sizes), "fewest": min(sizes), "most": max(sizes)} if sizes else {}
 
 
 def _test_data(facts: Facts) -> dict[str, Any]:

@@ -10,10 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
+import pandas as pd
 from filelock import FileLock, Timeout
 
+from sijstudy.cohort.manifest import load_manifest
 from sijstudy.errors import StudyError
 from sijstudy.files import write_atomic, write_json
+from sijstudy.notebook.cohort import synthetic_name
 from sijstudy.study.cards import CHECKLIST, MODEL_CARD, Facts, write_cards
 from sijstudy.study.execution import Failure, Job, execute
 from sijstudy.study.kernel import Kernel
@@ -97,13 +100,24 @@ def _kernel(plan: StudyPlan, notebook: Path) -> Kernel:
 def _write_cards(plan: StudyPlan, stream: TextIO) -> None:
     """Write model card and checklist; whatever goes wrong in them must not cost the run its index."""
     results = {notebook.stem: result_of(plan, notebook) for notebook in answered(plan)}
-    facts = Facts(plan.config, StudyFolder(plan.runs), results, is_synthetic(plan, list(results.values())))
+    synthetic = is_synthetic(plan, list(results.values()))
+    facts = Facts(plan.config, StudyFolder(plan.runs), results, synthetic, _slices(plan))
     for name in (MODEL_CARD, CHECKLIST):
         (plan.reports / name).unlink(missing_ok=True)  # those of an earlier run
     try:
         write_cards(facts, plan.reports)
     except Exception as error:
         print(f"sijstudy: model card and checklist are incomplete: {type(error).__name__}: {error}", file=stream)
+
+
+def _slices(plan: StudyPlan) -> pd.DataFrame | None:
+    """The cohort's slices as its manifest has them; None where there is none yet, or it is damaged."""
+    try:
+        return load_manifest(
+            plan.root / (plan.config.manifest or f"data_manifest/{synthetic_name(plan.config)}")
+        ).slices
+    except StudyError:
+        return None
 
 
 def _run_notebook(

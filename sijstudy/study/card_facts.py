@@ -1,0 +1,73 @@
+"""Sentences of the model card and the checklist that state a fact: each is computed from the run it is said of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+
+import pandas as pd
+
+from sijstudy.audit.agreement import readers_of
+from sijstudy.config import StudyConfig
+from sijstudy.folds import Fold
+
+# How a network is trained, in the order of a sentence.
+TRAINING = (
+    *("loss", "epochs", "batch_size", "learning_rate", "flip_probability", "rotation_degrees", "hidden_units"),
+    *("momentum", "weight_decay", "focal_gamma", "focal_alpha"),
+)
+
+
+def sentence_of_tested(folds: Sequence[Fold]) -> str:
+    """How many different subjects the folds test, and how many never; empty without folds."""
+    if not folds:
+        return ""
+    everyone = {name for fold in folds for name in (*fold.train, *fold.test)}
+    tested = {name for fold in folds for name in fold.test}
+    never = len(everyone) - len(tested)
+    rest = f"{never} never {'was' if never == 1 else 'were'}" if never else "none was left out"
+    return f"{len(tested)} of {len(everyone)} subjects are tested in at least one fold; {rest}."
+
+
+def sentence_of_labels(slices: pd.DataFrame | None) -> str:
+    """Whether a subject's slices differ in their label, and how often readers disagree; empty without a cohort.
+
+    slices: as ``Manifest.slices``.
+    """
+    if slices is None:
+        return ""
+    both = int((slices.groupby("subject_id")["label"].nunique() > 1).sum())
+    people = slices["subject_id"].nunique()
+    said = (
+        f"{both} of {people} subjects bring slices with and without edema."
+        if both
+        else f"All slices of a subject carry one label, in each of {people} subjects: no network saw an edema-free "
+        "slice of an ill subject."
+    )
+    votes = slices[readers_of(slices)]
+    read = votes.notna().sum(axis=1) > 1
+    if not read.any():
+        return f"{said} No slice has two readers' votes, so doubtful slices are not known."
+    doubtful = int((votes[read].nunique(axis=1) > 1).sum())
+    share = 100 * (1 - doubtful / int(read.sum()))
+    return (
+        f"{said} Readers agree on {share:.0f}% of the {int(read.sum())} slices that two or more of them read; the "
+        f"{doubtful} others are trained and tested on like all, and results on them are not shown apart."
+    )
+
+
+def sentence_of_training(config: StudyConfig) -> str:
+    """Which training parameters have the paper's values, which are assumed as the paper is silent, which differ."""
+    specs = {spec.name: spec for spec in fields(StudyConfig)}
+    groups: dict[str, list[str]] = {"paper": [], "assumed": [], "changed": []}
+    for name in TRAINING:
+        value, words = getattr(config, name), name.replace("_", " ")
+        ours = value != specs[name].default
+        key = "changed" if ours else "assumed" if "ASSUMED" in specs[name].metadata["note"] else "paper"
+        groups[key].append(f"{words} {value}")
+    parts = {
+        "paper": "the paper's: ",
+        "assumed": "ours, as the paper does not give them: ",
+        "changed": "other than the study's defaults: ",
+    }
+    return "; ".join(f"{parts[key]}{', '.join(words)}" for key, words in groups.items() if words) + "."

@@ -1,0 +1,57 @@
+"""Facts on the model card and the checklist: true of the run, and other words where they are not."""
+
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from sijstudy.config import StudyConfig
+from sijstudy.folds import Fold
+from sijstudy.study.card_facts import sentence_of_labels, sentence_of_tested, sentence_of_training
+
+
+def test_who_was_never_tested():
+    folds = [Fold(1, ("a", "b", "c"), ("d",)), Fold(2, ("b", "c", "d"), ("a",))]
+    assert sentence_of_tested(folds) == "2 of 4 subjects are tested in at least one fold; 2 never were."
+    folds.append(Fold(3, ("a", "d", "b"), ("c",)))
+    assert sentence_of_tested(folds) == "3 of 4 subjects are tested in at least one fold; 1 never was."
+    folds.append(Fold(4, ("a", "d", "c"), ("b",)))
+    assert sentence_of_tested(folds) == "4 of 4 subjects are tested in at least one fold; none was left out."
+    assert sentence_of_tested([]) == ""
+
+
+def cohort(labels, **readers):
+    names = ["a", "a", "b", "b"]
+    empty = {f"reader_{number}": [pd.NA] * 4 for number in (1, 2, 3)}
+    return pd.DataFrame({"subject_id": names, "label": labels, **empty, **readers}).astype(
+        dict.fromkeys(empty, "Int64")
+    )
+
+
+def test_one_label_of_a_subject_or_both():
+    one = sentence_of_labels(cohort([1, 1, 0, 0]))
+    assert one.startswith("All slices of a subject carry one label, in each of 2 subjects")
+    assert one.endswith("No slice has two readers' votes, so doubtful slices are not known.")
+    assert sentence_of_labels(cohort([1, 0, 0, 0])).startswith("1 of 2 subjects bring slices with and without edema.")
+    assert sentence_of_labels(None) == ""
+
+
+def test_how_often_readers_disagree():
+    said = sentence_of_labels(cohort([1, 1, 0, 0], reader_1=[1, 1, 0, 0], reader_2=[1, 0, 0, pd.NA]))
+    assert "Readers agree on 67% of the 3 slices that two or more of them read; the 1 others are trained" in said
+
+
+def test_training_values_are_the_papers_or_ours():
+    said = sentence_of_training(StudyConfig())
+    paper, ours = said.split("; ours, as the paper does not give them: ")
+    assert paper.startswith("the paper's: loss focal, epochs 50, batch size 32, learning rate 0.03")
+    for name in ("momentum 0.9", "weight decay 0.0001", "focal gamma 2.0", "focal alpha 0.5", "hidden units 256"):
+        assert name in ours and name not in paper
+    assert "rotation degrees 10.0" in ours and "other than" not in said
+
+
+@pytest.mark.parametrize("name", ["epochs", "momentum"])
+def test_a_changed_value_is_nobodys_default(name):
+    said = sentence_of_training(replace(StudyConfig(), **{name: type(getattr(StudyConfig(), name))(0.5) or 7}))
+    assert f"; other than the study's defaults: {name} " in said
+    assert said.count(f"{name} ") == 1
