@@ -1,6 +1,7 @@
 """Grad-CAM against a computation by hand, and its two measures against cases with a known answer."""
 
 import numpy as np
+import pytest
 import torch
 
 from sijstudy.gradcam import cam_maps, energy_in, grow, peak_in
@@ -8,9 +9,9 @@ from sijstudy.model import build_model
 
 
 def by_hand(model, patch):
-    """ReLU(sum_k mean(dy/dA_k) A_k), resized and scaled to a maximum of 1 (Selvaraju et al. 2017, eq. 1 and 2)."""
+    """ReLU(sum_k mean(dy/dA_k) A_k) of the last block, resized (Selvaraju et al. 2017, eq. 1 and 2)."""
     kept = {}
-    hook = model.last_convolution.register_forward_hook(lambda module, inputs, output: kept.update(a=output))
+    hook = model.resnet.layer4[1].register_forward_hook(lambda module, inputs, output: kept.update(a=output))
     logit = model(patch)
     hook.remove()
     gradient = torch.autograd.grad(logit.sum(), kept["a"])[0]
@@ -26,6 +27,17 @@ def test_map_equals_the_hand_computation():
     assert found.min() >= 0
     # The library scales the coarse map before resizing it, so maps agree up to the scale.
     assert np.corrcoef(wanted.ravel(), found.ravel())[0, 1] > 0.99
+
+
+@pytest.mark.parametrize(("backbone", "name", "channels"), [("resnet18", "1", 512), ("resnet50", "2", 2048)])
+def test_the_map_is_made_of_the_last_block_before_the_average(backbone, name, channels):
+    model, shapes = build_model(backbone, 16, "none", seed=0).eval(), []
+    assert model.last_convolution is model.get_submodule(f"resnet.layer4.{name}")
+    assert model.last_convolution is list(model.resnet.layer4)[-1]
+    model.last_convolution.register_forward_hook(lambda module, inputs, output: shapes.append(output.shape))
+    model.resnet.avgpool.register_forward_hook(lambda module, inputs, output: shapes.append(inputs[0].shape))
+    model(torch.rand(1, 1, 64, 96))
+    assert shapes == [(1, channels, 2, 3)] * 2
 
 
 def test_hooks_are_released_and_mode_is_kept():

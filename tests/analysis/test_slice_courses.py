@@ -48,3 +48,13 @@ def test_telling_courses_show_the_most_corrected_subject_of_each_group(predictio
     shown = slice_courses.telling_courses(slice_courses.add_courses(predictions, CONFIG))
     assert list(shown) == ["axSpA p1, fold 1", "control c1, fold 1"]
     assert len(shown["axSpA p1, fold 1"]) == 4
+
+
+def test_a_score_at_the_threshold_is_positive():
+    """Two of four slices are positive: a score of exactly 0.5. A slice at its threshold is positive, too."""
+    course = slice_courses.course_of(np.array([0.25, 0.25, 0.2, 0.1]), np.arange(4), StudyConfig(slice_threshold=0.25))
+    for threshold, expected in ((0.5, 1), (0.5 + 1e-12, 0)):
+        found = slice_courses.diagnosed(course, StudyConfig(subject_threshold=threshold))
+        assert (found["score"], found["decision"]) == (0.5, expected)
+    always = slice_courses.diagnosed(course, StudyConfig(subject_rule="asas"))
+    assert (always["score"], always["decision"]) == (1.0, 1)
