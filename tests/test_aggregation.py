@@ -75,6 +75,21 @@ def test_the_asas_rule_looks_for_neighbours_in_the_body():
     assert RULES["asas"].limit(0.9) == 0.5  # a yes or no has a threshold of its own
 
 
+def test_the_asas_rule_takes_the_filtered_slices():
+    joined = follow(np.array([0.9, 0.1, 0.9, 0.1, 0.9]), np.arange(5), size=3, threshold=0.5)
+    assert joined.filtered_decision.tolist() == [1, 1, 0, 1, 1]
+    removed = follow(np.array([0.1, 0.1, 0.1, 0.9, 0.9, 0.1, 0.1]), np.arange(7), size=5, threshold=0.5)
+    assert removed.filtered_decision.tolist() == [0] * 7
+    assert (RULES["asas"].score(joined), RULES["asas"].score(removed)) == (1.0, 0.0)
+
+
+def test_the_course_shows_scores_and_decisions_before_and_after():
+    course = follow(np.array([0.9, 0.2, 0.8]), np.array([4, 5, 7]), size=3, threshold=0.5)
+    assert course.slice_index.tolist() == [4, 5, 7]
+    assert (course.score.tolist(), course.filtered_score.tolist()) == ([0.9, 0.2, 0.8], [0.9, 0.8, 0.8])
+    assert (course.decision.tolist(), course.filtered_decision.tolist()) == ([1, 0, 1], [1, 1, 1])
+
+
 def test_the_parameter_offers_every_rule():
     with pytest.raises(StudyError, match=", ".join(RULES)):
         StudyConfig(subject_rule="longest walk")

@@ -48,6 +48,14 @@ def test_hooks_are_released_and_mode_is_kept():
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
+def test_a_network_in_training_is_explained_as_it_would_score():
+    model, patches = build_model("resnet18", 16, "none", seed=0).train(), torch.rand(3, 1, 64, 64)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    maps = cam_maps(model, patches)
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    np.testing.assert_allclose(maps, cam_maps(model.eval(), patches), atol=1e-5)
+
+
 def test_pointing_game_and_energy():
     cam, mask = np.zeros((8, 8), np.float32), np.zeros((8, 8), bool)
     mask[2:4, 2:4] = True
@@ -58,6 +66,17 @@ def test_pointing_game_and_energy():
     assert energy_in(cam, mask) == np.float32(1 / 1.5)
     cam[6, 6] = 2.0
     assert not peak_in(cam, mask)
+
+
+def test_the_peak_of_a_plateau_is_its_middle():
+    """A plateau of 3 x 7 pixels in the rows 1 to 3 and the columns 2 to 8: its middle is row 2, column 5."""
+    cam = np.zeros((10, 10), np.float32)
+    cam[1:4, 2:9] = 0.7
+    cam[8, 1] = 0.6
+    for row, column in np.ndindex(cam.shape):
+        mask = np.zeros(cam.shape, bool)
+        mask[row, column] = True
+        assert peak_in(cam, mask) == ((row, column) == (2, 5))
 
 
 def test_grow_widens_by_whole_pixels():

@@ -51,7 +51,8 @@ def rows_of(patches, subjects):
 
 @pytest.mark.parametrize("redraw", [True, False])
 @pytest.mark.parametrize("follow", [True, False])
-def test_a_whole_fit_sees_its_own_side_only(patches, tmp_path, follow, redraw):
+def test_a_whole_fit_sees_its_own_side_only(patches, tmp_path, monkeypatch, follow, redraw):
+    monkeypatch.setattr(loop, "SCORED_AT_ONCE", 4)
     network, config = Noting(), replace(PLAIN, noise_redraw=redraw)
     with mock.patch.object(loop, "build_model", return_value=network):
         run = train(Fit(SPLIT, patches, "resnet18", 3, follow=follow), config, RunStore(tmp_path))
