@@ -21,7 +21,10 @@ def test_head_has_one_hidden_layer_and_one_output(backbone, features):
 def test_a_new_network_is_ready_for_training_and_answers_for_a_single_patch():
     model = build_model("resnet18", 16, "none", seed=0)
     assert all(module.training for module in model.modules())
-    assert model.eval()(torch.rand(1, 1, 64, 64)).shape == (1,)
+    patch = torch.rand(1, 1, 64, 64)
+    logits = model.eval()(patch)
+    assert logits.shape == (1,)
+    assert torch.equal(logits, model.resnet(standardise(patch))[:, 0])  # the head's own output
 
 
 def test_the_grey_stem_starts_as_wide_as_torchvisions():
