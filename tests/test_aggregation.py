@@ -62,9 +62,10 @@ def test_threshold_itself_is_positive_and_unknown_course_is_refused():
 
 
 def test_the_paper_averages_the_filtered_results():
-    course = follow(np.array([0.9, 0.2, 0.8, 0.1, 0.3]), np.arange(5), size=3, threshold=0.5)
-    assert course.filtered_decision.tolist() == [1, 1, 0, 0, 0]
-    assert RULES["mean"].score(course) == 0.4
+    course = follow(np.array([0.9, 0.2, 0.8, 0.7, 0.3]), np.arange(5), size=3, threshold=0.5)
+    assert course.decision.tolist() == [1, 0, 1, 1, 0]
+    assert course.filtered_decision.tolist() == [1, 1, 1, 1, 0]
+    assert RULES["mean"].score(course) == 0.8
     assert RULES["mean"].limit(0.4) == 0.4  # the study's threshold decides
 
 

@@ -50,6 +50,22 @@ def test_telling_courses_show_the_most_corrected_subject_of_each_group(predictio
     assert len(shown["axSpA p1, fold 1"]) == 4
 
 
+@pytest.mark.parametrize(
+    ("asked", "filtered", "result"),
+    [
+        ({}, [0.9, 0.8, 0.7, 0.7, 0.3], [1, 1, 1, 1, 0]),
+        ({"median_size": 1}, [0.9, 0.2, 0.8, 0.7, 0.3], [1, 0, 1, 1, 0]),
+        ({"median_size": 5}, [0.9, 0.8, 0.7, 0.3, 0.3], [1, 1, 1, 0, 0]),
+        ({"slice_threshold": 0.75}, [0.9, 0.8, 0.7, 0.7, 0.3], [1, 1, 0, 0, 0]),
+        ({"median_input": "score"}, [0.9, 0.8, 0.7, 0.7, 0.3], [0.9, 0.8, 0.7, 0.7, 0.3]),
+    ],
+)
+def test_a_course_follows_the_studys_settings(asked, filtered, result):
+    course = slice_courses.course_of(np.array([0.9, 0.2, 0.8, 0.7, 0.3]), np.arange(5), StudyConfig(**asked))
+    assert course.filtered_score.tolist() == filtered
+    assert course.result.tolist() == result
+
+
 def test_a_score_at_the_threshold_is_positive():
     """Two of four slices are positive: a score of exactly 0.5. A slice at its threshold is positive, too."""
     course = slice_courses.course_of(np.array([0.25, 0.25, 0.2, 0.1]), np.arange(4), StudyConfig(slice_threshold=0.25))

@@ -75,6 +75,7 @@ STAYS = {
     "cam_slices": 3,
     "ablations": "all",
 }
+OF_A_FIT = [name for name in MOVES if MOVES[name][1] - {COHORT} == NETWORKS and name not in ("device", "test_fraction")]
 OF_THEIR_OWN = {"manifest", "folds"}  # tests of their own: a path, whose content counts; a number of networks
 
 
@@ -144,6 +145,14 @@ def test_other_files_are_other_patches_and_networks(sample_work, base, tmp_path)
     assert before.digest != after.digest
     ours, theirs = (Fit(fold, one, "resnet18", 1).identity(base, cpu) for one in (before, after))
     assert digest(ours) != digest(theirs)
+
+
+@pytest.mark.parametrize("name", OF_A_FIT)
+def test_each_parameter_moves_the_network_of_the_same_slices(sample_work, base, name):
+    """Another seed draws other folds, too; of the same fold it is another network all the same."""
+    fit, cpu = Fit(sample_work.folds[0], sample_work.patches("roi"), "resnet18", 1), torch.device("cpu")
+    other = replace(base, **{name: MOVES[name][0]})
+    assert digest(fit.identity(other, cpu)) != digest(fit.identity(base, cpu))
 
 
 def test_whatever_else_a_fit_is_asked_for_has_its_own_address(sample_work, base):
