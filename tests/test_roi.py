@@ -82,6 +82,9 @@ def test_missing_side_is_none_and_inward_is_towards_the_midline():
     other = rois(IliumBoxes(left=None, right=RIGHT))
     assert other.image_right is None
     assert (other.image_left.x0, other.image_left.x1) == (40, 72)
+    near = rois(IliumBoxes(left=None, right=Box(60, 30, 100, 80)))  # left of the midline, which is at 100
+    assert near.image_right is None
+    assert (near.image_left.x0, near.image_left.x1) == (80, 112)
 
 
 def test_box_at_the_border_is_clipped_and_outside_is_refused():
