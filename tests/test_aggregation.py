@@ -21,6 +21,7 @@ def test_end_slices_keep_their_value_against_one_neighbour():
     assert median_filter([1, 0, 0], 3).tolist() == [1, 0, 0]
     assert median_filter([1, 0], 3).tolist() == [1, 0]
     assert median_filter([1], 5).tolist() == [1]
+    assert median_filter([1, 0, 0, 0], 5).tolist() == [1, 0, 0, 0]  # the end is repeated, not mirrored
 
 
 @given(scores, st.sampled_from([1, 3, 5, 7, 9]))

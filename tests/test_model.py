@@ -94,12 +94,19 @@ def test_weights_of_another_backbone_are_refused(tmp_path):
 
 
 class Payload:
-    """Something a pickle could run."""
+    """Something that a pickle runs when it is read."""
+
+    ran = False
+
+    def __setstate__(self, state):
+        Payload.ran = True
 
 
 def test_pickle_missing_and_empty_files_are_refused_in_one_line(tmp_path):
-    (tmp_path / "evil.pt").write_bytes(pickle.dumps(Payload()))
-    torch.save({"model": Payload()}, tmp_path / "object.pt")
+    payload = Payload()
+    payload.state = 1
+    (tmp_path / "evil.pt").write_bytes(pickle.dumps(payload))
+    torch.save({"model": payload}, tmp_path / "object.pt")
     (tmp_path / "empty.pt").touch()
     torch.save({"epoch": 3}, tmp_path / "numbers.pt")
     for name in ("evil.pt", "object.pt", "empty.pt", "numbers.pt", "missing.pt"):
@@ -107,6 +114,7 @@ def test_pickle_missing_and_empty_files_are_refused_in_one_line(tmp_path):
             load_state(tmp_path / name)
         assert name in str(caught.value)
         assert "\n" not in str(caught.value)
+    assert not Payload.ran
 
 
 def test_weights_digest_follows_the_content(tmp_path):

@@ -1,6 +1,9 @@
 """From predictions to courses and diagnoses, on cases small enough to compute by hand."""
 
+from types import SimpleNamespace
+
 import numpy as np
+import pandas as pd
 import pytest
 
 from sijstudy.analysis import slice_courses
@@ -29,6 +32,22 @@ def test_subject_score_is_the_mean_of_the_filtered_slices(predictions):
     assert table["score"].to_dict() == {"p1": 1.0, "c1": 0.0, "p2": 1.0, "c2": 0.75}
     assert table["decision"].to_dict() == {"p1": 1, "c1": 0, "p2": 1, "c2": 1}
     assert table["asas_decision"].to_dict() == {"p1": 1, "c1": 0, "p2": 1, "c2": 1}
+    assert table["label"].to_dict() == {"p1": 1, "c1": 0, "p2": 1, "c2": 0}
+
+
+def test_predictions_of_all_folds_are_in_slice_order():
+    def run(*rows):
+        table = pd.DataFrame(rows, columns=["subject_id", "slice_index", "label", "score"])
+        return SimpleNamespace(predictions=lambda: table)
+
+    runs = {2: run(("b", 7, 0, 0.1)), 1: run(("b", 5, 0, 0.2), ("a", 10, 1, 0.3), ("a", 9, 1, 0.8))}
+    found = slice_courses.collect_predictions(runs, {"a": "axSpA", "b": "control"})
+    assert found.to_numpy().tolist() == [
+        [1, "a", "axSpA", 9, 1, 0.8],
+        [1, "a", "axSpA", 10, 1, 0.3],
+        [1, "b", "control", 5, 0, 0.2],
+        [2, "b", "control", 7, 0, 0.1],
+    ]
 
 
 def test_the_studys_rule_is_the_one_it_names(predictions):
