@@ -26,6 +26,7 @@ def test_patches_follow_the_manifests_rows(sample_work, tmp_path):
     item = manifest.slice_records()[7]
     np.testing.assert_array_equal(patches.patches[7, 0], patch_of(item, "roi", config))
     assert patches.rows_of(("S01",)).tolist() == [3, 4, 5]
+    assert patches.rows_of(("S03", "S01", "stranger")).tolist() == [3, 4, 5, 9, 10, 11]
 
 
 def test_both_arms_show_the_slice_they_should(sample_work):
@@ -35,6 +36,7 @@ def test_both_arms_show_the_slice_they_should(sample_work):
     np.testing.assert_array_equal(
         patch_of(item, "roi", config), roi_patch(image, roi_of(item, image.shape, config), 32)
     )
+    assert [patch_of(item, arm, replace(config, patch_size=40)).shape for arm in ("roi", "original")] == [(40, 40)] * 2
 
 
 def test_patches_are_made_once_and_keyed_by_what_shapes_them(sample_work, tmp_path, monkeypatch):
