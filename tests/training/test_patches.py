@@ -96,6 +96,16 @@ def test_a_profiles_roi_is_what_is_cut_out(sample_work, tmp_path, asked, left, r
     assert not mask_patch(item, mask, config)[:, 16:].any()
 
 
+def test_an_outline_keeps_its_pixels(sample_work):
+    """Each of the 16 x 8 pixels of a side becomes four of the patch, none a mixture."""
+    item = sample_work.manifest.slice_records()[0]
+    mask = np.random.default_rng(2).random(read_image(item).pixels.shape) > 0.5
+    sides = [mask[4:20, 6:14], mask[5:21, 18:26]]
+    expected = np.concatenate([side.repeat(2, axis=0).repeat(2, axis=1) for side in sides], axis=1)
+    found = mask_patch(item, mask, replace(sample_work.config, patch_size=32, roi_factor=1.0))
+    np.testing.assert_array_equal(found, expected)
+
+
 def whole_side(image):
     """One side of a patch of 32: ``(32, 16)``."""
     tensor = torch.from_numpy(np.ascontiguousarray(image))[None, None]
