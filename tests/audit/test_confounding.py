@@ -115,4 +115,6 @@ def test_each_of_them_is_found_in_the_table_of_the_cohort(sample_manifest, featu
     table = confounding.confounding(confounding.subject_features(manifest, acquisition), samples=50, seed=1)
     assert list(table.index) == [feature]
     assert table.loc[feature, "strength"] == pytest.approx(1)
+    ordered = feature in ("age", "slices per subject", "mean slice position")  # however few its values
+    assert (table.loc[feature, "measure"] == "AUC") == ordered
     assert len(confounding.confounding_findings(table)) == 1
