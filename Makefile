@@ -1,7 +1,7 @@
 # `make` or `make help` lists the targets.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help env study dashboard bench test lint format lock lab clean clean-runs
+.PHONY: help env study dashboard bench test mutants lint format lock lab clean clean-runs
 
 PROFILE ?= quick
 VENV := .venv
@@ -26,6 +26,9 @@ bench: env ## measure the study beside MONAI and the usual script, on an idle ma
 
 test: env lint ## check style and types, then run all tests, notebooks and browser included
 	@$(BIN)/python -m pytest
+
+mutants: env ## break the method on purpose, a place at a time, and see whether the tests notice (ONLY=roi.py chooses)
+	@$(BIN)/python tools/mutants.py $(ONLY)
 
 lint: env ## check style (ruff) and types (mypy)
 	@$(BIN)/ruff format --check --quiet . || { echo "make format mends this"; exit 1; }

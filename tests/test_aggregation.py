@@ -21,6 +21,7 @@ def test_end_slices_keep_their_value_against_one_neighbour():
     assert median_filter([1, 0, 0], 3).tolist() == [1, 0, 0]
     assert median_filter([1, 0], 3).tolist() == [1, 0]
     assert median_filter([1], 5).tolist() == [1]
+    assert median_filter([1, 0, 0, 0], 5).tolist() == [1, 0, 0, 0]  # the end is repeated, not mirrored
 
 
 @given(scores, st.sampled_from([1, 3, 5, 7, 9]))
@@ -62,9 +63,10 @@ def test_threshold_itself_is_positive_and_unknown_course_is_refused():
 
 
 def test_the_paper_averages_the_filtered_results():
-    course = follow(np.array([0.9, 0.2, 0.8, 0.1, 0.3]), np.arange(5), size=3, threshold=0.5)
-    assert course.filtered_decision.tolist() == [1, 1, 0, 0, 0]
-    assert RULES["mean"].score(course) == 0.4
+    course = follow(np.array([0.9, 0.2, 0.8, 0.7, 0.3]), np.arange(5), size=3, threshold=0.5)
+    assert course.decision.tolist() == [1, 0, 1, 1, 0]
+    assert course.filtered_decision.tolist() == [1, 1, 1, 1, 0]
+    assert RULES["mean"].score(course) == 0.8
     assert RULES["mean"].limit(0.4) == 0.4  # the study's threshold decides
 
 
@@ -73,6 +75,21 @@ def test_the_asas_rule_looks_for_neighbours_in_the_body():
     near, far = (follow(scores, places, size=1, threshold=0.5) for places in ([3, 4, 5], [3, 5, 6]))
     assert (RULES["asas"].score(near), RULES["asas"].score(far)) == (1.0, 0.0)
     assert RULES["asas"].limit(0.9) == 0.5  # a yes or no has a threshold of its own
+
+
+def test_the_asas_rule_takes_the_filtered_slices():
+    joined = follow(np.array([0.9, 0.1, 0.9, 0.1, 0.9]), np.arange(5), size=3, threshold=0.5)
+    assert joined.filtered_decision.tolist() == [1, 1, 0, 1, 1]
+    removed = follow(np.array([0.1, 0.1, 0.1, 0.9, 0.9, 0.1, 0.1]), np.arange(7), size=5, threshold=0.5)
+    assert removed.filtered_decision.tolist() == [0] * 7
+    assert (RULES["asas"].score(joined), RULES["asas"].score(removed)) == (1.0, 0.0)
+
+
+def test_the_course_shows_scores_and_decisions_before_and_after():
+    course = follow(np.array([0.9, 0.2, 0.8]), np.array([4, 5, 7]), size=3, threshold=0.5)
+    assert course.slice_index.tolist() == [4, 5, 7]
+    assert (course.score.tolist(), course.filtered_score.tolist()) == ([0.9, 0.2, 0.8], [0.9, 0.8, 0.8])
+    assert (course.decision.tolist(), course.filtered_decision.tolist()) == ([1, 0, 1], [1, 1, 1])
 
 
 def test_the_parameter_offers_every_rule():

@@ -16,7 +16,19 @@ DOCUMENTS = [
     *sorted(PACKAGE.rglob("README.md")),
     *NOTEBOOKS,
 ]
-FOLDERS = ("sijstudy", "tests", "docs", "notebooks", "benchmarks", "data_manifest", "reports", "runs", "data", ".ci")
+FOLDERS = (
+    "sijstudy",
+    "tests",
+    "docs",
+    "notebooks",
+    "benchmarks",
+    "tools",
+    "data_manifest",
+    "reports",
+    "runs",
+    "data",
+    ".ci",
+)
 MADE = re.compile(  # by a run, a build or a measurement, or by whoever follows a recipe
     r"runs/|notebooks/09_NAME|data/|reports/(?!paper)|data_manifest/[\w.-]+|benchmarks/results/|diagnoses/"
 )
@@ -139,8 +151,8 @@ def test_the_check_itself_finds_what_is_not_there():
 
 def sources():
     """Everything that people read: code, tests, documents, notebooks."""
-    kinds = {".py", ".md", ".ipynb", ".yaml", ".j2", ".js", ".css"}
-    for folder in ("sijstudy", "tests", "docs", "notebooks", "benchmarks", "data_manifest"):
+    kinds = {".py", ".md", ".ipynb", ".yaml", ".toml", ".j2", ".js", ".css"}
+    for folder in ("sijstudy", "tests", "docs", "notebooks", "benchmarks", "tools", "data_manifest"):
         yield from (path for path in (ROOT / folder).rglob("*") if path.suffix in kinds)
     yield from (ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "Makefile"))
 

@@ -51,9 +51,33 @@ def test_seed_decides_and_row_order_does_not():
     assert one[0].test != one[1].test
 
 
+@pytest.mark.parametrize(
+    ("fraction", "tested"), [(0.2, {"axSpA": 4, "control": 2}), (0.5, {"axSpA": 10, "control": 5})]
+)
+def test_the_asked_share_of_each_group_is_tested_or_validates(fraction, tested):
+    subjects = cohort(20, 10)
+    (fold,) = make_folds(subjects, folds=1, test_fraction=fraction, seed=0)
+    whole = Fold(4, tuple(subjects["subject_id"]), ("another",))
+    validation = split_validation(whole, subjects, fraction, seed=0)
+    for one in (fold, validation):
+        groups = subjects.set_index("subject_id").loc[list(one.test), "group"]
+        assert groups.value_counts().to_dict() == tested
+    assert validation.number == 4
+    assert validation == split_validation(whole, subjects, fraction, seed=0)
+    assert validation != split_validation(whole, subjects, fraction, seed=1)
+
+
 def test_too_small_a_group_is_refused():
     with pytest.raises(StudyError, match="bring more subjects"):
         make_folds(cohort(5, 1), folds=2, test_fraction=0.3, seed=0)
+    with pytest.raises(StudyError, match="no control subject in the test data"):
+        make_folds(cohort(40, 3), folds=1, test_fraction=0.1, seed=0)
+
+
+@pytest.mark.parametrize(("side", "train", "test"), [("training", (), ("a",)), ("test", ("a",), ())])
+def test_an_empty_side_is_named(side, train, test):
+    with pytest.raises(StudyError, match=f"fold 2: no subject in the {side} data"):
+        Fold(2, train, test)
 
 
 def test_a_cohort_of_one_group_is_refused():

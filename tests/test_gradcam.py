@@ -1,6 +1,7 @@
 """Grad-CAM against a computation by hand, and its two measures against cases with a known answer."""
 
 import numpy as np
+import pytest
 import torch
 
 from sijstudy.gradcam import cam_maps, energy_in, grow, peak_in
@@ -8,9 +9,9 @@ from sijstudy.model import build_model
 
 
 def by_hand(model, patch):
-    """ReLU(sum_k mean(dy/dA_k) A_k), resized and scaled to a maximum of 1 (Selvaraju et al. 2017, eq. 1 and 2)."""
+    """ReLU(sum_k mean(dy/dA_k) A_k) of the last block, resized (Selvaraju et al. 2017, eq. 1 and 2)."""
     kept = {}
-    hook = model.last_convolution.register_forward_hook(lambda module, inputs, output: kept.update(a=output))
+    hook = model.resnet.layer4[1].register_forward_hook(lambda module, inputs, output: kept.update(a=output))
     logit = model(patch)
     hook.remove()
     gradient = torch.autograd.grad(logit.sum(), kept["a"])[0]
@@ -28,12 +29,31 @@ def test_map_equals_the_hand_computation():
     assert np.corrcoef(wanted.ravel(), found.ravel())[0, 1] > 0.99
 
 
+@pytest.mark.parametrize(("backbone", "name", "channels"), [("resnet18", "1", 512), ("resnet50", "2", 2048)])
+def test_the_map_is_made_of_the_last_block_before_the_average(backbone, name, channels):
+    model, shapes = build_model(backbone, 16, "none", seed=0).eval(), []
+    assert model.last_convolution is model.get_submodule(f"resnet.layer4.{name}")
+    assert model.last_convolution is list(model.resnet.layer4)[-1]
+    model.last_convolution.register_forward_hook(lambda module, inputs, output: shapes.append(output.shape))
+    model.resnet.avgpool.register_forward_hook(lambda module, inputs, output: shapes.append(inputs[0].shape))
+    model(torch.rand(1, 1, 64, 96))
+    assert shapes == [(1, channels, 2, 3)] * 2
+
+
 def test_hooks_are_released_and_mode_is_kept():
     model = build_model("resnet18", 16, "none", seed=0).train()
     cam_maps(model, torch.rand(2, 1, 64, 64))
     assert model.training
     assert not model.last_convolution._forward_hooks
     assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_a_network_in_training_is_explained_as_it_would_score():
+    model, patches = build_model("resnet18", 16, "none", seed=0).train(), torch.rand(3, 1, 64, 64)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    maps = cam_maps(model, patches)
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    np.testing.assert_allclose(maps, cam_maps(model.eval(), patches), atol=1e-5)
 
 
 def test_pointing_game_and_energy():
@@ -46,6 +66,17 @@ def test_pointing_game_and_energy():
     assert energy_in(cam, mask) == np.float32(1 / 1.5)
     cam[6, 6] = 2.0
     assert not peak_in(cam, mask)
+
+
+def test_the_peak_of_a_plateau_is_its_middle():
+    """A plateau of 3 x 7 pixels in the rows 1 to 3 and the columns 2 to 8: its middle is row 2, column 5."""
+    cam = np.zeros((10, 10), np.float32)
+    cam[1:4, 2:9] = 0.7
+    cam[8, 1] = 0.6
+    for row, column in np.ndindex(cam.shape):
+        mask = np.zeros(cam.shape, bool)
+        mask[row, column] = True
+        assert peak_in(cam, mask) == ((row, column) == (2, 5))
 
 
 def test_grow_widens_by_whole_pixels():

@@ -36,6 +36,21 @@ def test_a_sample_that_misleads_is_noticed(bright):
     assert percentiles(image, wanted) == np.percentile(image, wanted).tolist()
 
 
+def test_a_guess_that_ends_with_the_wanted_pixel_is_noticed():
+    """31 pixels are low, 17 of them in the sample: the guess takes them all, and the 32nd lies beyond."""
+    image = np.arange(1000, 7100, dtype=np.float32)
+    image[[*range(0, 17 * 61, 61), *range(3001, 3015)]] = np.arange(31)[::-1]
+    image = image.reshape(100, 61)
+    assert percentiles(image, [0.5]) == np.percentile(image, [0.5]).tolist()
+
+
+def test_numbers_are_numpys_between_two_pixels_of_opposite_sign():
+    """Where rounding shows: the value is reached from the nearer pixel."""
+    rng = np.random.default_rng(1)
+    for pair, percent in zip(rng.normal(size=(500, 1, 2)), rng.uniform(0, 100, 500), strict=True):
+        assert percentiles(pair, [percent]) == np.percentile(pair, [percent]).tolist()
+
+
 def test_8bit_scale_clips_its_percentiles_and_ignores_gain_and_offset():
     image = np.random.default_rng(0).gamma(2, 100, (80, 80)).astype(np.float32)
     scaled = to_8bit(image)

@@ -43,10 +43,24 @@ def test_roc_is_scikit_learns_and_undefined_with_one_class():
     rng = np.random.default_rng(0)
     labels, scores = rng.integers(0, 2, 200), rng.integers(0, 20, 200) / 20
     assert roc(labels, scores).auc == pytest.approx(oracle.roc_auc_score(labels, scores))
-    assert np.isnan(roc(np.ones(5), scores[:5]).auc)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        single = roc(np.ones(5), scores[:5])
+    assert np.isnan(single.auc)
+    assert len(single.fpr) == len(single.tpr) == len(single.thresholds) == 0
+
+
+def test_roc_has_false_positives_first():
+    found = roc(np.array([0, 0, 1]), np.array([0.2, 0.8, 0.5]))
+    assert (found.fpr.tolist(), found.tpr.tolist()) == ([0, 0.5, 0.5, 1], [0, 0, 1, 1])
 
 
 def test_mean_and_sd():
     assert mean_sd([1, 2, 3, np.nan]) == (2, 1)
-    assert np.isnan(mean_sd([np.nan])).all()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.isnan(mean_sd([np.nan])).all()
+        mean, deviation = mean_sd([4.0, np.nan])  # of a single fold there is no SD
+    assert mean == 4
+    assert np.isnan(deviation)
     assert mean_sd([1, 3], ddof=0) == (2, 1)

@@ -12,9 +12,27 @@ from sijstudy.model import build_model, load_state, standardise, weights_digest
 
 @pytest.mark.parametrize(("backbone", "features"), [("resnet18", 512), ("resnet50", 2048)])
 def test_head_has_one_hidden_layer_and_one_output(backbone, features):
-    head = build_model(backbone, 128, "none", seed=0).resnet.fc
-    assert [type(layer).__name__ for layer in head] == ["Linear", "ReLU", "Linear"]
-    assert (head[0].in_features, head[0].out_features, head[2].out_features) == (features, 128, 1)
+    for hidden in (128, 5):
+        head = build_model(backbone, hidden, "none", seed=0).resnet.fc
+        assert [type(layer).__name__ for layer in head] == ["Linear", "ReLU", "Linear"]
+        assert (head[0].in_features, head[0].out_features, head[2].out_features) == (features, hidden, 1)
+
+
+def test_a_new_network_is_ready_for_training_and_answers_for_a_single_patch():
+    model = build_model("resnet18", 16, "none", seed=0)
+    assert all(module.training for module in model.modules())
+    patch = torch.rand(1, 1, 64, 64)
+    logits = model.eval()(patch)
+    assert logits.shape == (1,)
+    assert torch.equal(logits, model.resnet(standardise(patch))[:, 0])  # the head's own output
+
+
+def test_the_grey_stem_starts_as_wide_as_torchvisions():
+    """He initialisation by the number of outputs: SD sqrt(2 / (64 x 49))."""
+    stem = build_model("resnet18", 16, "none", seed=0).resnet.conv1.weight.detach()
+    usual = torchvision.models.resnet18(weights=None).conv1.weight.detach()
+    assert float(stem.std()) == pytest.approx((2 / (64 * 49)) ** 0.5, rel=0.05)
+    assert float(stem.std()) == pytest.approx(float(usual.std()), rel=0.05)
 
 
 def test_seed_decides_the_weights_and_the_global_state_is_untouched():
@@ -31,6 +49,7 @@ def test_patch_is_standardised_and_constant_patch_stays_finite():
     assert out[0].mean().abs() < 1e-5
     assert (out[0].std() - 1).abs() < 1e-4
     assert torch.equal(out[1], torch.zeros(1, 8, 8))
+    assert torch.allclose(standardise(patches / 1000)[0], out[0], atol=1e-4)  # a dim patch, too
 
 
 def test_score_does_not_depend_on_gain_and_offset():
@@ -75,12 +94,19 @@ def test_weights_of_another_backbone_are_refused(tmp_path):
 
 
 class Payload:
-    """Something a pickle could run."""
+    """Something that a pickle runs when it is read."""
+
+    ran = False
+
+    def __setstate__(self, state):
+        Payload.ran = True
 
 
 def test_pickle_missing_and_empty_files_are_refused_in_one_line(tmp_path):
-    (tmp_path / "evil.pt").write_bytes(pickle.dumps(Payload()))
-    torch.save({"model": Payload()}, tmp_path / "object.pt")
+    payload = Payload()
+    payload.state = 1
+    (tmp_path / "evil.pt").write_bytes(pickle.dumps(payload))
+    torch.save({"model": payload}, tmp_path / "object.pt")
     (tmp_path / "empty.pt").touch()
     torch.save({"epoch": 3}, tmp_path / "numbers.pt")
     for name in ("evil.pt", "object.pt", "empty.pt", "numbers.pt", "missing.pt"):
@@ -88,6 +114,7 @@ def test_pickle_missing_and_empty_files_are_refused_in_one_line(tmp_path):
             load_state(tmp_path / name)
         assert name in str(caught.value)
         assert "\n" not in str(caught.value)
+    assert not Payload.ran
 
 
 def test_weights_digest_follows_the_content(tmp_path):

@@ -20,15 +20,18 @@ def rois(ilium=BOTH, shape=SHAPE, reading="centre_inward", factor=0.8, height="e
 
 
 @pytest.mark.parametrize(
-    ("reading", "left", "right"),
+    ("reading", "factor", "left", "right"),
     [
-        ("centre_inward", (40, 72), (128, 160)),  # 0.8 x 40 = 32 from the centre at 40
-        ("beyond_edge", (40, 92), (108, 160)),  # 20 of the box and 32 beyond its edge at 60
-        ("shifted_box", (52, 92), (108, 148)),  # the box of width 40, moved by 32
+        ("centre_inward", 0.8, (40, 72), (128, 160)),  # 0.8 x 40 = 32 from the centre at 40
+        ("centre_inward", 0.5, (40, 60), (140, 160)),
+        ("beyond_edge", 0.8, (40, 92), (108, 160)),  # 20 of the box and 32 beyond its edge at 60
+        ("beyond_edge", 0.5, (40, 80), (120, 160)),
+        ("shifted_box", 0.8, (52, 92), (108, 148)),  # the box of width 40, moved by 32
+        ("shifted_box", 0.5, (40, 80), (120, 160)),
     ],
 )
-def test_each_reading_by_hand(reading, left, right):
-    found = rois(reading=reading)
+def test_each_reading_by_hand(reading, factor, left, right):
+    found = rois(reading=reading, factor=factor)
     assert (found.image_left.x0, found.image_left.x1) == left
     assert (found.image_right.x0, found.image_right.x1) == right
     assert (found.image_left.y0, found.image_left.y1) == (30, 80)
@@ -44,6 +47,8 @@ def test_lower_box_is_extended_about_its_middle_and_kept_inside():
     found = rois(high)
     assert found.image_right == Box(128, 0, 160, 90)
     assert (found.image_left.y0, found.image_left.y1) == (10, 100)
+    middle = rois(IliumBoxes(left=Box(140, 20, 180, 80), right=Box(20, 50, 60, 60)))
+    assert (middle.image_left.y0, middle.image_left.y1) == (25, 85)
     kept = rois(high, height="stretch")
     assert (kept.image_left.y0, kept.image_left.y1) == (60, 100)
 
@@ -52,6 +57,16 @@ def test_crossing_boxes_are_cut_at_the_middle():
     near = IliumBoxes(left=Box(90, 30, 170, 80), right=Box(30, 30, 110, 80))
     found = rois(near, factor=1.0)
     assert found.image_left.x1 == found.image_right.x0 == 100
+
+
+@pytest.mark.parametrize("edge", [110, 110.6, 111, 113.5])
+def test_boxes_cut_apart_share_no_column(edge):
+    near = IliumBoxes(left=Box(90, 30, 170, 80), right=Box(30, 30, edge, 80))
+    found = rois(near, factor=1.0)
+    border = found.image_left.x1
+    assert border == found.image_right.x0 == int(border)
+    reach = (30 + edge) / 2 + (edge - 30)  # of the left ROI; the right one reaches to 130 - 80
+    assert abs(border - (reach + 50) / 2) <= 0.5
 
 
 def test_touching_boxes_stay_as_they_are():
@@ -67,13 +82,21 @@ def test_missing_side_is_none_and_inward_is_towards_the_midline():
     other = rois(IliumBoxes(left=None, right=RIGHT))
     assert other.image_right is None
     assert (other.image_left.x0, other.image_left.x1) == (40, 72)
+    near = rois(IliumBoxes(left=None, right=Box(60, 30, 100, 80)))  # left of the midline, which is at 100
+    assert near.image_right is None
+    assert (near.image_left.x0, near.image_left.x1) == (80, 112)
 
 
 def test_box_at_the_border_is_clipped_and_outside_is_refused():
     wide = rois(IliumBoxes(left=None, right=Box(-30, -10, 50, 120)))
     assert wide.image_left == Box(10, 0, 74, 100)
-    with pytest.raises(StudyError, match="outside the 100 x 200 image"):
-        rois(IliumBoxes(left=Box(140, 110, 180, 140), right=None))
+    far = rois(IliumBoxes(left=Box(110, 30, 190, 80), right=None), factor=2.0)
+    assert far.image_right == Box(0, 30, 150, 80)
+    for y0 in (110, 100):  # beyond the last row, and just beyond
+        with pytest.raises(StudyError, match="outside the 100 x 200 image"):
+            rois(IliumBoxes(left=Box(140, y0, 180, 140), right=None))
+    with pytest.raises(StudyError, match=r"outside the image of shape \(100, 200\)"):
+        roi_patch(np.ones(SHAPE, np.float32), RoiBoxes(Box(300, 0, 320, 10), None), 8)
 
 
 def test_ilia_with_one_centre_are_refused():
@@ -130,6 +153,20 @@ def test_sides_share_the_columns_by_width():
     assert patch[0].sum() == 10
 
 
+def test_a_narrow_box_keeps_a_column():
+    wide, narrow = Box(0, 0, 100, 40), Box(110, 0, 110.5, 40)
+    image = np.zeros(SHAPE, np.float32)
+    image[:, 110:] = 1
+    assert roi_patch(image, RoiBoxes(wide, narrow), 40)[0].tolist() == [0] * 39 + [1]
+    assert roi_patch(image, RoiBoxes(narrow, wide), 40)[0].tolist() == [1] + [0] * 39
+
+
+def test_boxes_are_rounded_outward_to_whole_pixels():
+    image = np.arange(SHAPE[0] * SHAPE[1], dtype=np.float32).reshape(SHAPE)
+    found = roi_patch(image, RoiBoxes(Box(10.7, 5.6, 13.2, 12.3), None), 8)
+    np.testing.assert_array_equal(found[:, :4], image[5:13, 10:14])
+
+
 def test_missing_side_is_black():
     patch = roi_patch(np.ones(SHAPE, np.float32), RoiBoxes(None, Box(100, 0, 150, 50)), 32)
     assert (patch[:, :16] == 0).all()
@@ -141,9 +178,11 @@ def test_nearest_keeps_labels():
     mask[40:60, 40:60] = 1
     patch = roi_patch(mask, rois(), 50, order="nearest")
     assert set(np.unique(patch)) == {0, 1}
+    columns = np.tile(np.arange(6, dtype=np.float32), (6, 1))
+    assert whole_image(columns, 2, order="nearest")[0].tolist() == [1, 4]  # the middle of each three
 
 
 def test_shrinking_averages_instead_of_skipping():
     stripes = np.zeros((64, 64), np.float32)
-    stripes[:, ::2] = 2
+    stripes[:, ::4] = 4
     np.testing.assert_allclose(whole_image(stripes, 16)[2:-2, 2:-2], 1, atol=0.15)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from sijstudy.analysis import cohort_distance
 from sijstudy.analysis.cohort_distance import patch_features, run_lengths, slice_statistics, told_apart
 from sijstudy.config import StudyConfig
 from sijstudy.notebook.cohort import prepare_cohort
+from sijstudy.records import Slice
 
 
 def test_runs_follow_the_slice_index_and_end_with_the_subject() -> None:
@@ -59,3 +62,14 @@ def test_statistics_of_a_synthetic_cohort(tmp_path: Path) -> None:
     assert (positive["lesion_area"] > 100).all() and (positive["lesion_ratio"] > 1.2).all()
     assert frame.loc[frame["label"] == 0, "lesion_area"].isna().all()
     assert frame["marrow_cv"].median() == pytest.approx(0.2, abs=0.12)
+
+
+def test_marrow_keeps_its_millimetres_from_the_outline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More than 2 mm inside: without the outer two columns of 1 mm and the outer row of 2 mm."""
+    bone, pixels = np.zeros((40, 40), bool), np.full((40, 40), 300.0, np.float32)
+    bone[10:30, 10:30] = True
+    pixels[11:29, 12:28] = 100.0
+    image = SimpleNamespace(header=SimpleNamespace(spacing=(2.0, 1.0)), pixels=pixels)
+    monkeypatch.setattr(cohort_distance, "read_image", lambda item: image)
+    row = cohort_distance._of_slice(Slice("a", 0, 0, Path("a.dcm"), None, "0", "", None, None), bone, None)
+    assert row["marrow_cv"] == 0

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from dicom_samples import bone_masks, mr_dataset, seg_dataset, write, write_cohort
 
 from sijstudy.analysis import explain
@@ -13,6 +14,7 @@ from sijstudy.cohort.build import build_manifest
 from sijstudy.cohort.manifest import cohort_hash
 from sijstudy.cohort.options import BuildOptions
 from sijstudy.cohort.slice_outlines import outlines_identity
+from sijstudy.training.inputs import noisy_patches
 
 
 def test_rows_are_explained_in_the_order_asked_for(finished_work):
@@ -87,6 +89,60 @@ def test_explained_slices_are_the_positive_test_slices(finished_work):
     best, worst = explained.examples(best=True, count=1), explained.examples(best=False, count=1)
     assert best[0][3].shape == (32, 32)
     assert len(worst) == 1
+
+
+class Network:
+    """Stands in for the trained network of a run."""
+
+    def __init__(self, run):
+        self.run = run
+
+    def to(self, device):
+        return self
+
+
+def noting(monkeypatch):
+    """A list of (run, patches) that fills as maps are made."""
+    asked = []
+
+    def maps(network, inputs):
+        asked.append((network.run, inputs))
+        return np.ones((len(inputs), *inputs.shape[2:]), np.float32)
+
+    monkeypatch.setattr(explain, "load_model", Network)
+    monkeypatch.setattr(explain, "cam_maps", maps)
+    return asked
+
+
+def test_each_slice_is_explained_by_the_network_that_has_not_seen_its_subject(finished_work, monkeypatch):
+    work, runs = finished_work
+    asked, patches = noting(monkeypatch), work.patches("roi")
+    explained = explain.explain_folds(runs["roi"], patches, work.manifest, work.folds, work.config, progress=False)
+    table, inputs = patches.slices, noisy_patches(patches, work.config, "test")
+    place = 0
+    for fold, (run, given) in zip(work.folds, asked, strict=True):
+        rows = [row for row in patches.rows_of(fold.test) if table["label"][row] == 1]
+        assert set(table["subject_id"][rows]).isdisjoint(run.config()["train"])
+        assert run == runs["roi"][fold.number]
+        assert torch.equal(given, inputs[rows])  # with the noise of the test
+        measured = explained.measures.iloc[place : place + len(rows)]
+        assert measured["subject_id"].tolist() == table["subject_id"][rows].tolist()
+        assert set(measured["fold"]) == {fold.number}
+        known = run.predictions().set_index(["subject_id", "slice_index"])["score"]
+        assert measured.set_index(["subject_id", "slice_index"])["score"].to_dict().items() <= known.to_dict().items()
+        place += len(rows)
+    assert place == len(explained.measures)
+
+
+def test_rows_are_explained_by_the_network_of_the_fold_that_is_named(finished_work, monkeypatch):
+    work, runs = finished_work
+    asked, patches = noting(monkeypatch), work.patches("roi")
+    chosen = [(fold.number, int(patches.rows_of(fold.test)[0])) for fold in work.folds]
+    explain.explain_rows(runs["roi"], patches, work.manifest, chosen, work.config)
+    inputs = noisy_patches(patches, work.config, "test")
+    for fold, row in chosen:
+        (given,) = [given for run, given in asked if run == runs["roi"][fold]]
+        assert torch.equal(given, inputs[[row]])
 
 
 def test_maps_made_once_are_read_back_the_same(finished_work, tmp_path, monkeypatch):

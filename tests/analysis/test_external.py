@@ -7,6 +7,7 @@ import nbformat
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from dicom_samples import write_cohort
 from sklearn.metrics import cohen_kappa_score, roc_auc_score
 
@@ -16,8 +17,12 @@ from sijstudy.cohort.options import BuildOptions
 from sijstudy.errors import StudyError
 from sijstudy.images.dicom import read_slice
 from sijstudy.images.outlines import read_outlines
+from sijstudy.noise import add_noise
 from sijstudy.notebook.workspace import Workspace
+from sijstudy.training.inputs import seeded
 from sijstudy.training.networks import Networks, open_networks
+from sijstudy.training.patches import patch_of
+from sijstudy.training.scoring import load_model
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "07_external_validation.ipynb"
 RESAMPLES = {"samples": 60, "seed": 3}
@@ -63,6 +68,24 @@ def test_the_score_is_the_mean_over_the_folds(cohort):
     np.testing.assert_allclose(cohort.frame["score"], cohort.frame[["fold_1", "fold_2"]].mean(axis=1))
     assert cohort.frame["fold_1"].nunique() > 1
     assert ((cohort.frame["score"] >= 0.5) == (cohort.frame["decision"] == 1)).all()
+
+
+def test_slices_are_scored_as_those_of_the_test(cohort, networks):
+    """With the noise that a test slice of this subject and place would have, and by every network."""
+    config, items = cohort.config, cohort.manifest.slice_records()
+    for place, item in enumerate(items):
+        patch = torch.from_numpy(patch_of(item, "roi", config))[None, None]
+        noisy = add_noise(
+            patch,
+            gaussian_variance=config.noise_gaussian_variance,
+            poisson=config.noise_poisson,
+            generator=seeded(config.seed, "noise", "test", "roi", item.subject_id, item.index),
+        )
+        assert torch.equal(cohort.inputs[place : place + 1], noisy)
+    for fold, run in networks.runs["roi"].items():
+        with torch.inference_mode():
+            scores = load_model(run)(cohort.inputs).sigmoid().numpy()
+        np.testing.assert_allclose(cohort.frame[f"fold_{fold}"], scores, atol=1e-6)
 
 
 def test_areas_are_scikit_learns(cohort):

@@ -1,6 +1,9 @@
 """From predictions to courses and diagnoses, on cases small enough to compute by hand."""
 
+from types import SimpleNamespace
+
 import numpy as np
+import pandas as pd
 import pytest
 
 from sijstudy.analysis import slice_courses
@@ -29,6 +32,22 @@ def test_subject_score_is_the_mean_of_the_filtered_slices(predictions):
     assert table["score"].to_dict() == {"p1": 1.0, "c1": 0.0, "p2": 1.0, "c2": 0.75}
     assert table["decision"].to_dict() == {"p1": 1, "c1": 0, "p2": 1, "c2": 1}
     assert table["asas_decision"].to_dict() == {"p1": 1, "c1": 0, "p2": 1, "c2": 1}
+    assert table["label"].to_dict() == {"p1": 1, "c1": 0, "p2": 1, "c2": 0}
+
+
+def test_predictions_of_all_folds_are_in_slice_order():
+    def run(*rows):
+        table = pd.DataFrame(rows, columns=["subject_id", "slice_index", "label", "score"])
+        return SimpleNamespace(predictions=lambda: table)
+
+    runs = {2: run(("b", 7, 0, 0.1)), 1: run(("b", 5, 0, 0.2), ("a", 10, 1, 0.3), ("a", 9, 1, 0.8))}
+    found = slice_courses.collect_predictions(runs, {"a": "axSpA", "b": "control"})
+    assert found.to_numpy().tolist() == [
+        [1, "a", "axSpA", 9, 1, 0.8],
+        [1, "a", "axSpA", 10, 1, 0.3],
+        [1, "b", "control", 5, 0, 0.2],
+        [2, "b", "control", 7, 0, 0.1],
+    ]
 
 
 def test_the_studys_rule_is_the_one_it_names(predictions):
@@ -48,3 +67,29 @@ def test_telling_courses_show_the_most_corrected_subject_of_each_group(predictio
     shown = slice_courses.telling_courses(slice_courses.add_courses(predictions, CONFIG))
     assert list(shown) == ["axSpA p1, fold 1", "control c1, fold 1"]
     assert len(shown["axSpA p1, fold 1"]) == 4
+
+
+@pytest.mark.parametrize(
+    ("asked", "filtered", "result"),
+    [
+        ({}, [0.9, 0.8, 0.7, 0.7, 0.3], [1, 1, 1, 1, 0]),
+        ({"median_size": 1}, [0.9, 0.2, 0.8, 0.7, 0.3], [1, 0, 1, 1, 0]),
+        ({"median_size": 5}, [0.9, 0.8, 0.7, 0.3, 0.3], [1, 1, 1, 0, 0]),
+        ({"slice_threshold": 0.75}, [0.9, 0.8, 0.7, 0.7, 0.3], [1, 1, 0, 0, 0]),
+        ({"median_input": "score"}, [0.9, 0.8, 0.7, 0.7, 0.3], [0.9, 0.8, 0.7, 0.7, 0.3]),
+    ],
+)
+def test_a_course_follows_the_studys_settings(asked, filtered, result):
+    course = slice_courses.course_of(np.array([0.9, 0.2, 0.8, 0.7, 0.3]), np.arange(5), StudyConfig(**asked))
+    assert course.filtered_score.tolist() == filtered
+    assert course.result.tolist() == result
+
+
+def test_a_score_at_the_threshold_is_positive():
+    """Two of four slices are positive: a score of exactly 0.5. A slice at its threshold is positive, too."""
+    course = slice_courses.course_of(np.array([0.25, 0.25, 0.2, 0.1]), np.arange(4), StudyConfig(slice_threshold=0.25))
+    for threshold, expected in ((0.5, 1), (0.5 + 1e-12, 0)):
+        found = slice_courses.diagnosed(course, StudyConfig(subject_threshold=threshold))
+        assert (found["score"], found["decision"]) == (0.5, expected)
+    always = slice_courses.diagnosed(course, StudyConfig(subject_rule="asas"))
+    assert (always["score"], always["decision"]) == (1.0, 1)

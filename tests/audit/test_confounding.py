@@ -1,5 +1,7 @@
 """What gives the classes away without a look at the joints."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -66,3 +68,53 @@ def test_a_label_that_follows_the_place_within_subjects_is_found():
     assert row["strength"] == 1
     assert row["p"] == pytest.approx(1 / 201)
     assert confounding.position_within_subjects(slices.assign(label=1), samples=9, seed=1).empty
+
+
+def cohort_of(manifest, rows):
+    """A manifest of the given slices: (subject, group, age, sex, places)."""
+    slices = [{"subject_id": name, "slice_index": place, "label": 0} for name, *_, places in rows for place in places]
+    subjects = pd.DataFrame(
+        [{"subject_id": name, "group": group, "age_years": age, "sex": sex} for name, group, age, sex, _ in rows]
+    )
+    return replace(manifest, slices=pd.DataFrame(slices), subjects=subjects)
+
+
+def test_all_that_could_give_the_group_away_by_hand(sample_manifest):
+    rows = [("a", "axSpA", 30, "F", (4, 5, 9)), ("b", "control", 41, "M", (0, 1)), ("c", "control", 25, "F", (7,))]
+    manifest = cohort_of(sample_manifest, rows)
+    acquisition = manifest.slices[["subject_id", "slice_index"]].assign(
+        model=["x", "y", "y", "x", "x", None], window_width=[1, 2, 3, 4, 5, 6]
+    )
+    found = confounding.subject_features(manifest, acquisition)
+    expected = pd.DataFrame(
+        {
+            "group": ["axSpA", "control", "control"],
+            "sex": ["F", "M", "F"],
+            "age": [30.0, 41.0, 25.0],
+            "slices per subject": [3, 2, 1],
+            "mean slice position": [6.0, 0.5, 7.0],
+            "model": ["y", "x", None],  # of a subject's values the most frequent; display settings are left out
+        },
+        index=pd.Index(["a", "b", "c"], name="subject_id"),
+    )
+    pd.testing.assert_frame_equal(found, expected, check_dtype=False)
+
+
+@pytest.mark.parametrize("feature", ["sex", "age", "slices per subject", "mean slice position", "echo_time_ms"])
+def test_each_of_them_is_found_in_the_table_of_the_cohort(sample_manifest, feature):
+    """Nine subjects of each group that differ in one feature alone."""
+    rows, echoes = [], []
+    for number in range(18):
+        other = feature if number < 9 else ""
+        places = {"slices per subject": range(2, 5), "mean slice position": range(9, 14)}.get(other, range(1, 6))
+        age, sex = 60 if other == "age" else 30, "F" if other == "sex" else "M"
+        rows.append((f"S{number}", "axSpA" if number < 9 else "control", age, sex, places))
+        echoes += [12.0 if other == "echo_time_ms" else 11.0] * len(places)
+    manifest = cohort_of(sample_manifest, rows)
+    acquisition = manifest.slices[["subject_id", "slice_index"]].assign(echo_time_ms=echoes)
+    table = confounding.confounding(confounding.subject_features(manifest, acquisition), samples=50, seed=1)
+    assert list(table.index) == [feature]
+    assert table.loc[feature, "strength"] == pytest.approx(1)
+    ordered = feature in ("age", "slices per subject", "mean slice position")  # however few its values
+    assert (table.loc[feature, "measure"] == "AUC") == ordered
+    assert len(confounding.confounding_findings(table)) == 1

@@ -13,6 +13,8 @@ from sijstudy.folds import make_folds, split_validation
 from sijstudy.notebook import workspace
 from sijstudy.notebook.cohort import synthetic_name
 from sijstudy.notebook.workspace import Workspace
+from sijstudy.training import loop
+from sijstudy.training import patches as patches_module
 from sijstudy.training.loop import Fit
 from sijstudy.training.patches import load_patches
 
@@ -73,6 +75,7 @@ STAYS = {
     "cam_slices": 3,
     "ablations": "all",
 }
+OF_A_FIT = [name for name in MOVES if MOVES[name][1] - {COHORT} == NETWORKS and name not in ("device", "test_fraction")]
 OF_THEIR_OWN = {"manifest", "folds"}  # tests of their own: a path, whose content counts; a number of networks
 
 
@@ -142,6 +145,49 @@ def test_other_files_are_other_patches_and_networks(sample_work, base, tmp_path)
     assert before.digest != after.digest
     ours, theirs = (Fit(fold, one, "resnet18", 1).identity(base, cpu) for one in (before, after))
     assert digest(ours) != digest(theirs)
+
+
+@pytest.mark.parametrize("name", OF_A_FIT)
+def test_each_parameter_moves_the_network_of_the_same_slices(sample_work, base, name):
+    """Another seed draws other folds, too; of the same fold it is another network all the same."""
+    fit, cpu = Fit(sample_work.folds[0], sample_work.patches("roi"), "resnet18", 1), torch.device("cpu")
+    other = replace(base, **{name: MOVES[name][0]})
+    assert digest(fit.identity(other, cpu)) != digest(fit.identity(base, cpu))
+
+
+def test_whatever_else_a_fit_is_asked_for_has_its_own_address(sample_work, base):
+    fold, cpu = sample_work.folds[0], torch.device("cpu")
+    fit = Fit(fold, sample_work.patches("roi"), "resnet18", 1)
+    others = [
+        replace(fit, fold=replace(fold, number=9)),  # the random streams begin with it
+        replace(fit, fold=replace(fold, train=fold.train[1:])),
+        replace(fit, fold=replace(fold, test=fold.test[1:])),
+        replace(fit, patches=sample_work.patches("original")),
+        replace(fit, backbone="resnet34"),
+        replace(fit, epochs=2),
+        replace(fit, follow=True),  # it leaves a column more
+    ]
+    assert len({digest(one.identity(base, cpu)) for one in (fit, *others)}) == 8
+    assert len({digest(fit.identity(base, torch.device(kind))) for kind in ("cpu", "cuda", "mps")}) == 3
+
+
+def test_other_code_is_other_patches_and_networks(sample_work, base, tmp_path, monkeypatch):
+    fit = Fit(sample_work.folds[0], sample_work.patches("roi"), "resnet18", 1)
+
+    def found():
+        cut = load_patches(sample_work.manifest, "roi", base, tmp_path, progress=False).digest
+        return cut, digest(fit.identity(base, torch.device("cpu")))
+
+    before = found()
+    for module, function in ((patches_module, "patch_of"), (loop, "train")):
+        monkeypatch.setattr(
+            module, "code_digest", lambda given, name=function: f"new {name}" * (given.__name__ == name)
+        )
+    edited = found()
+    monkeypatch.setattr(torch, "__version__", "99.0")
+    updated = found()
+    assert len({before[0], edited[0]}) == 2
+    assert len({before[1], edited[1], updated[1]}) == 3
 
 
 def test_weights_of_the_same_name_count_by_their_content(sample_work, base, tmp_path):

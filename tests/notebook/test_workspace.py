@@ -1,6 +1,7 @@
 """What the notebooks call, on a tiny cohort of real DICOM files."""
 
 import json
+from unittest import mock
 
 import pandas as pd
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from sijstudy.analysis import slice_courses
 from sijstudy.errors import StudyError
 from sijstudy.folds import Fold, make_folds, save_folds, split_validation
+from sijstudy.notebook import workspace
 from sijstudy.notebook.workspace import Workspace, find_root, open_workspace
 
 
@@ -61,6 +63,21 @@ def test_candidates_are_followed_on_validation_subjects_only(sample_work):
     for history in histories.values():
         assert len(history) == 2
         assert history["held_out_accuracy"].notna().all()
+
+
+def test_each_network_is_asked_for_with_its_own_split_arm_and_backbone(sample_work, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        workspace, "fit_all", lambda fits, config, store: asked.extend(fits) or [mock.Mock() for _ in fits]
+    )
+    config, folds = sample_work.config, sample_work.folds
+    split = split_validation(folds[0], sample_work.manifest.subjects, 0.3, 1)
+    sample_work.train_candidates(("resnet50", "resnet34"), split)
+    sample_work.train_folds(("original", "roi"), folds)
+    found = [(fit.fold, fit.patches.arm, fit.backbone, fit.epochs, fit.follow) for fit in asked]
+    followed = [(split, "roi", name, config.selection_epochs, True) for name in ("resnet50", "resnet34")]
+    tested = [(fold, arm, config.backbone, config.epochs, False) for arm in ("original", "roi") for fold in folds]
+    assert found == followed + tested
 
 
 def test_slices_are_spread_evenly(sample_work):

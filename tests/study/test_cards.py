@@ -218,4 +218,9 @@ def test_facts_of_the_run_stand_in_both_pages(facts, tmp_path):
     assert "1 of 4 subjects are tested in at least one fold; 3 never were." in listed
     assert "1 of 3 subjects bring slices with and without edema." in card
     assert "s: loss focal, epochs 50" in card and "s: loss focal, epochs 50" in listed  # the apostrophe is escaped
-    assert "{" not in listed and "every subject is tested" not in listed and "never tested" not in card
+    assert (
+        "{tested}" not in listed
+        and "{training}" not in listed
+        and "every subject is tested" not in listed
+        and "never tested" not in card
+    )

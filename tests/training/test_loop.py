@@ -1,6 +1,7 @@
 """The loop: reproducible, resumable, learning; its parts against hand computations."""
 
 import math
+import time
 
 import numpy as np
 import pandas as pd
@@ -225,6 +226,23 @@ def test_a_checkpoint_that_cannot_be_written_stops_the_fit_with_its_reason(patch
     monkeypatch.setattr(FitRun, "save_checkpoint", full)
     with pytest.raises(StudyError, match="No space left"):
         train(Fit(FOLD, patches, "resnet18", 2), CONFIG, RunStore(tmp_path))
+
+
+def test_a_checkpoint_does_not_change_while_it_is_written(patches, tmp_path, monkeypatch):
+    """A slow disk: the next epoch, of a small network, ends long before."""
+    changed = []
+
+    def slow(self, state):
+        before = state["model"]["weight"].clone()
+        time.sleep(1)
+        changed.append(not torch.equal(state["model"]["weight"], before))
+
+    network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(32 * 32, 1), torch.nn.Flatten(0))
+    network.weight = network[1].weight
+    monkeypatch.setattr(loop, "build_model", lambda *given: network)
+    monkeypatch.setattr(FitRun, "save_checkpoint", slow)
+    train(Fit(FOLD, patches, "resnet18", 4), CONFIG, RunStore(tmp_path))
+    assert changed == [False] * 3
 
 
 def test_fast_mode_and_bfloat16_are_runs_of_their_own(patches):

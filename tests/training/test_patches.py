@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
+from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
 from sijstudy.images.read import read_image
 from sijstudy.intensity import to_8bit
@@ -24,6 +26,7 @@ def test_patches_follow_the_manifests_rows(sample_work, tmp_path):
     item = manifest.slice_records()[7]
     np.testing.assert_array_equal(patches.patches[7, 0], patch_of(item, "roi", config))
     assert patches.rows_of(("S01",)).tolist() == [3, 4, 5]
+    assert patches.rows_of(("S03", "S01", "stranger")).tolist() == [3, 4, 5, 9, 10, 11]
 
 
 def test_both_arms_show_the_slice_they_should(sample_work):
@@ -33,6 +36,7 @@ def test_both_arms_show_the_slice_they_should(sample_work):
     np.testing.assert_array_equal(
         patch_of(item, "roi", config), roi_patch(image, roi_of(item, image.shape, config), 32)
     )
+    assert [patch_of(item, arm, replace(config, patch_size=40)).shape for arm in ("roi", "original")] == [(40, 40)] * 2
 
 
 def test_patches_are_made_once_and_keyed_by_what_shapes_them(sample_work, tmp_path, monkeypatch):
@@ -65,6 +69,58 @@ def test_outline_is_cut_like_the_patch(sample_work):
     assert sacrum.any()
     assert ilium[:, 0].mean() > sacrum[:, 0].mean()  # the patch's outer columns are ilium, its middle is sacrum
     assert sacrum[:, 15].mean() > ilium[:, 15].mean()
+
+
+@pytest.mark.parametrize(
+    ("asked", "left", "right"),
+    [  # the sample's ilium boxes span the columns 2 to 10 and 22 to 30: 8 wide, their centres at 6 and 26
+        ("roi_factor: 1.0", (6, 14), (18, 26)),
+        ("roi_factor: 0.5", (6, 10), (22, 26)),
+        ("roi_factor: 0.5\nroi_reading: shifted_box", (6, 14), (18, 26)),
+        ("roi_factor: 0.25\nroi_reading: beyond_edge", (6, 12), (20, 26)),
+    ],
+)
+def test_a_profiles_roi_is_what_is_cut_out(sample_work, tmp_path, asked, left, right):
+    profile = tmp_path / "own.yaml"
+    profile.write_text(f"patch_size: 32\n{asked}\n")
+    config, item = StudyConfig.from_yaml(profile), sample_work.manifest.slice_records()[0]
+    image = to_8bit(read_image(item).pixels)
+    rows = {"left": (4, 20), "right": (5, 21)}
+    sides = [image[slice(*rows[side]), slice(*columns)] for side, columns in (("left", left), ("right", right))]
+    expected = np.concatenate([whole_side(side) for side in sides], axis=1)
+    found = load_patches(sample_work.manifest, "roi", config, tmp_path, progress=False).patches[0, 0]
+    np.testing.assert_allclose(found, expected, atol=1e-3)
+    mask = np.zeros(image.shape, bool)
+    mask[:, slice(*left)] = True
+    assert mask_patch(item, mask, config)[:, :16].all()
+    assert not mask_patch(item, mask, config)[:, 16:].any()
+
+
+def test_an_outline_keeps_its_pixels(sample_work):
+    """Each of the 16 x 8 pixels of a side becomes four of the patch, none a mixture."""
+    item = sample_work.manifest.slice_records()[0]
+    mask = np.random.default_rng(2).random(read_image(item).pixels.shape) > 0.5
+    sides = [mask[4:20, 6:14], mask[5:21, 18:26]]
+    expected = np.concatenate([side.repeat(2, axis=0).repeat(2, axis=1) for side in sides], axis=1)
+    found = mask_patch(item, mask, replace(sample_work.config, patch_size=32, roi_factor=1.0))
+    np.testing.assert_array_equal(found, expected)
+
+
+def whole_side(image):
+    """One side of a patch of 32: ``(32, 16)``."""
+    tensor = torch.from_numpy(np.ascontiguousarray(image))[None, None]
+    return torch.nn.functional.interpolate(tensor, (32, 16), mode="bilinear", antialias=True)[0, 0].numpy()
+
+
+def test_a_profiles_height_is_what_is_cut_out(sample_work, tmp_path):
+    """``extend`` grows the lower box to the height of the higher; ``stretch`` leaves it."""
+    item = sample_work.manifest.slice_records()[0]
+    lower = replace(item, boxes=replace(item.boxes, left=replace(item.boxes.left, y0=9.0, y1=17.0)))
+    config = replace(sample_work.config, patch_size=32, roi_factor=0.5)
+    image = to_8bit(read_image(item).pixels)
+    for height, rows in (("extend", (5, 21)), ("stretch", (9, 17))):
+        patch = patch_of(lower, "roi", replace(config, roi_height=height))
+        np.testing.assert_allclose(patch[:, 16:], whole_side(image[slice(*rows), 22:26]), atol=1e-3)
 
 
 def test_other_processes_make_the_same_file(sample_work, tmp_path, monkeypatch):
