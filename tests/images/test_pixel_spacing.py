@@ -7,7 +7,7 @@ from volume_samples import upright_affine, write_nifti
 
 from sijstudy.errors import StudyError
 from sijstudy.images.dicom import read_header
-from sijstudy.images.label_maps import on_slices, read_label_map
+from sijstudy.images.label_maps import placed_label_map, read_label_map
 from sijstudy.images.nifti import read_volume_headers
 
 BETWEEN_ROWS, BETWEEN_COLUMNS = 0.9, 0.5
@@ -51,7 +51,7 @@ def test_a_volume_names_rows_first(tmp_path):
 @pytest.mark.parametrize("axes", [((0, 1, 2), (False,) * 3), ((2, 1, 0), (True, False, True))])
 def test_a_label_map_lies_on_its_slices(slices, tmp_path, axes):
     path = write_nifti(tmp_path / "l.nii", LABELS, grid(slices, BETWEEN_ROWS, BETWEEN_COLUMNS), axes=axes)
-    found = on_slices(read_label_map(path), slices)
+    found = placed_label_map(read_label_map(path), slices)
     for place, header in enumerate(slices):
         np.testing.assert_array_equal(found[header.uid][0], LABELS[place])
 
@@ -59,4 +59,4 @@ def test_a_label_map_lies_on_its_slices(slices, tmp_path, axes):
 def test_a_label_map_of_other_pixels_is_refused(slices, tmp_path):
     path = write_nifti(tmp_path / "l.nii", LABELS, grid(slices, BETWEEN_COLUMNS, BETWEEN_ROWS))
     with pytest.raises(StudyError, match=r"its pixels are 0\.9 x 0\.5 mm, theirs 0\.5 x 0\.9 mm"):
-        on_slices(read_label_map(path), slices)
+        placed_label_map(read_label_map(path), slices)
