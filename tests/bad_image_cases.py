@@ -59,6 +59,48 @@ def all_tissue(ds: Dataset) -> None:
         item.SegmentLabel = "Tissue"
 
 
+def names_an_unknown_segment(ds: Dataset) -> None:
+    """Numbers of segments in the frames one too high, as some count from 0 and others from 1."""
+    for item in ds.PerFrameFunctionalGroupsSequence:
+        item.SegmentIdentificationSequence[0].ReferencedSegmentNumber += 1
+
+
+def drawn_on_another_series(place: Place) -> list[str]:
+    """Edema drawn on a series that is found and not used, bones on the one that is."""
+    stir = [
+        mr_dataset(1, step, SeriesInstanceUID="1.2.3", SeriesNumber=2, SeriesDescription="stir") for step in range(3)
+    ]
+    for step, ds in enumerate(stir):
+        ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = f"1.2.3.{step + 1}"
+        write(ds, place.dicom / f"S01/stir{step}.dcm")
+    path = place.dicom / "S01/SEG.dcm"
+    ds = dcmread(path)
+    for number, item in enumerate(ds.PerFrameFunctionalGroupsSequence):
+        if item.SegmentIdentificationSequence[0].ReferencedSegmentNumber == 4:
+            item.DerivationImageSequence[0].SourceImageSequence[0].ReferencedSOPInstanceUID = f"1.2.3.{number % 3 + 1}"
+    write(ds, path)
+    return place.build("--contrast", "any", "--series", "^1")
+
+
+def particular_row_below(place: Place) -> list[str]:
+    table = place.csv("segments.csv", "property,segment\nIlium,left ilium\nIlium Right,right ilium\n")
+    return place.build("--segments", table)
+
+
+def image_as_edema(place: Place) -> list[str]:
+    path = place.dicom / "S01/SEG.dcm"
+    series = [mr_dataset(1, step) for step in range(3)]
+    write(seg_dataset(series, np.ones((3, 24, 32, 1), bool), names=["edema"]), path)
+    return place.build()
+
+
+def earlier_manifest(place: Place) -> list[str]:
+    folder = place.project / "data_manifest/old"
+    folder.mkdir(parents=True)
+    (folder / "cohort.json").write_text('{"name": "old", "source": "hospital", "root": "../dicom"}')
+    return place.run("-p", "manifest", "data_manifest/old")
+
+
 def sacrum_only(place: Place) -> list[str]:
     masks = np.stack([bone_masks(1)] * 3)[..., 2:3]
     write(seg_dataset([mr_dataset(1, step) for step in range(3)], masks, names=["sacrum"]), place.dicom / "S01/SEG.dcm")
@@ -90,6 +132,23 @@ CASES = [
     Case("a segmentation's frame on no slice", seg(cites_another_image), r"frame 1 .* lies on no slice of its subject"),
     Case("a segmentation whose rows run the other way at no such place", seg(turned), r"frame 1: marks pixels outside"),
     Case("segments that are all called Tissue", seg(all_tissue), r"unknown segment 'Tissue' \(number 1, property "),
+    Case(
+        "a segment that the segmentation does not describe",
+        seg(names_an_unknown_segment),
+        r"frame \d+ is of segment 5, which the file does not describe",
+    ),
+    Case(
+        "edema drawn on a series that is not used",
+        drawn_on_another_series,
+        r"names image 1\.2\.3\..*, which is not used",
+    ),
+    Case("a row of segments below a more general one", particular_row_below, r"segments\.csv: row 3 never applies"),
+    Case("an image, or an inverted map, as edema", image_as_edema, r"'edema' is outlined on 100% of the slice"),
+    Case(
+        "a manifest of an earlier version",
+        earlier_manifest,
+        r"cohort\.json: is of another version .* build the manifest",
+    ),
     Case("a segmentation that gives neither label nor box", sacrum_only, r"neither a label nor a box"),
     Case("a segmentation in two versions", second_version, r"SEG\.dcm: outlines '.*', as SEG corrected\.dcm does"),
     Case("images stored upside down", upside_down, USED, status=0),

@@ -4,6 +4,7 @@ import numpy as np
 from dicom_samples import COLUMNS, ROWS, SEGMENTS, bone_masks, made, mr_dataset, seg_dataset, write
 
 from sijstudy.images.seg import read_seg
+from sijstudy.images.seg_frames import Slices
 from sijstudy.images.segment_names import SegmentTable
 
 LESIONS = (2, 0, 3)
@@ -19,7 +20,7 @@ def saved(tmp_path, ds=None, masks=MASKS, **options):
 
 def masks_of(path, headers, table=SegmentTable(), **options):  # noqa: B008
     """``(slices, segments, H, W)`` bool in the order of SEGMENTS."""
-    found = {one.meaning.name: one.masks for one in read_seg(path, headers, table, **options).outlines}
+    found = {one.meaning.name: one.masks for one in read_seg(path, Slices(headers), table, **options).outlines}
     return np.array([[found.get(name, {}).get(one.uid, EMPTY) for name in SEGMENTS] for one in headers])
 
 

@@ -15,7 +15,7 @@ from tqdm.auto import tqdm
 
 from sijstudy.cohort.account import account_page, account_table
 from sijstudy.cohort.gather import CohortFiles, Places, gather
-from sijstudy.cohort.manifest import Manifest, check_source
+from sijstudy.cohort.manifest import FORMAT, Manifest, check_source
 from sijstudy.cohort.manifest_account import Fates, account_rows, chosen_series, fates_of, image_keys
 from sijstudy.cohort.options import BuildOptions
 from sijstudy.cohort.schema import SLICES, SUBJECTS, read_validated
@@ -70,7 +70,7 @@ def build_manifest(
 
 def _about(options: BuildOptions, segments: SegmentTable, *, drawn: bool, proposed: bool) -> dict[str, Any]:
     """The content of cohort.json but for where the images lie."""
-    about = {**options.provenance, "name": options.name, "source": options.source}
+    about = {**options.provenance, "format": FORMAT, "name": options.name, "source": options.source}
     if segments.rows:
         about["segments"] = segments.cells()
     if drawn:
@@ -86,19 +86,21 @@ def _root(manifest_folder: Path, files: CohortFiles) -> str:
 
 
 def _read_subjects(files: CohortFiles, settings: Settings, *, workers: int, progress: bool) -> list[SubjectRows]:
-    subjects = [_subject_files(own, files) for own in files.subjects]
+    found = {image.sop_uid for file in files.found for image in file.images}
+    subjects = [_subject_files(own, files, found) for own in files.subjects]
     jobs = [delayed(subject_rows)(files.root, own, settings) for own in subjects]
     many = sum(len(own.slices) for own in subjects) > FEW
     done = Parallel(n_jobs=workers if many else 1, return_as="generator")(jobs)
     return list(tqdm(done, total=len(jobs), desc="building the manifest", unit="subject", disable=not progress))
 
 
-def _subject_files(own: SubjectImages, files: CohortFiles) -> SubjectFiles:
+def _subject_files(own: SubjectImages, files: CohortFiles, found: set[str]) -> SubjectFiles:
+    """found: SOP Instance UIDs of all images."""
     outlines = tuple(files.outlines.files.get(own.subject_id, ()))
     paths = {*outlines, *(path for path, _ in own.sources)}
-    return SubjectFiles(
-        own.subject_id, own.sources, outlines, {path: files.hashes[path] for path in paths if path in files.hashes}
-    )
+    hashes = {path: files.hashes[path] for path in paths if path in files.hashes}
+    used = {image.sop_uid for image in own.slices}
+    return SubjectFiles(own.subject_id, own.sources, outlines, hashes, frozenset(found - used))
 
 
 def _checked_rows(files: CohortFiles, built: Sequence[SubjectRows], tables: Tables, fates: Fates) -> pd.DataFrame:

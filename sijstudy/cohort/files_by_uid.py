@@ -32,11 +32,12 @@ class Assigned:
 @dataclass(frozen=True)
 class FileOwners:
     """Whose a file is by where it lies. folders: file -> the subject in whose folder it lies. patients: file -> that
-    subject, else the one that its PatientID names.
+    subject, else the one that its PatientID names. known: ids of all subjects.
     """
 
     folders: Mapping[Path, str]
     patients: Mapping[Path, str]
+    known: frozenset[str] = frozenset()
 
 
 def assign_segs(
@@ -87,6 +88,11 @@ def _one(subjects: set[str], seg: FoundFile, whose: FileOwners) -> str:
             "in one pass, move it into its subject's folder, or remove it"
         )
     subject = next(iter(subjects), whose.patients.get(seg.path, ""))
+    if seg.patient_id in whose.known - {subject}:
+        raise StudyError(
+            f"{seg.path}: belongs to subject {subject} by its slices or folder, its PatientID is subject "
+            f"{seg.patient_id}; move it, or correct the one that is wrong"
+        )
     if whose.folders.get(seg.path, subject) != subject:
         raise StudyError(
             f"{seg.path}: lies in the folder of subject {whose.folders[seg.path]}, but outlines slices of {subject}; "

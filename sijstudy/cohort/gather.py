@@ -141,7 +141,8 @@ def _seg_owners(folders: Iterable[Folder], known: set[str]) -> FileOwners:
         if file.kind == "SEG" and (owner := subject_of(file, folder.root, known))
     }
     parts = {file.path: file.path.relative_to(folder.root).parts[:-1] for folder in folders for file in folder.found}
-    return FileOwners({path: owner for path, owner in patients.items() if owner in parts[path]}, patients)
+    within = {path: owner for path, owner in patients.items() if owner in parts[path]}
+    return FileOwners(within, patients, frozenset(known))
 
 
 def _together(segs: Assigned, maps: Assigned) -> Assigned:

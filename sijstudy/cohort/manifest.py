@@ -20,10 +20,10 @@ from sijstudy.cohort.box_cells import boxes_of
 from sijstudy.cohort.schema import BOX_COLUMNS, SLICES, SUBJECTS, read_validated
 from sijstudy.errors import StudyError
 from sijstudy.files import file_hash, read_table
-from sijstudy.images.outlines_file import SUFFIX
 from sijstudy.records import Slice, Subject
 
 SOURCES = ("synthetic", "hospital", "public")
+FORMAT = 2  # of a manifest; raised when the same files would give other boxes, outlines or labels
 OUTLINES = "outlines"  # where a manifest keeps its subjects' outlines
 
 
@@ -156,6 +156,11 @@ def _about(folder: Path) -> dict[str, Any]:
         about = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise StudyError(f"{path} is no JSON ({error}); build the manifest again") from None
+    if isinstance(about, dict) and about.get("format") != FORMAT:
+        raise StudyError(
+            f"{path}: is of another version of this package, which read images and outlines otherwise; build the "
+            "manifest again"
+        )
     for key in ("name", "source", "root"):
         if not isinstance(about, dict) or not isinstance(about.get(key), str):
             raise StudyError(f"{path}: '{key}' must be there and be text; build the manifest again")
@@ -183,11 +188,6 @@ def _check_paths(slices: pd.DataFrame, path: Path) -> None:
             parts = PurePosixPath(value)
             if parts.is_absolute() or ".." in parts.parts or "\\" in value or re.match(r"^[A-Za-z]:", value):
                 raise StudyError(f"{path}: row {row}: {column}='{value}' leads out of the cohort's folder; correct it")
-            if column == "segmentation" and parts.suffix != SUFFIX:
-                raise StudyError(
-                    f"{path}: row {row}: {column}='{value}' is no outlines file of this study, as an earlier version's "
-                    "manifests have it; build the manifest again"
-                )
 
 
 def _check_files(slices: pd.DataFrame, path: Path) -> None:

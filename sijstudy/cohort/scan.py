@@ -191,7 +191,7 @@ def _described(dataset: Any, path: Path) -> FoundFile:
     if stored == MediaStorageDirectoryStorage or path.name == "DICOMDIR":
         return FoundFile(path, "DICOMDIR", note="a list of files, no image")
     if modality == "SEG":
-        segments = tuple(described_segments(dataset).values())
+        segments = tuple(described_segments(dataset))
         return FoundFile(path, "SEG", patient, segments=segments, sources=_sources(dataset))
     if modality != "MR" and stored not in MR_CLASSES:
         return _foreign(dataset, path, stored, modality, patient)

@@ -18,6 +18,7 @@ from sijstudy.errors import StudyError
 from sijstudy.files import FileHashes
 from sijstudy.images.dicom import DicomHeader, DicomSlice
 from sijstudy.images.read import Source, read_planes
+from sijstudy.images.seg_frames import Slices
 from sijstudy.images.slice_order import normal_of, slice_order
 from sijstudy.images.subject_outlines import DrawnSubject, OutlineRules, read_subject_outlines
 
@@ -41,12 +42,16 @@ class Settings:
 
 @dataclass(frozen=True)
 class SubjectFiles:
-    """What a subject's rows are made of: its slices, the files with its outlines, what is known of SHA-256s."""
+    """What a subject's rows are made of: its slices, the files with its outlines, what is known of SHA-256s.
+
+    unused: SOP Instance UIDs of its images that are no slices.
+    """
 
     subject_id: str
     slices: tuple[Source, ...]
     outlines: tuple[Path, ...]
     hashes: Mapping[Path, str] = field(default_factory=dict)
+    unused: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -74,7 +79,7 @@ def subject_rows(root: Path, files: SubjectFiles, settings: Settings) -> Subject
     planes, left_out = _read(files, hashes, skip_broken=settings.skip_broken)
     planes = [planes[place] for place in slice_order([plane.header for plane in planes])]
     ordered = [plane.header for plane in planes]
-    drawn = read_subject_outlines(files.outlines, ordered, settings.outlines, files.subject_id)
+    drawn = read_subject_outlines(files.outlines, Slices(ordered, files.unused), settings.outlines, files.subject_id)
     left_out |= drawn.left_out if drawn else {}
     places = {header.uid: _place(root, header, files.subject_id) for header in ordered}
     boxes = boxes_of_slices(planes, places, drawn.segmentation if drawn else None, settings.tables.boxes)

@@ -13,6 +13,7 @@ from sijstudy.options import option
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 NEGATIVES = ("majority", "unanimous")
+SETTLING = 2  # readings that a slice needs where its subject has several
 
 
 @dataclass(frozen=True)
@@ -48,10 +49,21 @@ def consensus_mask(readings: Sequence[Mask], bone: Mask | None, rule: EdemaRule)
     return agreed if bone is None else agreed & bone
 
 
-def slice_label(readings: Sequence[Mask], bone: Mask | None, rule: EdemaRule) -> int | None:
-    """1, 0, or None for a slice that is neither."""
+def slice_label(readings: Sequence[Mask], bone: Mask | None, rule: EdemaRule, *, missing: int = 0) -> int | None:
+    """1, 0, or None for a slice that is neither, or that some more readings could make positive.
+
+    missing: readings of the subject that do not cover this slice. One reading of several settles nothing [2.1].
+    """
+    if missing and len(readings) < SETTLING:
+        return None
     if np.count_nonzero(consensus_mask(readings, bone, rule)) >= rule.min_pixels:
         return 1
+    if missing and rule.agreement is not None:
+        possible = np.sum(readings, axis=0) + missing >= rule.agreement
+        if np.count_nonzero(possible if bone is None else possible & bone) >= rule.min_pixels and any(
+            reading.any() for reading in readings
+        ):
+            return None
     if rule.negatives == "majority":
         return 0
     return None if any(reading.any() for reading in readings) else 0

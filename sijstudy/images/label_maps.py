@@ -69,8 +69,6 @@ def outlines_on_slices(label_map: LabelMap, headers: Sequence[DicomHeader], tabl
     """
     declared, values = _declared(label_map, table), _values(label_map)
     if len(values) > MAX_VALUES and not label_map.labels:
-        if declared and all(meaning.segment is None for meaning in declared):
-            return []
         raise StudyError(
             f"{label_map.file}: holds {len(values)} different values, so it is an image, no label map; take it out of "
             "the folder, or give its name a row with an empty segment in a segments table (--segments)"

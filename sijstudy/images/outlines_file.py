@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from sijstudy.images.segment_names import MAX_READERS, Meaning
 
 SUFFIX = ".npz"
 FORMAT = 1
+MOST = 0.5  # ASSUMED: share of a slice that no edema covers
 
 
 @dataclass(frozen=True)
@@ -66,9 +67,10 @@ def combined(
         if read:
             bone, stack = _bone(merged, header), list(read.values())
             of_slice["edema"] = consensus_mask(stack, bone, rule)
-            labels[header.uid] = slice_label(stack, bone, rule)
+            labels[header.uid] = slice_label(stack, bone, rule, missing=len(readings) - len(read))
             by_reader = {meaning.reader: reading_vote(mask, bone, rule) for meaning, mask in read.items()}
             votes[header.uid] = tuple(by_reader.get(reader) for reader in range(1, MAX_READERS + 1))
+            _check_extent(read, header)
         masks[header.uid] = {name: mask for name, mask in of_slice.items() if mask.any()}
     segments = frozenset(meaning.name for meaning in merged) | ({"edema"} if readings else set())
     slices = frozenset(labels) if readings else frozenset().union(*(outline.slices for outline in merged.values()))
@@ -148,6 +150,16 @@ def _merged(outlines: Sequence[Outline]) -> dict[Meaning, Outline]:
             masks[uid] = masks[uid] | mask if uid in masks else mask
         merged[outline.meaning] = Outline(outline.meaning, masks, known.slices | outline.slices)
     return merged
+
+
+def _check_extent(read: Mapping[Meaning, Mask], header: DicomHeader) -> None:
+    """StudyError for an image, or a map turned inside out, that was taken for an outline."""
+    for meaning, mask in read.items():
+        if mask.mean() > MOST:
+            raise StudyError(
+                f"{header.file}: '{meaning.name}' is outlined on {100 * mask.mean():.0f}% of the slice: an image, or "
+                "a map turned inside out, was taken for an outline; give the outline, or take the file out"
+            )
 
 
 def _check_readings(readings: dict[Meaning, Outline], rule: EdemaRule, where: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePath
 
@@ -91,6 +91,18 @@ class SegmentRow:
             and (self.tracking is None or _folded(self.tracking) in map(_folded, outline.tracking))
         )
 
+    def covers(self, other: SegmentRow) -> bool:
+        """True when this row fits whatever ``other`` fits, as far as their cells alone tell."""
+
+        def same(name: str) -> bool:
+            mine, theirs = getattr(self, name), getattr(other, name)
+            if isinstance(mine, str) and isinstance(theirs, str):
+                mine, theirs = _folded(mine), _folded(theirs)
+                return mine == theirs or (name == "property" and theirs.startswith(f"{mine} "))
+            return mine is None or mine == theirs
+
+        return all(map(same, MARKS))
+
     def names(self, file: PurePath) -> bool:
         """True when the row may speak of this file."""
         return self.pattern is None or PurePath(same_name(str(file))).match(same_name(self.pattern))
@@ -118,9 +130,25 @@ class SegmentTable:
         """The rows as plain data, for JSON."""
         return [{**{name: getattr(row, name) for name in MARKS}, **asdict(row.meaning)} for row in self.rows]
 
+    def leaves_out(self, file: Path) -> bool:
+        """True when the rows that name this label map by its pattern leave out all of it."""
+        rows = [row for row in self.rows if row.pattern is not None and row.names(file)]
+        return any(row.value is None for row in rows) and all(row.meaning.segment is None for row in rows)
+
     def declared(self, file: Path) -> tuple[Meaning, ...]:
         """What the rows that name this label map by its pattern mean, whether or not it has such pixels."""
         return tuple(row.meaning for row in self.rows if row.pattern is not None and row.names(file))
+
+
+def _check_order(rows: Sequence[SegmentRow], path: Path) -> None:
+    """StudyError when a row can never apply, as an earlier one with another meaning fits all that it names."""
+    for later, row in enumerate(rows):
+        for earlier, other in enumerate(rows[:later]):
+            if other.meaning != row.meaning and other.covers(row):
+                raise StudyError(
+                    f"{path}: row {later + 2} never applies, as row {earlier + 2} fits all that it names and comes "
+                    "first; put the more particular row above"
+                )
 
 
 def read_segment_table(path: Path) -> SegmentTable:
@@ -143,6 +171,7 @@ def read_segment_table(path: Path) -> SegmentTable:
             rows.append(_row({str(name): None if pd.isna(cell) else str(cell) for name, cell in cells.items()}))
         except ValueError as error:
             raise StudyError(f"{path}: row {number}: {error}; correct it") from None
+    _check_order(rows, path)
     return SegmentTable(path, tuple(rows))
 
 

@@ -14,7 +14,10 @@ from sijstudy.images.outlines import Segmentation
 from sijstudy.images.outlines_file import SUFFIX, combined, packed
 from sijstudy.images.read import Source
 from sijstudy.images.seg import read_seg
+from sijstudy.images.seg_frames import Slices
 from sijstudy.images.segment_names import Meaning, SegmentTable
+
+GIVES_BOX = ("left ilium", "right ilium", "bone")
 
 
 @dataclass(frozen=True)
@@ -46,12 +49,12 @@ class OutlineRules:
 
 
 def read_subject_outlines(
-    files: Sequence[Path], headers: Sequence[DicomHeader], rules: OutlineRules, subject_id: str
+    files: Sequence[Path], slices: Slices, rules: OutlineRules, subject_id: str
 ) -> DrawnSubject | None:
     """Read one subject's outlines; None without any file.
 
-    Raises StudyError naming the file as ``read_seg`` and ``outlines_on_slices``, and when a DICOM SEG and another
-    file outline the same: which of the two counts nobody says.
+    Raises StudyError naming the file as ``read_seg`` and ``outlines_on_slices``; when a DICOM SEG and another file
+    outline the same, as nobody says which of the two counts; and when SEG files give neither a label nor a box.
     """
     if not files:
         return None
@@ -60,9 +63,9 @@ def read_subject_outlines(
     owners: dict[Meaning, Path] = {}
     for path in sorted(files, key=is_label_map_name):
         if is_label_map_name(path):
-            own = outlines_on_slices(read_label_map(path), headers, rules.segments)
+            own = _of_label_map(path, slices.headers, rules.segments)
         else:
-            seg = read_seg(path, headers, rules.segments, skip_elsewhere=rules.skip_elsewhere)
+            seg = read_seg(path, slices, rules.segments, skip_elsewhere=rules.skip_elsewhere)
             own = list(seg.outlines)
             left_out |= {(path, frame): why for frame, why in seg.elsewhere.items()}
         for outline in own:
@@ -73,8 +76,25 @@ def read_subject_outlines(
                     "number the readings of edema in a table given as --segments (pattern, reader)"
                 )
         drawn += own
-    whole = combined(drawn, headers, rules.edema, f"subject {subject_id}")
+    _check_use(files, drawn)
+    whole = combined(drawn, slices.headers, rules.edema, f"subject {subject_id}")
     segmentation = Segmentation(Path(f"{subject_id}{SUFFIX}"), whole.masks, whole.segments, whole.slices)
     readings = [path for meaning, path in owners.items() if meaning.segment == "edema"]
     seg_of_edema = next((path for path in readings if not is_label_map_name(path)), None)
-    return DrawnSubject(segmentation, whole.labels, whole.votes, packed(whole, headers), seg_of_edema, left_out)
+    return DrawnSubject(segmentation, whole.labels, whole.votes, packed(whole, slices.headers), seg_of_edema, left_out)
+
+
+def _of_label_map(path: Path, headers: Sequence[DicomHeader], table: SegmentTable) -> list[Outline]:
+    """A label map's outlines; a file that the table leaves out is not looked into: it may be an image."""
+    return [] if table.leaves_out(path) else outlines_on_slices(read_label_map(path), headers, table)
+
+
+def _check_use(files: Sequence[Path], drawn: Sequence[Outline]) -> None:
+    """StudyError when there is a DICOM SEG, and neither edema was looked for nor ilium or bone outlined on a slice."""
+    segs = [path for path in files if not is_label_map_name(path)]
+    told = {outline.meaning.segment for outline in drawn if outline.masks} & set(GIVES_BOX)
+    if segs and not told and not any(outline.meaning.segment == "edema" for outline in drawn):
+        raise StudyError(
+            f"{segs[0]}: gives its subject neither a label nor a box, as it has no segment 'edema' and outlines "
+            "neither ilium nor bone on a slice; draw on the series that is used, or remove the file"
+        )

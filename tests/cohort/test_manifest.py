@@ -100,9 +100,9 @@ def test_bad_tables_are_refused(home, table, cells, words):
         (None, "is no manifest"),
         ("{", "is no JSON"),
         ("[]", "'name' must be there"),
-        ('{"name": "a", "source": "hospital"}', "'root' must be there"),
+        ('{"format": 2, "name": "a", "source": "hospital"}', "'root' must be there"),
         (
-            '{"name": "a", "source": "internet", "root": "."}',
+            '{"format": 2, "name": "a", "source": "internet", "root": "."}',
             "source is 'internet'; it must be synthetic, hospital or public",
         ),
     ],
@@ -142,9 +142,11 @@ def test_two_files_of_one_content(home):
         load_manifest(home / "manifest")
 
 
-def test_a_manifest_of_an_earlier_version(home):
-    change(home, "slices.csv", 0, segmentation="S00/SEG.dcm")
-    with pytest.raises(StudyError, match=r"row 2: segmentation='S00/SEG\.dcm' is no outlines file .*; build the manif"):
+@pytest.mark.parametrize("format", [None, 1, "2"])
+def test_a_manifest_of_another_version(home, format):
+    path = home / "manifest/cohort.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "format": format}))
+    with pytest.raises(StudyError, match=r"cohort\.json: is of another version of this package, .*; build the"):
         load_manifest(home / "manifest")
 
 

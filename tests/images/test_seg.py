@@ -16,6 +16,7 @@ from seg_samples import (
 
 from sijstudy.errors import StudyError
 from sijstudy.images.seg import described_segments, read_seg
+from sijstudy.images.seg_frames import Slices
 from sijstudy.images.segment_names import SegmentTable, read_segment_table
 
 
@@ -23,7 +24,7 @@ from sijstudy.images.segment_names import SegmentTable, read_segment_table
 def test_masks_come_back_as_they_were_drawn(tmp_path, headers, kind):
     path = saved(tmp_path, kind=kind)
     same(masks_of(path, headers))
-    outlines = read_seg(path, headers, SegmentTable()).outlines
+    outlines = read_seg(path, Slices(headers), SegmentTable()).outlines
     assert {one.meaning.name for one in outlines} == set(SEGMENTS)
     assert all(one.slices == set(UIDS) for one in outlines)  # listed, so "nothing there" where no frame is
     assert all(mask.dtype == bool and mask.any() for one in outlines for mask in one.masks.values())
@@ -97,7 +98,7 @@ def test_unknown_segments_are_refused(tmp_path, headers):
     path = saved(tmp_path, names=[*SEGMENTS[:3], "oedema"])
     words = r"SEG\.dcm: unknown segment 'oedema' \(number 4, property .*SCT:79654002; Edema.*\); .*known: left ilium"
     with pytest.raises(StudyError, match=words):
-        read_seg(path, headers, SegmentTable())
+        read_seg(path, Slices(headers), SegmentTable())
 
 
 @pytest.mark.parametrize("kind", ["BINARY", "LABELMAP"])
@@ -108,7 +109,7 @@ def test_a_hospitals_names_of_segments(tmp_path, headers, kind):
     found = masks_of(path, headers, table)
     assert np.array_equal(found[0][3], MASKS[0][..., 3]) and not found[:, 2].any()
     with pytest.raises(StudyError, match=r"unknown segment 'Sacral ala' .*rename it, or .*--segments"):
-        read_seg(path, headers, read_segment_table(write_csv(tmp_path / "t.csv", rows)))
+        read_seg(path, Slices(headers), read_segment_table(write_csv(tmp_path / "t.csv", rows)))
 
 
 @pytest.mark.parametrize("by", ["number", "property", "tracking"])
@@ -133,12 +134,39 @@ def test_segments_that_are_all_called_tissue(tmp_path, headers, by):
     path = saved(tmp_path, ds)
     same(masks_of(path, headers, read_segment_table(write_csv(tmp_path / "t.csv", rows))))
     with pytest.raises(StudyError, match=r"unknown segment 'Tissue' \(number 1, .*tracking seg 1; 1\.2\.3\.1\)"):
-        read_seg(path, headers, SegmentTable())
+        read_seg(path, Slices(headers), SegmentTable())
 
 
 def test_segments_as_the_file_describes_them():
     ds = seg_dataset(SERIES[:1], MASKS[:1, ..., :1], names=["x"])
-    assert described_segments(ds)[1].properties == ("79654002", "SCT:79654002", "Edema")
+    assert described_segments(ds)[0].properties == ("79654002", "SCT:79654002", "Edema")
+
+
+@pytest.mark.parametrize("kind", ["BINARY", "LABELMAP"])
+def test_pixels_of_a_segment_that_is_not_described(tmp_path, headers, kind):
+    ds = seg_dataset(SERIES, MASKS, kind=kind)
+    ds.SegmentSequence = [item for item in ds.SegmentSequence if item.SegmentNumber != 4]
+    with pytest.raises(StudyError, match=r"frame \d+ is of segment 4, which the file does not describe; export it"):
+        read_seg(saved(tmp_path, ds), Slices(headers), SegmentTable())
+
+
+@pytest.mark.parametrize(("number", "words"), [(3, "segment number 3 occurs twice"), (0, "segment number 0 is none")])
+def test_segment_numbers_that_tell_nothing(tmp_path, headers, number, words):
+    ds = seg_dataset(SERIES, MASKS)
+    ds.SegmentSequence[3].SegmentNumber = number
+    with pytest.raises(StudyError, match=words):
+        read_seg(saved(tmp_path, ds), Slices(headers), SegmentTable())
+
+
+def test_the_background_of_a_label_map_may_have_another_number(tmp_path, headers):
+    ds = seg_dataset(SERIES, MASKS, kind="LABELMAP")
+    expected = masks_of(saved(tmp_path, ds), headers)
+    pixels = ds.pixel_array
+    ds.PixelData = np.where(pixels == 0, 255, pixels).astype(np.uint8).tobytes()
+    ds.PixelPaddingValue = 255
+    for item in ds.SegmentSequence:
+        item.SegmentNumber = item.SegmentNumber or 255
+    np.testing.assert_array_equal(masks_of(saved(tmp_path, ds), headers), expected)
 
 
 def test_missing_foreign_and_damaged_files(tmp_path, headers):
@@ -149,5 +177,5 @@ def test_missing_foreign_and_damaged_files(tmp_path, headers):
     expected = {"gone": "no such file", "cut": "cannot be read", "text": "not a DICOM file", "mr": "MR, not SEG"}
     for name, words in expected.items():
         with pytest.raises(StudyError, match=rf"{name}\.dcm: .*{words}.*; \w") as caught:
-            read_seg(tmp_path / f"{name}.dcm", headers, SegmentTable())
+            read_seg(tmp_path / f"{name}.dcm", Slices(headers), SegmentTable())
         assert "\n" not in str(caught.value)

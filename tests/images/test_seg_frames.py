@@ -8,7 +8,6 @@ from dicom_samples import COLUMNS, NORMAL, ROWS, STEP, mr_dataset, seg_dataset, 
 from seg_samples import (
     MASKS,
     SERIES,
-    UIDS,
     frames,
     masks_of,
     move,
@@ -18,7 +17,9 @@ from seg_samples import (
 )
 
 from sijstudy.errors import StudyError
+from sijstudy.images.dicom import read_header
 from sijstudy.images.seg import read_seg
+from sijstudy.images.seg_frames import Slices
 from sijstudy.images.segment_names import SegmentTable
 
 
@@ -90,7 +91,7 @@ def test_a_frame_on_no_slice(tmp_path, headers, shift):
     with pytest.raises(StudyError, match=words) as caught:
         masks_of(path, headers)
     assert "\n" not in str(caught.value) and "--skip-broken" in str(caught.value)
-    found = read_seg(path, headers, SegmentTable(), skip_elsewhere=True)
+    found = read_seg(path, Slices(headers), SegmentTable(), skip_elsewhere=True)
     assert next(iter(found.elsewhere.values())).startswith("lies on no slice of its subject: it names no slice")
     expected = np.moveaxis(MASKS, -1, 1).copy()
     expected[2, 3] = False
@@ -212,18 +213,40 @@ def test_outlines_of_other_slices_only(tmp_path, headers):
     far = [mr_dataset(1, step) for step in (5, 6)]
     path = write(seg_dataset(far, np.zeros((2, ROWS, COLUMNS, 1)), names=["edema"], kind="FRACTIONAL"), tmp_path / "x")
     with pytest.raises(StudyError, match="refers to no slice of its subject"):
-        read_seg(path, headers, SegmentTable())
+        read_seg(path, Slices(headers), SegmentTable())
 
 
-def test_a_seg_that_gives_neither_label_nor_box(tmp_path, headers):
-    sacrum = saved(tmp_path, masks=MASKS[..., 2:3], names=["sacrum"])
-    with pytest.raises(StudyError, match="gives its subject neither a label nor a box"):
-        read_seg(sacrum, headers, SegmentTable())
-    nothing = np.zeros((3, ROWS, COLUMNS, 2))
-    with pytest.raises(StudyError, match="gives its subject neither a label nor a box"):
-        read_seg(
-            saved(tmp_path, masks=nothing, names=["left ilium", "bone"], kind="FRACTIONAL"), headers, SegmentTable()
-        )
-    control = saved(tmp_path, masks=nothing[..., :1], names=["edema"], kind="FRACTIONAL")
-    (edema,) = read_seg(control, headers, SegmentTable()).outlines
-    assert edema.masks == {} and edema.slices == set(UIDS)  # looked for, and not found
+def test_a_frame_of_an_image_that_is_not_used(tmp_path, headers):
+    """It lies where a slice does, and was drawn on other pixels: those of another series or phase."""
+    ds = seg_dataset(SERIES, MASKS)
+    for item in frames(ds):
+        if segment_of(item) == 4:
+            source_of(item).ReferencedSOPInstanceUID = "1.2.3"
+    path = saved(tmp_path, ds)
+    same(masks_of(path, headers))  # found nowhere, so its position tells
+    with pytest.raises(
+        StudyError, match=r"frame 1 .* lies on no slice .*: it names image 1\.2\.3, which is not used; ch"
+    ):
+        read_seg(path, Slices(headers, frozenset({"1.2.3"})), SegmentTable())
+
+
+def test_a_frame_of_a_phase_that_is_not_used(tmp_path, enhanced):
+    source, own = enhanced
+    path = write(seg_dataset([source], MASKS), tmp_path / "SEG.dcm")
+    with pytest.raises(StudyError, match=r"it names image .*, frame 3, which is not used"):
+        read_seg(path, Slices(own[:2]), SegmentTable())
+
+
+def test_a_slice_that_is_nearer_than_the_one_named(tmp_path):
+    """Slices half a millimetre apart: the frame names one, and lies in the next one's plane."""
+    series = [mr_dataset(1, 0) for _ in range(3)]
+    for step, ds in enumerate(series):
+        ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = f"1.2.3.{step + 1}"
+        ds.ImagePositionPatient = [round(float(v), 6) for v in np.array([-125.0, 0, 90]) + step * 0.5 * NORMAL]
+    own = [read_header(write(ds, tmp_path / f"{step}.dcm")) for step, ds in enumerate(series)]
+    ds = seg_dataset(series, MASKS)
+    for item in frames(ds):
+        if source_of(item).ReferencedSOPInstanceUID == "1.2.3.2":
+            source_of(item).ReferencedSOPInstanceUID = "1.2.3.1"
+    with pytest.raises(StudyError, match=r"names 0\.dcm and lies 0\.5 mm from it and 1\.dcm is nearer"):
+        masks_of(saved(tmp_path, ds), own)

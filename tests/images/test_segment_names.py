@@ -109,6 +109,28 @@ def test_bad_rows(tmp_path, change, words):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "never"),
+    [
+        ({"property": "Ilium"}, {"property": "ilium Right"}, True),
+        ({"property": "Ilium Right"}, {"property": "Ilium"}, False),
+        ({"label": "Tissue"}, {"label": "tissue", "number": "2"}, True),
+        ({"label": "Tissue", "number": "2"}, {"label": "Tissue"}, False),
+        ({"pattern": "*.nii", "value": "1"}, {"pattern": "*.nii"}, False),
+        ({"pattern": "*.nii"}, {"pattern": "*.nii", "value": "1"}, True),
+        ({"label": "a"}, {"label": "b"}, False),
+    ],
+)
+def test_a_row_that_never_applies_is_refused(tmp_path, first, second, never):
+    path = write_csv(tmp_path / "t.csv", [dict.fromkeys((*first, *second), "") | {"segment": name} | cells
+                                          for name, cells in (("bone", first), ("edema", second))])  # fmt: skip
+    if never:
+        with pytest.raises(StudyError, match="row 3 never applies, as row 2 fits all that it names and comes first"):
+            read_segment_table(path)
+    else:
+        assert len(read_segment_table(path).rows) == 2
+
+
 def test_a_table_without_segments(tmp_path):
     with pytest.raises(StudyError, match="column 'segment' is missing"):
         read_segment_table(write_csv(tmp_path / "t.csv", [{"label": "x"}]))

@@ -8,6 +8,7 @@ from volume_samples import upright_affine, write_nifti
 from sijstudy.errors import StudyError
 from sijstudy.images.consensus import EdemaRule
 from sijstudy.images.dicom import read_header
+from sijstudy.images.seg_frames import Slices
 from sijstudy.images.segment_names import SegmentTable, read_segment_table
 from sijstudy.images.subject_outlines import OutlineRules, read_subject_outlines
 
@@ -25,7 +26,7 @@ def labels(drawn, headers):
 
 
 def read(files, headers, table=None, rule=EdemaRule()):  # noqa: B008
-    return read_subject_outlines(files, headers, OutlineRules(table or SegmentTable(), rule), "S1")
+    return read_subject_outlines(files, Slices(headers), OutlineRules(table or SegmentTable(), rule), "S1")
 
 
 def test_a_seg_becomes_the_subjects_outlines(tmp_path, headers):
@@ -66,6 +67,57 @@ def test_two_segs_of_the_same(tmp_path, headers):
             for name, reader in (("a", "1"), ("b", "2"))]  # fmt: skip
     table = read_segment_table(write_csv(tmp_path / "t.csv", rows))
     assert read([first, second], headers, table).votes[headers[1].uid] == (0, 0, None, None)
+
+
+def test_segs_that_give_neither_label_nor_box(tmp_path, headers):
+    sacrum = write(seg_dataset(SERIES, MASKS[..., 2:3], names=["sacrum"]), tmp_path / "sacrum.dcm")
+    nothing = np.zeros((3, 24, 32, 2))
+    empty = seg_dataset(SERIES, nothing, names=["left ilium", "bone"], kind="FRACTIONAL", uid="1.2.3.5")
+    empty = write(empty, tmp_path / "empty.dcm")
+    for files in ([sacrum], [empty], [sacrum, empty]):
+        with pytest.raises(StudyError, match=r"\.dcm: gives its subject neither a label nor a box"):
+            read(files, headers)
+    edema = write(seg_dataset(SERIES, nothing[..., :1], names=["edema"], kind="FRACTIONAL"), tmp_path / "edema.dcm")
+    assert labels(read([edema], headers), headers) == [0, 0, 0]  # looked for, and not found
+    assert labels(read([sacrum, edema, empty], headers), headers) == [0, 0, 0]  # a file for each structure
+
+
+def test_a_reading_that_may_still_make_the_slice_positive_settles_nothing(tmp_path, headers):
+    edema, table = MASKS[..., 3], []
+    for reader in (1, 2, 3):
+        covered = SERIES if reader < 3 else SERIES[:2]  # the third did not read the last slice
+        masks = edema[: len(covered), ..., None]
+        seg = seg_dataset(covered, masks, names=["edema"], uid=f"1.2.3.{reader}", kind="FRACTIONAL")
+        write(seg, tmp_path / f"r{reader}.dcm")
+        table.append({"pattern": f"r{reader}.dcm", "label": "edema", "segment": "edema", "reader": str(reader)})
+    files = sorted(tmp_path.glob("r?.dcm"))
+    rows = read_segment_table(write_csv(tmp_path / "t.csv", table))
+    assert labels(read(files, headers, rows), headers) == [1, 0, 1]  # two of two
+    assert labels(read(files, headers, rows, EdemaRule(agreement=3)), headers) == [1, 0, None]
+    assert labels(read([files[0], files[2]], headers, rows), headers) == [1, 0, None]  # one of two
+
+
+@pytest.mark.parametrize("format", ["SEG", "NIfTI"])
+def test_an_image_or_an_inverted_map_is_no_outline(tmp_path, headers, format):
+    masks = np.ones((3, 24, 32, 1), bool)
+    masks[:, 8:12] = False
+    path = write(seg_dataset(SERIES, masks, names=["edema"]), tmp_path / "e.dcm")
+    if format == "NIfTI":
+        affine = upright_affine(np.deg2rad(25.0), 0.558, 2.2)
+        affine[:3, 3] = headers[0].position
+        path = write_nifti(tmp_path / "e.nii.gz", masks[..., 0].astype(np.uint8), affine)
+    table = read_segment_table(write_csv(tmp_path / "t.csv", [{"pattern": path.name, "segment": "edema"}]))
+    with pytest.raises(StudyError, match=r"0\.dcm: 'edema' is outlined on 83% of the slice: an image, or a map turned"):
+        read([path], headers, table)
+
+
+def test_a_file_that_the_table_leaves_out_may_be_an_image(tmp_path, headers):
+    affine = upright_affine(np.deg2rad(25.0), 0.558, 2.2)
+    image = np.random.default_rng(0).normal(size=(3, 24, 32)).astype(np.float32)
+    path = write_nifti(tmp_path / "t1.nii.gz", image, affine)
+    seg = write(seg_dataset(SERIES, MASKS), tmp_path / "SEG.dcm")
+    table = read_segment_table(write_csv(tmp_path / "t.csv", [{"pattern": "t1*", "segment": ""}]))
+    assert labels(read([seg, path], headers, table), headers) == [1, 0, 1]
 
 
 def test_readers_in_a_seg(tmp_path, headers):
