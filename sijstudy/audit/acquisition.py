@@ -12,6 +12,7 @@ import pandas as pd
 from sijstudy.audit.findings import Finding, listed
 from sijstudy.audit.inspection import SliceFacts
 
+SLICE = ("subject_id", "slice_index", "height_mm")
 TOLERANCE = 1e-3  # relative; scanners round
 ROBUST_Z = 3.5  # Iglewicz and Hoaglin 1993
 DISPLAY = ("window_center", "window_width")  # set anew for each slice, and never applied to what the network sees
@@ -19,14 +20,17 @@ USUAL_SHARE = 0.5  # a value that this share of the slices has is the cohort's u
 
 
 def acquisition_table(slices: Sequence[SliceFacts]) -> pd.DataFrame:
-    """A row per slice that could be read: subject_id, slice_index, and a column per acquisition value."""
-    rows = [{"subject_id": one.subject_id, "slice_index": one.index, **one.acquisition} for one in slices if one.pixels]
-    return pd.DataFrame(rows, columns=None if rows else ["subject_id", "slice_index"])
+    """A row per slice that could be read: the columns SLICE (which it is, where it lies), one per acquisition value."""
+    known = [one for one in slices if one.pixels]
+    rows = [
+        {**dict(zip(SLICE, (one.subject_id, one.index, one.height), strict=True)), **one.acquisition} for one in known
+    ]
+    return pd.DataFrame(rows, columns=None if rows else list(SLICE))
 
 
 def parameters_of(table: pd.DataFrame) -> list[str]:
     """The columns of ``acquisition_table`` that say how a slice was acquired; display settings do not."""
-    return [name for name in table if name not in ("subject_id", "slice_index", *DISPLAY)]
+    return [name for name in table if name not in (*SLICE, *DISPLAY)]
 
 
 def acquisition_summary(table: pd.DataFrame, published: Mapping[str, Any]) -> pd.DataFrame:
@@ -34,7 +38,7 @@ def acquisition_summary(table: pd.DataFrame, published: Mapping[str, Any]) -> pd
 
     Columns parameter, this cohort (values, the most frequent first), slices without, paper.
     """
-    found = [name for name in table if name not in ("subject_id", "slice_index")]
+    found = [name for name in table if name not in SLICE]
     rows = [
         (
             name,

@@ -23,12 +23,18 @@ BY_DESIGN = {"slices per subject": "The paper's cohort has 4 to 23 slices of axS
 
 
 def subject_features(manifest: Manifest, acquisition: pd.DataFrame) -> pd.DataFrame:
-    """A row per subject: group, then what could give the group away. Of acquisition values the subject's usual."""
+    """A row per subject: group, then what could give the group away. Of acquisition values the subject's usual.
+
+    acquisition: as ``acquisition_table``; the mean slice position is that of its ``height_mm``.
+    """
     slices = manifest.slices.groupby("subject_id")
     table = manifest.subjects.set_index("subject_id")
     features = table[["group", "sex"]].assign(
         age=table["age_years"].astype(float),
-        **{"slices per subject": slices.size(), "mean slice position": slices["slice_index"].mean().astype(float)},
+        **{
+            "slices per subject": slices.size(),
+            "mean slice position": acquisition.groupby("subject_id")["height_mm"].mean().astype(float),
+        },
     )
     names = parameters_of(acquisition)
     usual = acquisition.groupby("subject_id")[names].agg(_usual) if names else pd.DataFrame(index=table.index)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import warnings
 from collections import defaultdict
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import nibabel
+import numpy as np
 import pandas as pd
 import pydicom
 from joblib import Parallel, delayed
@@ -23,6 +25,7 @@ from sijstudy.errors import StudyError
 from sijstudy.files import file_hash
 from sijstudy.images.dicom import reading
 from sijstudy.images.read import read_image
+from sijstudy.images.slice_order import normal_of
 from sijstudy.records import Slice
 
 NIFTI = (".nii", ".nii.gz")
@@ -51,7 +54,10 @@ class FileFacts:
 
 @dataclass(frozen=True)
 class SliceFacts:
-    """What one slice says. pixels: hash of its decoded values, empty when they cannot be read."""
+    """What one slice says. pixels: hash of its decoded values, empty when they cannot be read.
+
+    height: mm along the normal of its plane, upwards, in the patient's frame.
+    """
 
     subject_id: str
     index: int
@@ -59,6 +65,7 @@ class SliceFacts:
     acquisition: dict[str, Any] = field(default_factory=dict)
     pixels: str = ""
     problem: str = ""
+    height: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -138,7 +145,9 @@ def _inspect_slice(item: Slice, root: Path) -> SliceFacts:
     except StudyError as error:
         return SliceFacts(item.subject_id, item.index, item.label, problem=_reason(error, item.file, root))
     content = hashlib.sha256(repr(image.pixels.shape).encode() + image.pixels.tobytes())
-    return SliceFacts(item.subject_id, item.index, item.label, image.header.acquisition, content.hexdigest())
+    header = image.header
+    height = float(np.dot(header.position, normal_of(header.orientation)))
+    return SliceFacts(item.subject_id, item.index, item.label, header.acquisition, content.hexdigest(), height=height)
 
 
 def _reason(error: StudyError, path: Path, root: Path) -> str:

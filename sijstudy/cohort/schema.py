@@ -41,7 +41,8 @@ def _vote(reader: str) -> pa.Column:
 
 def _edge(column: str) -> pa.Column:
     side, edge = column.split("_")
-    description = f"{edge} of the {side} ilium's box (the subject's own side), pixels of the upright slice; empty when not in view"
+    whose = f"{edge} of the {side} ilium's box (the subject's own side)"
+    description = f"{whose}, pixels of the upright slice; empty when not in view"
     return pa.Column(float, pa.Check.ge(0), nullable=True, coerce=True, description=description)
 
 

@@ -83,7 +83,7 @@ def test_all_that_could_give_the_group_away_by_hand(sample_manifest):
     rows = [("a", "axSpA", 30, "F", (4, 5, 9)), ("b", "control", 41, "M", (0, 1)), ("c", "control", 25, "F", (7,))]
     manifest = cohort_of(sample_manifest, rows)
     acquisition = manifest.slices[["subject_id", "slice_index"]].assign(
-        model=["x", "y", "y", "x", "x", None], window_width=[1, 2, 3, 4, 5, 6]
+        model=["x", "y", "y", "x", "x", None], window_width=[1, 2, 3, 4, 5, 6], height_mm=[8.0, 9, 13, 40, 41, -5]
     )
     found = confounding.subject_features(manifest, acquisition)
     expected = pd.DataFrame(
@@ -92,7 +92,7 @@ def test_all_that_could_give_the_group_away_by_hand(sample_manifest):
             "sex": ["F", "M", "F"],
             "age": [30.0, 41.0, 25.0],
             "slices per subject": [3, 2, 1],
-            "mean slice position": [6.0, 0.5, 7.0],
+            "mean slice position": [10.0, 40.5, -5.0],  # mm, not the index, which starts anew in each subject
             "model": ["y", "x", None],  # of a subject's values the most frequent; display settings are left out
         },
         index=pd.Index(["a", "b", "c"], name="subject_id"),
@@ -103,15 +103,18 @@ def test_all_that_could_give_the_group_away_by_hand(sample_manifest):
 @pytest.mark.parametrize("feature", ["sex", "age", "slices per subject", "mean slice position", "echo_time_ms"])
 def test_each_of_them_is_found_in_the_table_of_the_cohort(sample_manifest, feature):
     """Nine subjects of each group that differ in one feature alone."""
-    rows, echoes = [], []
+    rows, echoes, heights = [], [], []
     for number in range(18):
         other = feature if number < 9 else ""
-        places = {"slices per subject": range(2, 5), "mean slice position": range(9, 14)}.get(other, range(1, 6))
+        places = {"slices per subject": range(2, 5)}.get(other, range(1, 6))
+        heights += [
+            place + 7.0 * (other == "mean slice position") for place in places if feature != "slices per subject"
+        ]
         age, sex = 60 if other == "age" else 30, "F" if other == "sex" else "M"
         rows.append((f"S{number}", "axSpA" if number < 9 else "control", age, sex, places))
         echoes += [12.0 if other == "echo_time_ms" else 11.0] * len(places)
     manifest = cohort_of(sample_manifest, rows)
-    acquisition = manifest.slices[["subject_id", "slice_index"]].assign(echo_time_ms=echoes)
+    acquisition = manifest.slices[["subject_id", "slice_index"]].assign(echo_time_ms=echoes, height_mm=heights or 3.0)
     table = confounding.confounding(confounding.subject_features(manifest, acquisition), samples=50, seed=1)
     assert list(table.index) == [feature]
     assert table.loc[feature, "strength"] == pytest.approx(1)

@@ -44,7 +44,7 @@ def test_unknown_ages_and_sexes_do_not_count(sample_manifest):
     assert facts.loc["male", "axSpA"].startswith(f"{(known['sex'] == 'M').sum()}/{len(known)} ")
     assert demographics.demographic_tests(some)["p"].isna().all()
     feature_table = confounding.subject_features(
-        replace(sample_manifest, subjects=some), pd.DataFrame(columns=["subject_id", "slice_index"])
+        replace(sample_manifest, subjects=some), pd.DataFrame(columns=["subject_id", "slice_index", "height_mm"])
     )
     assert not {"age", "sex"} & set(confounding.confounding(feature_table, samples=20, seed=1).index)
 
