@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ import pandas as pd
 from filelock import FileLock
 from tqdm.auto import tqdm
 
+from sijstudy.analysis.cam_checks import BLIND, NETWORK, REDRAWN, blind_map, likeness, measured, redrawn
 from sijstudy.code import code_digest
 from sijstudy.cohort.manifest import Manifest
 from sijstudy.cohort.slice_outlines import SliceOutlines, outlines_identity
@@ -20,7 +20,7 @@ from sijstudy.errors import StudyError
 from sijstudy.files import digest, read_csv, write_atomic, write_csv
 from sijstudy.folds import Fold
 from sijstudy.fresh_torch import environment_identity
-from sijstudy.gradcam import cam_maps, energy_in, grow, peak_in
+from sijstudy.gradcam import cam_maps, grow
 from sijstudy.intervals import intervals, subject_weights
 from sijstudy.training.device import numerics, resolve_device
 from sijstudy.training.inputs import noisy_patches
@@ -49,7 +49,8 @@ MEASURES = {
 class Explained:
     """Maps of n slices, in the order of ``measures``.
 
-    measures: fold, subject_id, slice_index, score, and the columns of MEASURES as fractions.
+    measures: fold, subject_id, slice_index, score, and the columns of MEASURES as fractions; beside them the
+    measures of ``cam_checks``, and likeness: the correlation of the map with that of redrawn weights.
     patches, masks, maps: ``(n, S, S)`` float32 in [0, 255], bool, float32 in [0, 1].
     """
 
@@ -87,7 +88,7 @@ def explain_folds(
     an outlined edema cannot be measured and are left out; StudyError when none has one.
     """
     chosen = _chosen_rows(patches, folds, config.cam_slices)
-    masks = _edema_masks(manifest, sorted({row for _, row in chosen}), config)
+    masks = _edema_masks(manifest, _positive_rows(patches), config)
     chosen = [(fold, row) for fold, row in chosen if row in masks]
     if not chosen:
         raise StudyError(
@@ -98,7 +99,10 @@ def explain_folds(
         for fold in tqdm(folds, desc="Grad-CAM", unit="fold", disable=not progress):
             rows = [row for number, row in chosen if number == fold.number]
             if rows:
-                parts.append(_explain(runs[fold.number], fold.number, rows, masks, patches, config))
+                usual = [masks[row] for row in patches.rows_of(fold.train) if row in masks]
+                blind = blind_map(usual or [np.zeros_like(masks[rows[0]])])
+                own = {row: masks[row] for row in rows}
+                parts.append(_explain(runs[fold.number], fold.number, own, blind, patches, config))
     measures, inputs, outlines, maps = zip(*parts, strict=True)
     return Explained(
         pd.concat(measures, ignore_index=True), *(np.concatenate(stack) for stack in (inputs, outlines, maps))
@@ -114,7 +118,7 @@ def load_explained(
     cache: Path,
 ) -> Explained:
     """``explain_folds``, from ``cache`` when it was done before: same networks, same slices, same outlines."""
-    rows = [row for _, row in _chosen_rows(patches, folds, config.cam_slices)]
+    rows = _positive_rows(patches)
     key = digest(
         {
             "runs": {fold.number: runs[fold.number].folder.name for fold in folds},
@@ -162,9 +166,13 @@ def explain_rows(
     return noisy[:, 0].numpy(), np.stack([outlines.get(int(row), empty) for row in rows]), maps
 
 
+def _positive_rows(patches: PatchSet) -> list[int]:
+    return [int(row) for row in np.flatnonzero(patches.slices["label"].to_numpy() == 1)]
+
+
 def _chosen_rows(patches: PatchSet, folds: Sequence[Fold], limit: int) -> list[tuple[int, int]]:
-    positive = patches.slices["label"].to_numpy() == 1
-    every = [(fold.number, int(row)) for fold in folds for row in patches.rows_of(fold.test) if positive[row]]
+    positive = set(_positive_rows(patches))
+    every = [(fold.number, int(row)) for fold in folds for row in patches.rows_of(fold.test) if row in positive]
     if 0 < limit < len(every):
         return [every[place] for place in np.linspace(0, len(every) - 1, limit).round().astype(int)]
     return every
@@ -182,30 +190,25 @@ def _edema_masks(manifest: Manifest, rows: Sequence[int], config: StudyConfig) -
 
 
 def _explain(
-    run: FitRun,
-    fold: int,
-    rows: Sequence[int],
-    masks: Mapping[int, Array],
-    patches: PatchSet,
-    config: StudyConfig,
+    run: FitRun, fold: int, masks: Mapping[int, Array], blind: Array, patches: PatchSet, config: StudyConfig
 ) -> tuple[pd.DataFrame, Array, Array, Array]:
-    device = resolve_device(config.device)
+    """masks: row -> outline of the slices to explain, in their order. blind: the fold's ``blind_map``."""
+    rows, device = list(masks), resolve_device(config.device)
     model = load_model(run).to(device)
     inputs = noisy_patches(patches, config, "test", rows)
     maps = cam_maps(model, inputs.to(device))
-    outlines = np.stack([masks[row] for row in rows])
+    unlearned = cam_maps(redrawn(model, config.seed + fold), inputs.to(device))
+    outlines = np.stack(list(masks.values()))
     widened = np.stack([grow(mask, HALF_CELL) for mask in outlines])
-    table = run.predictions().merge(
-        patches.slices.iloc[list(rows)], on=["subject_id", "slice_index", "label"], how="right"
-    )
-    pairs = partial(zip, strict=True)
+    table = run.predictions().merge(patches.slices.iloc[rows], on=["subject_id", "slice_index", "label"], how="right")
     measures = table[["subject_id", "slice_index", "score"]].assign(
         fold=fold,
-        peak_in=[peak_in(cam, mask) for cam, mask in pairs(maps, outlines)],
-        peak_near=[peak_in(cam, mask) for cam, mask in pairs(maps, widened)],
-        energy=[energy_in(cam, mask) for cam, mask in pairs(maps, outlines)],
+        **measured(maps, outlines, widened, NETWORK),
         area=outlines.mean(axis=(1, 2)),
         area_near=widened.mean(axis=(1, 2)),
+        **measured(np.stack([blind] * len(rows)), outlines, widened, BLIND),
+        **measured(unlearned, outlines, widened, REDRAWN),
+        likeness=likeness(maps, unlearned),
     )
     return measures, inputs[:, 0].numpy(), outlines, maps
 

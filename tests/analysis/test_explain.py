@@ -106,11 +106,13 @@ def noting(monkeypatch):
     asked = []
 
     def maps(network, inputs):
-        asked.append((network.run, inputs))
+        if network.run is not None:
+            asked.append((network.run, inputs))
         return np.ones((len(inputs), *inputs.shape[2:]), np.float32)
 
     monkeypatch.setattr(explain, "load_model", Network)
     monkeypatch.setattr(explain, "cam_maps", maps)
+    monkeypatch.setattr(explain, "redrawn", lambda model, seed: Network(None))
     return asked
 
 
