@@ -90,8 +90,8 @@ def verdict(table: pd.DataFrame, similarity: float) -> str:
     else:
         said = "so it is not shown that the maps follow the image beyond where edema usually lies"
     return (
-        f"The peak lies in the edema or within half a cell of it on {near['network']:.0f}% of the slices; that of a map "
-        "which never saw the image, the mean outline of the training subjects, does on "
+        f"The peak lies in the edema or within half a cell of it on {near['network']:.0f}% of the slices; that of a "
+        "map which never saw the image, the mean outline of the training subjects, does on "
         f"{near['blind']:.0f}% (difference {near['difference']:+.0f}, 95% CI {near['low']:+.0f} to "
         f"{near['high']:+.0f}), {said}. With weights drawn anew it does on {near['redrawn']:.0f}%, and those maps "
         f"correlate with the network's by {similarity:.2f} (Spearman)."
