@@ -36,12 +36,18 @@ def decision_curve(
 
     frame: subject_id, label (0/1), score in [0, 1]; a case is acted on when its score reaches the threshold.
     prevalence: that of the cohort by default; another one keeps recall and specificity as measured.
-    Columns threshold, model, low, high, treat_all; treating no one has 0. NaN when a class is missing.
+    Columns threshold, model, low, high, treat_all (treating no one has 0), and gain_low: the lower end of the 95% CI of
+    what the model gains over the better of the two, in the same resamples. NaN when a class is missing.
     """
     drawn = row_weights(frame["subject_id"].to_numpy(), samples, seed)
     once = np.ones((1, len(frame)))
     model = _curve(frame, once, prevalence, thresholds)[0]
-    low, high = intervals(_curve(frame, drawn, prevalence, thresholds))
+    resampled = _curve(frame, drawn, prevalence, thresholds)
+    low, high = intervals(resampled)
+    shares = (
+        drawn @ frame["label"].to_numpy(float) / drawn.sum(axis=1) if prevalence is None else np.array([prevalence])
+    )
+    gain_low, _ = intervals(resampled - net_benefit(1.0, 0.0, shares[:, None], thresholds).clip(min=0))
     share = float(frame["label"].mean()) if prevalence is None else prevalence
     return pd.DataFrame(
         {
@@ -50,14 +56,17 @@ def decision_curve(
             "low": low,
             "high": high,
             "treat_all": net_benefit(1.0, 0.0, share, thresholds),
+            "gain_low": gain_low,
         }
     )
 
 
 def useful_thresholds(curve: pd.DataFrame) -> Array:
-    """Thresholds at which the score beats both treating everyone and treating no one: ``(k,)``, maybe empty."""
-    default = curve["treat_all"].clip(lower=0)
-    return curve.loc[curve["model"] > default + 1e-9, "threshold"].to_numpy()
+    """Thresholds at which the score surely beats both treating everyone and treating no one: ``(k,)``, maybe empty.
+
+    Surely: the lower end of the gain's 95% CI is above 0, not the estimate alone.
+    """
+    return curve.loc[curve["gain_low"] > 1e-9, "threshold"].to_numpy()
 
 
 def useful_text(curve: pd.DataFrame) -> str:

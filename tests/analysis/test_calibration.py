@@ -8,6 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss
 
 from sijstudy.analysis import calibration
+from sijstudy.intervals import row_weights
 
 RNG = np.random.default_rng(7)
 TRUTH = RNG.uniform(0.02, 0.98, 400)
@@ -136,3 +137,23 @@ def test_undefined_and_infinite_values_are_readable():
     assert calibration.format_table({"x": one_class}).loc[("x", calibration.MEASURES["slope"])].tolist() == [
         "–", "– to –", "– ± –",
     ]  # fmt: skip
+
+
+def test_the_interval_of_the_calibration_error_is_not_moved_by_resampling_itself():
+    """Scores that mean what they say: resamples lie above the estimate, the interval does not."""
+    above, reaches_none, did_before = [], 0, 0
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        score = rng.uniform(size=150)
+        label = (rng.uniform(size=150) < score).astype(int)
+        frame = pd.DataFrame({"fold": 1, "subject_id": range(150), "label": label, "score": score})
+        bins = calibration.equal_count(score, 10)
+        row = calibration.calibration_table(frame, bins, samples=200, seed=1).loc["ece"]
+        drawn = row_weights(frame["subject_id"].to_numpy(), 200, 1)
+        resampled = calibration.calibration_error(label.astype(float), score, drawn, bins)
+        above.append((resampled > row["pooled"]).mean())
+        assert row["low"] == pytest.approx(max(0, 2 * row["pooled"] - np.percentile(resampled, 97.5)), abs=5e-3)
+        reaches_none += row["low"] < 0.01
+        did_before += np.percentile(resampled, 2.5) < 0.01
+    assert np.mean(above) > 0.8  # what made the percentile interval wrong: it never held the true error, 0
+    assert did_before == 0 and reaches_none >= 12

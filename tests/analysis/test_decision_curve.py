@@ -53,11 +53,23 @@ def test_band_holds_the_curve_and_resamples_subjects_whole():
 
 
 def test_useful_thresholds_are_those_above_both_defaults():
-    useful = useful_thresholds(CURVE)
-    default = np.maximum(CURVE["treat_all"], 0)
-    assert set(useful) == set(CURVE["threshold"][CURVE["model"] > default + 1e-9])
-    assert 0.9 in useful
-    assert 0.95 not in useful
-    assert useful_text(CURVE).startswith(f"{useful[0]:.2f} to 0.90")
-    assert useful_text(CURVE.assign(model=CURVE["treat_all"])) == "none"
-    assert useful_text(CURVE.assign(model=1.0)) == "all"
+    many = pd.concat([FRAME.assign(subject_id=FRAME["subject_id"] + str(k)) for k in range(40)])
+    curve = decision_curve.decision_curve(many, samples=400, seed=3)
+    useful, default = useful_thresholds(curve), np.maximum(curve["treat_all"], 0)
+    better = set(curve["threshold"][curve["model"] > default + 1e-9])
+    assert set(useful) < better and len(useful) >= 20  # where the estimate is better, but for what chance could do
+    assert 0.9 in useful and 0.95 not in useful
+    assert useful_text(curve) == f"{useful[0]:.2f} to 0.90, with gaps"
+    assert useful_text(CURVE) == "none"  # five subjects show nothing
+    assert useful_text(curve.assign(gain_low=0.0)) == "none"
+    assert useful_text(curve.assign(gain_low=1.0)) == "all"
+
+
+def test_the_gain_is_over_the_better_default_of_the_same_resample():
+    """A score that everyone has treats everyone, in each resample: it gains nothing at any threshold below it."""
+    same = decision_curve.decision_curve(FRAME.assign(score=0.995), samples=300, seed=1)
+    assert same.loc[same["threshold"] < 0.5, "gain_low"].to_numpy() == pytest.approx(
+        np.minimum(0, same["gain_low"][same["threshold"] < 0.5])
+    )
+    rare = decision_curve.decision_curve(FRAME.assign(score=0.995), samples=300, seed=1, prevalence=0.99)
+    assert rare.loc[rare["threshold"] < 0.95, "gain_low"].to_numpy() == pytest.approx(0, abs=1e-12)
