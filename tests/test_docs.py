@@ -2,10 +2,14 @@
 
 import ast
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import nbformat
 import pytest
+
+from sijstudy.cohort.schema import SLICES
+from sijstudy.config import StudyConfig
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "sijstudy"
@@ -167,3 +171,15 @@ def test_no_metaphor_stands_where_the_field_has_a_term():
         if pattern.search(line)
     ]
     assert not found, "\n".join(found)
+
+
+def test_parameters_that_the_assumptions_name_exist():
+    """`name: value` is a parameter with a value that it may have; (`name`) is a parameter or a manifest's column."""
+    text = (ROOT / "docs/ASSUMPTIONS.md").read_text(encoding="utf-8")
+    specs = {spec.name: spec.metadata["choices"] for spec in fields(StudyConfig)}
+    switched = re.findall(r"`([a-z][a-z_]+): ([^`]+)`", text)
+    assert len(switched) > 8
+    for name, value in switched:
+        assert name in specs and (specs[name] is None or value in specs[name]), f"{name}: {value}"
+    alone = set(re.findall(r"\(`([a-z]+_[a-z_]+)`", text))
+    assert alone and alone <= {*specs, *SLICES.columns}, alone

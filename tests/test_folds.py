@@ -20,7 +20,7 @@ def cohort(axspa=60, controls=19):
     )
 
 
-def test_paper_sized_cohort_splits_as_the_papers_table_1():
+def test_a_cohort_of_the_papers_size_tests_24_subjects_where_table_1_has_25_to_27():
     for fold in make_folds(cohort(), folds=5, test_fraction=0.3, seed=0):
         tested = cohort().set_index("subject_id").loc[list(fold.test), "group"].value_counts()
         assert tested.to_dict() == {"axSpA": 18, "control": 6}
