@@ -89,16 +89,16 @@ def _storable(value: float, stored: Array, values: Attributes) -> bool:
 
 
 def _check_lossless(stored: Array, ends: tuple[float, float], values: Attributes) -> None:
-    """StudyError where loss has blurred the border of padding: its pixels have other values, tissue may have its own."""
+    """StudyError where loss has blurred the border of padding: some of its pixels have another value now."""
     if not _lossy(values):
         return
     margin = NEAR * (float(stored.max()) - float(stored.min()))
     near = (stored >= ends[0] - margin) & (stored <= ends[1] + margin)
     if near.mean() > NEGLIGIBLE:
         raise StudyError(
-            f"{values.path}: compressed with loss, and {100 * near.mean():.2g}% of its pixels have about the value that "
-            f"it declares as padding ({values.get('PixelPaddingValue')}): the two cannot be told apart any more; export "
-            "it without loss, or without PixelPaddingValue if nothing is padded"
+            f"{values.path}: compressed with loss, and {100 * near.mean():.2g}% of its pixels have about the value "
+            f"that it declares as padding ({values.get('PixelPaddingValue')}): the two cannot be told apart any more; "
+            "export it without loss, or without PixelPaddingValue if nothing is padded"
         )
 
 
