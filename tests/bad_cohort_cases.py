@@ -11,8 +11,8 @@ import nibabel
 import nrrd
 import numpy as np
 from bad_input_cases import Case, Place
-from dicom_samples import UID, mr_dataset, write
-from hospital_samples import T1_GD
+from dicom_samples import NORMAL, UID, mr_dataset, write
+from hospital_samples import STIR, T1_GD
 from pydicom import Dataset, dcmwrite
 
 
@@ -117,6 +117,20 @@ def repeated(first: dict, second: dict | None, *options: str) -> Callable[[Place
     return spoil
 
 
+def moved(first: dict, second: dict, by: float) -> Callable[[Place], list[str]]:
+    """S01 measured twice, the second time ``by`` mm further along the normal."""
+
+    def spoil(place: Place) -> list[str]:
+        series_of_s01(place, lambda _: first, second)
+        for step in range(3):
+            ds = mr_dataset(1, step, SOPInstanceUID=f"{UID}.1.5.{step + 1}", **second)
+            ds.ImagePositionPatient = (np.array(ds.ImagePositionPatient, float) + by * NORMAL).round(6).tolist()
+            write(ds, place.dicom / f"S01/again/{3 - step:03d}.dcm")
+        return place.build()
+
+    return spoil
+
+
 def uid_per_file(*names: str, **changes: object) -> Callable[[Place], list[str]]:
     """The attributes of these names hold another UID in each file of S01."""
 
@@ -182,6 +196,22 @@ CASES = [
         "positions of two phases that differ by rounding",
         repeated({}, {"ImagePositionPatient": [-125.0, 0.04, 90.0]}),
         r"S01/again/00.\.dcm: lies in the same place as",
+    ),
+    Case(
+        "two repetitions between which the patient moved",
+        moved({}, {}, 0.4),
+        r"003\.dcm: lies in the same place as .* \(0\.4 mm apart, slices 2 mm thick\), .* for 2 further slices",
+    ),
+    Case(
+        "two repetitions between which the patient moved, numbered",
+        moved({"AcquisitionNumber": 1}, {"AcquisitionNumber": 2}, 0.4),
+        r"none of its 2 series .*: '1, acquisition 1' \(3 slices\) .*, '1, acquisition 2' .* images of a place;",
+    ),
+    Case(
+        "two sequences under one series UID and number, their slices between each other",
+        moved(T1_GD, STIR, 1.1),
+        r"slices used  12 .*3 not T1-weighted and fat-suppressed",
+        status=0,
     ),
     Case(
         "a fat fraction map beside the water image",

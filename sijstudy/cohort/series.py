@@ -60,7 +60,7 @@ class MrImage:
     frame: its place in a multi-frame file, from 1, else None. orientation: ``(6,)`` unit vectors, None where the
     header has none. times in ms, None where not stated. words: sequence, options and protocol, lower case.
     position ``(3,)`` mm, None where the header has none. study: UIDs of the study and the frame of reference.
-    marks: values of ``image_header.MARKS``, "" where not stated.
+    marks: values of ``image_header.MARKS``, "" where not stated. thickness: of the slice, mm, None where not stated.
     """
 
     file: Path
@@ -80,6 +80,7 @@ class MrImage:
     position: tuple[float, ...] | None = None
     study: tuple[str, str] = ("", "")
     marks: tuple[str, ...] = ()
+    thickness: float | None = None
 
     @property
     def uid(self) -> str:
@@ -125,6 +126,11 @@ class Series:
     def by_uid(self) -> str:
         """A name for series whose ``text`` is the same: their UID, or their study's where they have none."""
         return self._called(self.first.series_uid or self.first.study[0] or "no UID")
+
+    @property
+    def origin(self) -> tuple[str, ...]:
+        """What its phases share, and no two other series do."""
+        return self.by_uid.removesuffix(self.phase), self.first.number, self.first.description
 
     def _called(self, name: str) -> str:
         part = f"({self.first.part})" if self.first.part else ""
