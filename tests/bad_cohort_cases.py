@@ -71,10 +71,28 @@ def image_among_outlines(place: Place) -> list[str]:
     return place.build("--annotations", str(place.root / "outlines"))
 
 
-def big_endian_without_mark(place: Place) -> list[str]:
-    stream = io.BytesIO()
-    dcmwrite(stream, Dataset(mr_dataset(1, 7)), implicit_vr=False, little_endian=False)
-    (place.dicom / "S01/old.dcm").write_bytes(stream.getvalue())
+def without_mark(before: bytes, *, little: bool) -> Callable[[Place], list[str]]:
+    """A further slice of S01 whose elements begin right after ``before``."""
+
+    def spoil(place: Place) -> list[str]:
+        stream = io.BytesIO()
+        dcmwrite(stream, Dataset(mr_dataset(1, 7)), implicit_vr=False, little_endian=little)
+        (place.dicom / "S01/old.dcm").write_bytes(before + stream.getvalue())
+        return place.build()
+
+    return spoil
+
+
+def patient_of_another_subject(name: str) -> Callable[[Place], list[str]]:
+    def spoil(place: Place) -> list[str]:
+        write(mr_dataset(1, 0, PatientID=name), place.dicom / "S01/003.dcm")
+        return place.build()
+
+    return spoil
+
+
+def folder_inside_a_subject(place: Place) -> list[str]:
+    (place.dicom / "S01").rename(place.dicom / "S02/S01")
     return place.build()
 
 
@@ -145,7 +163,24 @@ CASES = [
     Case("a file name in macOS's Unicode form", accents("NFD"), r"slices used  12 .*Manifest: ", status=0),
     Case("two file names alike but for Unicode", accents("NFC", "NFD"), r"boxes\.csv: .* fits two files"),
     Case("a Slicer segmentation without a stroke", nothing_drawn, r"slices used  12 .*Manifest: ", status=0),
-    Case("an MR image in big endian without the DICM mark", big_endian_without_mark, r"S01/old\.dcm: .*DICM mark"),
+    Case(
+        "an MR image in big endian without the DICM mark", without_mark(b"", little=False), r"S01/old\.dcm: .*DICM mark"
+    ),
+    Case(
+        "an MR image after 128 zeros without the DICM mark",
+        without_mark(bytes(128), little=True),
+        r"S01/old\.dcm: .*DICM mark",
+    ),
+    Case(
+        "a PatientID of another subject but for its case",
+        patient_of_another_subject("s02"),
+        r"003\.dcm: lies in the folder of subject S01, its PatientID 's02' is subject S02",
+    ),
+    Case(
+        "a subject's folder in another subject's",
+        folder_inside_a_subject,
+        r"subject S01 has no MR slice .*: files in a folder S01, such as dicom/S02/S01/.*, lie in that of subject S02;",
+    ),
     Case("a folder and a PatientID of two subjects", exchanged_folders, r"folder of subject P001, .* is subject P002"),
     Case("two orientations in a NIfTI file", two_orientations, r"S01_edema\.nii\.gz: its sform .* and its qform "),
     Case("an image among the label maps", image_among_outlines, r"S01 t1\.nrrd: .* is an image, no label map"),
@@ -223,6 +258,11 @@ CASES = [
         "a fat fraction map without its images",
         repeated({"ImageType": ["DERIVED", "PRIMARY", "FF"]}, None),
         r"S01: none of its 1 series .*'1 \(fat fraction\)' \(a map or phase image",
+    ),
+    Case(
+        "a fat fraction map that its description alone tells, without its images",
+        repeated({"SeriesDescription": "t1_vibe_dixon_FF_cor"}, None),
+        r"S01: none of its 1 series .*'1 t1_vibe_dixon_FF_cor \(fat fraction\)' \(a map or phase image",
     ),
     Case(
         "a series UID for each file",
