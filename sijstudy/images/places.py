@@ -9,6 +9,7 @@ import numpy as np
 
 SAME_PLACE = 0.1  # mm. ASSUMED: planes nearer to each other are one plane, whose position was rounded
 CLOSE = 0.49  # of the thickness. ASSUMED: 3D reconstructions overlap by half (0.5, rounded), what lies closer moved
+UNKNOWN = 0.4  # of the distance from every slice to the next but one, where no thickness is stated. ASSUMED
 OVERLAP = 0.9  # of the thickness: slices that lie closer overlap
 ALIKE = 0.02  # of a gap, beside the rounding of positions, by which it may differ from a multiple of the smallest one
 
@@ -46,17 +47,16 @@ def _reach(planes: Sequence[float], thickness: float | None) -> float:
     gaps = np.diff(planes)
     if gaps.size == 0:
         return 0.0
-    if not thickness:  # what lies between every other slice: a step there and back where images come twice
-        thickness = float(np.median(np.subtract(planes[2:], planes[:-2]))) if gaps.size > 1 else 0.0
-        if _one_grid(gaps):
-            return 0.0
-    close = gaps < CLOSE * thickness
-    if close.any():
+    grid = _one_grid(gaps)
+    if not thickness:  # twice the step of a stack, and once where images come twice: then planes alternate
+        step = float(np.median(np.subtract(planes[2:], planes[:-2]))) if gaps.size > 1 else 0.0
+        return 0.0 if grid or gaps.min() >= UNKNOWN * step else UNKNOWN * step
+    if gaps.min() < CLOSE * thickness:
         steps = gaps[gaps < gaps.min() + SAME_PLACE]
-        even = steps.size > 1 and steps.sum() >= gaps.sum() / 2 and _one_grid(gaps)
+        even = steps.size > 1 and steps.sum() >= gaps.sum() / 2 and grid
         return 0.0 if even else CLOSE * thickness
-    smallest = float(gaps.min())
-    return 0.0 if smallest >= OVERLAP * thickness or _one_grid(gaps) else smallest + SAME_PLACE
+    overlaps = (gaps < OVERLAP * thickness).sum() > 1  # one may be where two blocks of slices meet
+    return float(gaps.min()) + SAME_PLACE if overlaps and not grid else 0.0
 
 
 def _one_grid(gaps: np.ndarray) -> bool:
