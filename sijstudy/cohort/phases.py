@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -13,6 +14,8 @@ from sijstudy.cohort.series import MrImage, Series
 from sijstudy.images.places import places_of
 from sijstudy.images.slice_order import normal_of
 
+OTHER = 1.5  # ASSUMED: repetition times that differ by this factor are of two sequences
+
 
 def series_of(images: Iterable[MrImage]) -> list[Series]:
     """Images grouped into series, a series into its parts and phases, by series number.
@@ -20,7 +23,8 @@ def series_of(images: Iterable[MrImage]) -> list[Series]:
     Phases: where images lie in one place (``places_of``), the first of MARKS that tells them apart splits them, and
     the next one what is left. ASSUMED: it does where each of its values has fewer images of a place than all together,
     and it has not more values than a place has images; a time of acquisition that differs from slice to slice has.
-    Temporal positions of equally many slices are phases wherever these lie: a patient's motion may have moved them.
+    Temporal positions of equally many slices are phases wherever these lie, as a patient's motion may have moved them,
+    and so are echo times with a repetition time each: two sequences.
     """
     images = sorted(images, key=lambda image: (image.file, image.frame or 0))
     of_uid: dict[str, set[str]] = defaultdict(set)
@@ -75,13 +79,25 @@ def _phases(images: Sequence[MrImage]) -> Iterator[tuple[str, Sequence[MrImage]]
         for image in images:
             parts[image.marks[number] if image.marks else ""].append(image)
         fewer = len(parts) <= most and all(_most(own, places) < most for own in parts.values())
-        slices = {len({image.uid for image in own}) for own in parts.values()}
-        if len(parts) > 1 and (fewer or (word == "temporal position" and len(slices) == 1 and slices != {1})):
+        if len(parts) > 1 and (fewer or _apart(word, list(parts.values()))):
             for value in sorted(parts, key=_in_order):
                 for further, own in _phases(parts[value]):
                     yield ", ".join(filter(None, (f"{word} {value or 'not stated'}", further))), own
             return
     yield "", images
+
+
+def _apart(mark: str, parts: Sequence[Sequence[MrImage]]) -> bool:
+    """True where values of a mark are phases wherever their images lie."""
+    if mark == "temporal position":
+        slices = {len({image.uid for image in own}) for own in parts}
+        return len(slices) == 1 and slices != {1}
+    if mark != "echo time":
+        return False
+    if any(not image.repetition_time for own in parts for image in own):
+        return False
+    times = sorted([image.repetition_time or 0.0 for image in own] for own in parts)
+    return all(max(below) * OTHER < min(above) for below, above in pairwise(times))
 
 
 def _most(images: Iterable[MrImage], places: dict[str, int]) -> int:

@@ -137,7 +137,11 @@ def _name(one: Series, among: Sequence[Series]) -> str:
 def _way(wanted: Sequence[Series], series: Sequence[Series]) -> str:
     """Why there are several series, where they are phases of one, and how one of all ``series`` is named."""
     split = [one for one in wanted if one.phase]
-    place = "several images of a place" if any(_shares(one, series) for one in split) else "several temporal positions"
+    place = (
+        "several images of a place"
+        if any(_shares(one, series) for one in split)
+        else "several temporal positions or sequences"
+    )
     telling = (one.phase for one in split if sum(other.text.endswith(one.phase) for other in series) == 1)
     such = next((f"such as '{phase}$'" for phase in telling), "on number and description")
     why = f", as one series holds {place}" if split else ""

@@ -38,7 +38,7 @@ def test_interleaved_packages_are_one_stack(chosen):
     for step, ds in enumerate(images):
         ds.TemporalPositionIdentifier = 1 + step % 2
     said = refused(chosen, images, "2 series fit equally: ")
-    assert "as one series holds several temporal positions; name one" in said
+    assert "as one series holds several temporal positions or sequences; name one" in said
 
 
 def test_slices_that_overlap_by_half_are_one_stack(chosen):
@@ -60,3 +60,13 @@ def test_descriptions_alone_do_not_part_a_series(chosen):
     for step, ds in enumerate(images):
         ds.SeriesDescription = f"{T1_GD['SeriesDescription']} slice {step}"
     assert chosen(images)[1] == [0, 1, 2]
+
+
+def test_sequences_without_descriptions_are_told_by_their_times(chosen):
+    words = {"SeriesDescription": "", "ScanOptions": "FS"}
+    images = moved(repeated(words, {**words, "EchoTime": 60, "RepetitionTime": 4000}), 20.0, 3)
+    assert chosen(images) == ("1, echo time 11", [0, 1, 2])
+    refused(chosen, images, "2 series fit equally: .* several temporal positions or sequences;", contrast="any")
+    for ds in images[3:]:  # echo times alone
+        ds.RepetitionTime = 600
+    assert len(chosen(images)[1]) == 6
