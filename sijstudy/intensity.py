@@ -45,6 +45,12 @@ def without_padding(image: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return np.where(padding, np.nanmin(image), image) if padding.any() else image
 
 
+def tissue_of(image: np.ndarray[Any, Any], mask: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The pixels ``(n,)`` of a slice ``(H, W)`` inside ``mask``, padding, NaN, left out: for statistics."""
+    inside = image[mask]
+    return inside[~np.isnan(inside)]
+
+
 def percentiles(image: Array, percents: Sequence[float]) -> list[float]:
     """``np.percentile(image, percents)`` (linear interpolation) for finite pixels of any shape; percents in [0, 100].
 

@@ -18,7 +18,7 @@ ARMS: tuple[Arm, ...] = ("original", "roi")
 class Box:
     """An axis-aligned rectangle on one slice.
 
-    Frame: pixels of that slice as stored; x grows to the right (columns), y grows downwards
+    Frame: pixels of that slice, turned upright (``images.upright``); x grows to the right (columns), y grows downwards
     (rows). Half-open: pixel (row, column) lies inside when y0 <= row < y1 and x0 <= column < x1.
     Coordinates are floats, so that ROI rules do not round before the crop does.
     """

@@ -1,6 +1,6 @@
 """Ilium boxes -> ROI boxes -> one patch with both joints, for the network's input [2.2, Fig. 3].
 
-All geometry is in pixels of the slice as stored, see ``records.Box``.
+All geometry is in pixels of the upright slice, see ``records.Box``.
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ import nibabel
 import nrrd
 import numpy as np
 from bad_input_cases import Case, Place
-from dicom_samples import UID, mr_dataset, write
-from hospital_samples import T1_GD
+from dicom_samples import NORMAL, UID, mr_dataset, write
+from hospital_samples import STIR, T1_GD
 from pydicom import Dataset, dcmwrite
 
 
@@ -71,10 +71,28 @@ def image_among_outlines(place: Place) -> list[str]:
     return place.build("--annotations", str(place.root / "outlines"))
 
 
-def big_endian_without_mark(place: Place) -> list[str]:
-    stream = io.BytesIO()
-    dcmwrite(stream, Dataset(mr_dataset(1, 7)), implicit_vr=False, little_endian=False)
-    (place.dicom / "S01/old.dcm").write_bytes(stream.getvalue())
+def without_mark(before: bytes, *, little: bool) -> Callable[[Place], list[str]]:
+    """A further slice of S01 whose elements begin right after ``before``."""
+
+    def spoil(place: Place) -> list[str]:
+        stream = io.BytesIO()
+        dcmwrite(stream, Dataset(mr_dataset(1, 7)), implicit_vr=False, little_endian=little)
+        (place.dicom / "S01/old.dcm").write_bytes(before + stream.getvalue())
+        return place.build()
+
+    return spoil
+
+
+def patient_of_another_subject(name: str) -> Callable[[Place], list[str]]:
+    def spoil(place: Place) -> list[str]:
+        write(mr_dataset(1, 0, PatientID=name), place.dicom / "S01/003.dcm")
+        return place.build()
+
+    return spoil
+
+
+def folder_inside_a_subject(place: Place) -> list[str]:
+    (place.dicom / "S01").rename(place.dicom / "S02/S01")
     return place.build()
 
 
@@ -117,6 +135,20 @@ def repeated(first: dict, second: dict | None, *options: str) -> Callable[[Place
     return spoil
 
 
+def moved(first: dict, second: dict, by: float) -> Callable[[Place], list[str]]:
+    """S01 measured twice, the second time ``by`` mm further along the normal."""
+
+    def spoil(place: Place) -> list[str]:
+        series_of_s01(place, lambda _: first, second)
+        for step in range(3):
+            ds = mr_dataset(1, step, SOPInstanceUID=f"{UID}.1.5.{step + 1}", **second)
+            ds.ImagePositionPatient = (np.array(ds.ImagePositionPatient, float) + by * NORMAL).round(6).tolist()
+            write(ds, place.dicom / f"S01/again/{3 - step:03d}.dcm")
+        return place.build()
+
+    return spoil
+
+
 def uid_per_file(*names: str, **changes: object) -> Callable[[Place], list[str]]:
     """The attributes of these names hold another UID in each file of S01."""
 
@@ -131,7 +163,24 @@ CASES = [
     Case("a file name in macOS's Unicode form", accents("NFD"), r"slices used  12 .*Manifest: ", status=0),
     Case("two file names alike but for Unicode", accents("NFC", "NFD"), r"boxes\.csv: .* fits two files"),
     Case("a Slicer segmentation without a stroke", nothing_drawn, r"slices used  12 .*Manifest: ", status=0),
-    Case("an MR image in big endian without the DICM mark", big_endian_without_mark, r"S01/old\.dcm: .*DICM mark"),
+    Case(
+        "an MR image in big endian without the DICM mark", without_mark(b"", little=False), r"S01/old\.dcm: .*DICM mark"
+    ),
+    Case(
+        "an MR image after 128 zeros without the DICM mark",
+        without_mark(bytes(128), little=True),
+        r"S01/old\.dcm: .*DICM mark",
+    ),
+    Case(
+        "a PatientID of another subject but for its case",
+        patient_of_another_subject("s02"),
+        r"003\.dcm: lies in the folder of subject S01, its PatientID 's02' is subject S02",
+    ),
+    Case(
+        "a subject's folder in another subject's",
+        folder_inside_a_subject,
+        r"subject S01 has no MR slice .*: files in a folder S01, such as dicom/S02/S01/.*, lie in that of subject S02;",
+    ),
     Case("a folder and a PatientID of two subjects", exchanged_folders, r"folder of subject P001, .* is subject P002"),
     Case("two orientations in a NIfTI file", two_orientations, r"S01_edema\.nii\.gz: its sform .* and its qform "),
     Case("an image among the label maps", image_among_outlines, r"S01 t1\.nrrd: .* is an image, no label map"),
@@ -184,6 +233,22 @@ CASES = [
         r"S01/again/00.\.dcm: lies in the same place as",
     ),
     Case(
+        "two repetitions between which the patient moved",
+        moved({}, {}, 0.4),
+        r"003\.dcm: lies in the same place as .* \(0\.4 mm apart, slices 2 mm thick\), .* for 2 further slices",
+    ),
+    Case(
+        "two repetitions between which the patient moved, numbered",
+        moved({"AcquisitionNumber": 1}, {"AcquisitionNumber": 2}, 0.4),
+        r"none of its 2 series .*: '1, acquisition 1' \(3 slices\) .*, '1, acquisition 2' .* images of a place;",
+    ),
+    Case(
+        "two sequences under one series UID and number, their slices between each other",
+        moved(T1_GD, STIR, 1.1),
+        r"slices used  12 .*3 not T1-weighted and fat-suppressed",
+        status=0,
+    ),
+    Case(
         "a fat fraction map beside the water image",
         repeated({"ImageType": ["DERIVED", "PRIMARY", "W"]}, {"ImageType": ["DERIVED", "PRIMARY", "FF"]}),
         r"slices used  12 .*3 a map or phase image",
@@ -193,6 +258,11 @@ CASES = [
         "a fat fraction map without its images",
         repeated({"ImageType": ["DERIVED", "PRIMARY", "FF"]}, None),
         r"S01: none of its 1 series .*'1 \(fat fraction\)' \(a map or phase image",
+    ),
+    Case(
+        "a fat fraction map that its description alone tells, without its images",
+        repeated({"SeriesDescription": "t1_vibe_dixon_FF_cor"}, None),
+        r"S01: none of its 1 series .*'1 t1_vibe_dixon_FF_cor \(fat fraction\)' \(a map or phase image",
     ),
     Case(
         "a series UID for each file",

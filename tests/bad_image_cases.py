@@ -161,4 +161,9 @@ CASES = [
         image(PixelData=bytes(24 * 32 * 2), PixelPaddingValue=0),
         r"002\.dcm: all pixels are padding",
     ),
+    Case(
+        "padding that was compressed with loss",
+        image(PixelPaddingValue=0, LossyImageCompression="01"),
+        r"002\.dcm: compressed with loss, and .*% of its pixels have about the value .* as padding \(0\)",
+    ),
 ]

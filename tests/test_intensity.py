@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sijstudy.figures.overlays import grey_range
-from sijstudy.intensity import PERCENTILES, percentiles, to_8bit, without_padding
+from sijstudy.intensity import PERCENTILES, percentiles, tissue_of, to_8bit, without_padding
 
 
 @given(
@@ -70,4 +70,6 @@ def test_padding_is_no_tissue():
     assert (to_8bit(padded)[padding] == 0).all()
     np.testing.assert_array_equal(without_padding(padded), np.where(padding, image[:, 7:].min(), image))
     assert without_padding(image) is image
+    inside = image > 90
+    np.testing.assert_array_equal(tissue_of(padded, inside), image[:, 7:][inside[:, 7:]])
     assert grey_range(padded) == pytest.approx(grey_range(image[:, 7:]))

@@ -26,7 +26,7 @@ from sijstudy.cohort.slice_outlines import SliceOutlines
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
 from sijstudy.images.read import read_image
-from sijstudy.intensity import without_padding
+from sijstudy.intensity import tissue_of, without_padding
 from sijstudy.records import Slice
 from sijstudy.training.patches import load_patches
 
@@ -67,32 +67,32 @@ def slice_statistics(manifest: Manifest, *, progress: bool = True) -> pd.DataFra
 
 def _of_slice(item: Slice, bone: Array, edema: Array | None) -> dict[str, Any]:
     image = read_image(item)
-    pixels = without_padding(image.pixels)
+    pixels, filled = image.pixels, without_padding(image.pixels)
     step = (float(image.header.spacing[0]), float(image.header.spacing[1]))
     edema = np.zeros(bone.shape, bool) if edema is None else edema & bone
     row: dict[str, Any] = {"subject_id": item.subject_id, "slice_index": item.index, "label": int(item.label)}
     inner = ndimage.distance_transform_edt(bone, step) > MARGIN_MM
     far = ndimage.distance_transform_edt(~edema, step) > MARGIN_MM if edema.any() else np.ones(bone.shape, bool)
-    marrow = pixels[inner & far]
+    marrow = tissue_of(pixels, inner & far)
     if marrow.size == 0 or np.median(marrow) <= 0:
         return row
     median = float(np.median(marrow))
     around = ndimage.distance_transform_edt(~bone, step)
-    soft = pixels[(around > MARGIN_MM) & (around < NEAR_MM)]
-    detail = pixels - ndimage.gaussian_filter(pixels, [1.2 / mm for mm in step])
+    soft = tissue_of(pixels, (around > MARGIN_MM) & (around < NEAR_MM))
+    detail = pixels - ndimage.gaussian_filter(filled, [1.2 / mm for mm in step])
     row |= {
         "marrow_cv": float(marrow.std()) / median,
-        "marrow_fine": float(detail[inner & far].std()) / median,
+        "marrow_fine": float(tissue_of(detail, inner & far).std()) / median,
         "soft_tissue": float(np.median(soft)) / median if soft.size else np.nan,
-        "brightest": float(np.nanpercentile(image.pixels, 99.5)) / median,
+        "brightest": float(np.nanpercentile(pixels, 99.5)) / median,
     }
     return row | _lesions(pixels, edema, marrow, step[0] * step[1]) if item.label else row
 
 
 def _lesions(pixels: Array, edema: Array, marrow: Array, area: float) -> dict[str, float]:
-    if not edema.any():
+    lesion = tissue_of(pixels, edema)
+    if lesion.size == 0:
         return {}
-    lesion = pixels[edema]
     sizes = np.bincount(ndimage.label(edema, np.ones((3, 3)))[0].ravel())[1:] * area
     return {
         "lesion_ratio": float(np.median(lesion) / np.median(marrow)),

@@ -24,7 +24,7 @@ from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
 from sijstudy.gradcam import cam_maps
 from sijstudy.images.read import read_image
-from sijstudy.intensity import without_padding
+from sijstudy.intensity import tissue_of
 from sijstudy.metrics import METRIC_NAMES, Roc, confusion, roc, six_metrics
 from sijstudy.model import EdemaNet
 from sijstudy.records import Slice
@@ -259,7 +259,7 @@ def _baselines(manifest: Manifest, patches: PatchSet, progress: bool) -> list[di
     items = tqdm(manifest.slice_records(), desc="intensity baselines", unit="slice", disable=not progress)
     for row, item in enumerate(items):
         mask = outlines.bone(item)
-        values = patches.patches[row].ravel() if mask is None else without_padding(read_image(item).pixels)[mask]
+        values = patches.patches[row].ravel() if mask is None else tissue_of(read_image(item).pixels, mask)
         rows.append({**intensity_baselines(values), "region": "ROI patch" if mask is None else "bone outline"})
     return rows
 

@@ -26,7 +26,7 @@ MARKS = {
 IMAGE_TAGS = (
     *("SOPInstanceUID", "PatientID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "SeriesNumber"),
     *("SeriesDescription", "ComplexImageComponent", "ImageOrientationPatient", "ImagePositionPatient"),
-    *("RepetitionTime", "ScanningSequence", "ScanOptions", "SamplesPerPixel"),
+    *("RepetitionTime", "ScanningSequence", "ScanOptions", "SamplesPerPixel", "SliceThickness"),
     *("ContrastBolusAgent", "ContrastBolusAgentSequence"),
     *TEXTS,
     *MARKS.values(),
@@ -55,6 +55,7 @@ def mr_image(values: Attributes) -> MrImage:
         position=_vector(values, "ImagePositionPatient", 3),
         study=(_text(values, "StudyInstanceUID"), _text(values, "FrameOfReferenceUID")),
         marks=tuple("/".join(types) if key == "ImageType" else _mark(values, key) for key in MARKS.values()),
+        thickness=_number(values, "SliceThickness"),
     )
 
 

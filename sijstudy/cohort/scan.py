@@ -39,6 +39,8 @@ MR_IMAGE = "an MR image"
 TABLES = (".csv", ".tsv", ".xlsx", ".xls")
 IMAGE_SUFFIXES = ("", ".dcm", ".ima", ".dicom")  # an empty file of such a name was an image once
 BATCH = 64  # files that a process reads in one go
+PREAMBLE = 128  # bytes before the mark
+ELEMENT = 12  # bytes of an element before its value, at most
 HEADER_BYTES = 1 << 20  # what is read of a file that no reader knows how to read
 FIRST_TYPES = (b"CS", b"DA", b"LO", b"OB", b"SH", b"SQ", b"TM", b"UI", b"UL")  # of a file's first element
 FEW = 500  # files below which starting processes takes longer than reading
@@ -115,10 +117,10 @@ def look_at(path: Path, folder: Path) -> FoundFile:
         return FoundFile(path, "table", note="a table that no option names")
     try:
         with path.open("rb") as stream:
-            head = stream.read(132)
+            head = stream.read(PREAMBLE + 4 + ELEMENT)
     except OSError as error:
         return FoundFile(path, "not DICOM", broken=f"{path}: cannot be read ({error.strerror}); check its permissions")
-    if head[128:] == b"DICM":
+    if head[PREAMBLE : PREAMBLE + 4] == b"DICM":
         return _dicom(path)
     return _unmarked(path, head)
 
@@ -129,9 +131,11 @@ def _unmarked(path: Path, head: bytes) -> FoundFile:
         lost = path.suffix.lower() in IMAGE_SUFFIXES or path.suffix[1:].isdigit()
         broken = f"{path}: the file is empty; copy it again" if lost else ""
         return FoundFile(path, "not DICOM", note="an empty file", broken=broken)
-    if _begins_as_dicom(head) and (what := _may_be_ours(path, head)):
-        broken = f"{path}: {what} without the DICM mark of DICOM files; export it again"
-        return FoundFile(path, "MR image", broken=broken)
+    for start in (0, len(b"DICM"), PREAMBLE):  # bare, a mark without what goes before it, or that without the mark
+        marked = start != len(b"DICM") or head.startswith(b"DICM")
+        if marked and _begins_as_dicom(head[start:]) and (what := _may_be_ours(path, start, head[start:])):
+            broken = f"{path}: {what} without the DICM mark of DICOM files; export it again"
+            return FoundFile(path, "MR image", broken=broken)
     return FoundFile(path, "not DICOM", note="not a DICOM file")
 
 
@@ -140,18 +144,21 @@ def _begins_as_dicom(head: bytes) -> bool:
     return head[:2] in (b"\x02\x00", b"\x08\x00", b"\x00\x02", b"\x00\x08")
 
 
-def _may_be_ours(path: Path, head: bytes) -> str:
-    """What a file without the mark is or was as far as its elements can be read, "" when it is none of ours."""
-    explicit = len(head) >= 12 and head[4:6] in FIRST_TYPES
+def _may_be_ours(path: Path, start: int, head: bytes) -> str:
+    """What a file without the mark is or was as far as its elements can be read, "" when it is none of ours.
+
+    start: where its first element ``head`` begins.
+    """
+    explicit = len(head) >= ELEMENT and head[4:6] in FIRST_TYPES
     swapped = head[0] == 0 and not explicit  # implicit and big endian: not in the standard, and yet written
     tags = ["Modality", "Rows", "SOPClassUID"]
     try:
         if swapped:
-            with path.open("rb") as stream:
-                content = io.BytesIO(stream.read(HEADER_BYTES))
+            content = _content(path, start, HEADER_BYTES)
             dataset = read_dataset(content, True, False, stop_when=_at_pixels, specific_tags=list(map(Tag, tags)))
         else:
-            dataset = pydicom.dcmread(path, force=True, stop_before_pixels=True, specific_tags=list(tags))
+            whole = _content(path, start) if start else path  # a path is read up to the pixels only
+            dataset = pydicom.dcmread(whole, force=True, stop_before_pixels=True, specific_tags=list(tags))
         modality, stored = str(dataset.get("Modality") or ""), str(dataset.get("SOPClassUID") or "")
     except Exception:  # damaged, or no DICOM after all
         return MR_IMAGE if explicit else ""
@@ -159,8 +166,14 @@ def _may_be_ours(path: Path, head: bytes) -> str:
         return "a segmentation"
     if stored in MR_CLASSES or (modality == "MR" and dataset.get("Rows")):
         return MR_IMAGE
-    may_go_on = any(whole.startswith(stored) for whole in MR_CLASSES)
+    may_go_on = any(name.startswith(stored) for name in MR_CLASSES)
     return MR_IMAGE if explicit and not modality and may_go_on else ""  # cut off before it says what it holds
+
+
+def _content(path: Path, start: int, length: int = -1) -> io.BytesIO:
+    with path.open("rb") as stream:
+        stream.seek(start)
+        return io.BytesIO(stream.read(length))
 
 
 def _at_pixels(tag: Any, vr: Any, length: int) -> bool:

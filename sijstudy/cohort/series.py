@@ -33,17 +33,31 @@ PART_TYPES = {
     **dict.fromkeys(("WF", "WATER_FRACTION", "WATERFRACTION", "PERCENT_WATER"), "water fraction"),
     **dict.fromkeys(("P", "PHASE", "PHASE_MAP", "P_FFE", "P_SE", "P_IR"), "phase image"),
     **dict.fromkeys(("I", "IMAGINARY", "I_FFE", "I_SE", "I_IR"), "imaginary part"),
-    **dict.fromkeys(("R2_STAR", "R2STAR", "ADC"), "map"),
+    **dict.fromkeys(("R2_STAR", "R2STAR", "ADC", "EADC", "EXP_ADC", "EXPADC", "EXPONENTIAL_ADC"), "map"),
 }
 MAPS = ("fat fraction", "water fraction", "map", "phase image", "imaginary part")  # no weighted images
 MAP_NAMES = (
-    ("fat fraction", re.compile(r"(?<![a-z])(pdff|fat[ _-]?(frac|percent)|percent[ _-]?fat)")),
-    ("water fraction", re.compile(r"(?<![a-z])water[ _-]?frac")),
-    ("map", re.compile(r"(?<![a-z0-9])([tr][12]([ _-]?star|s|\*)?|b[01]|field|adc)[ _-]?map(?![a-z])")),
+    ("fat fraction", re.compile(r"(?<![a-z])(pdff|fat[ _-]?(signal[ _-]?)?(frac|percent)|percent[ _-]?fat)")),
+    ("fat fraction", re.compile(r"(?<![a-z])fett[ _-]?(anteil|fra[ck]|gehalt|prozent)")),
+    ("fat fraction", re.compile(r"(?<![a-z0-9])(f|ff|fat|fett)[ _-]?%|(?<![0-9])%[ _-]?(f|ff|fat|fett)(?![a-z])")),
+    (
+        "water fraction",
+        re.compile(r"(?<![a-z])(water[ _-]?(frac|percent)|percent[ _-]?water|wasser[ _-]?(anteil|fra[ck]))"),
+    ),
+    (
+        "water fraction",
+        re.compile(r"(?<![a-z0-9])(w|wf|water|wasser)[ _-]?%|(?<![0-9])%[ _-]?(w|water|wasser)(?![a-z])"),
+    ),
+    ("map", re.compile(r"(?<![a-z0-9])([tr][12]([ _-]?star|s|\*)?|b[01]|field)[ _-]?(map|karte)(?![a-z])")),
+    ("map", re.compile(r"(?<![a-z0-9])moco[ _-]?[tr][12]([ _-]?star|\*)?(?![a-z0-9])")),  # with motion correction
     ("map", re.compile(r"(?<![a-z0-9])r2([ _-]?star|s|\*)(?![a-z])")),
+    ("map", re.compile(r"(?<![a-z])(e|d|exp[a-z]*[ _.-]?)?adc(?![a-z])")),
 )
+# FF is feet first where a weighting is named and no Dixon sequence.
+FAT_FRACTION = re.compile(r"(?<![a-z0-9])q?ff(?![a-z0-9])")
+WEIGHTED = re.compile(r"(?<![a-z0-9])(t[12]w?|pdw?|t?se|fse|stir|tirm)(?![a-z0-9])")
+DIXON = re.compile(r"dixon|ideal|flex|vibe|(?<![a-z])wf[is](?![a-z])")
 DIXON_NAMES = (
-    ("fat fraction", re.compile(r"([ _-]ff|^ff:.*)$")),
     ("water", re.compile(r"(water|[ _-]w|^water:.*)$")),
     ("fat", re.compile(r"([ _-]fat|[ _-]f|^fat:.*)$")),
     ("in phase", re.compile(r"([ _-]in|[ _-]ip|in[ _-]?phase|^in[ _-]?phase:.*)$")),
@@ -60,7 +74,7 @@ class MrImage:
     frame: its place in a multi-frame file, from 1, else None. orientation: ``(6,)`` unit vectors, None where the
     header has none. times in ms, None where not stated. words: sequence, options and protocol, lower case.
     position ``(3,)`` mm, None where the header has none. study: UIDs of the study and the frame of reference.
-    marks: values of ``image_header.MARKS``, "" where not stated.
+    marks: values of ``image_header.MARKS``, "" where not stated. thickness: of the slice, mm, None where not stated.
     """
 
     file: Path
@@ -80,6 +94,7 @@ class MrImage:
     position: tuple[float, ...] | None = None
     study: tuple[str, str] = ("", "")
     marks: tuple[str, ...] = ()
+    thickness: float | None = None
 
     @property
     def uid(self) -> str:
@@ -95,8 +110,11 @@ class MrImage:
         if any(parts):
             return next((part for part in parts if part in MAPS), next(filter(None, parts)))
         text = self.description.lower()
-        dixon = DIXON_NAMES if re.search(r"dixon|ideal|flex|vibe", f"{text} {self.words}") else ()
-        return next((part for part, pattern in (*MAP_NAMES, *dixon) if pattern.search(text)), "")
+        dixon = bool(DIXON.search(f"{text} {self.words}"))
+        if FAT_FRACTION.search(text) and (dixon or not WEIGHTED.search(text)):
+            return "fat fraction"
+        patterns = (*MAP_NAMES, *DIXON_NAMES) if dixon else MAP_NAMES
+        return next((part for part, pattern in patterns if pattern.search(text)), "")
 
 
 @dataclass(frozen=True)
@@ -125,6 +143,11 @@ class Series:
     def by_uid(self) -> str:
         """A name for series whose ``text`` is the same: their UID, or their study's where they have none."""
         return self._called(self.first.series_uid or self.first.study[0] or "no UID")
+
+    @property
+    def origin(self) -> tuple[str, ...]:
+        """What its phases share, and no two other series do."""
+        return self.by_uid.removesuffix(self.phase), self.first.number, self.first.description
 
     def _called(self, name: str) -> str:
         part = f"({self.first.part})" if self.first.part else ""

@@ -136,11 +136,22 @@ def _name(one: Series, among: Sequence[Series]) -> str:
 
 def _way(wanted: Sequence[Series], series: Sequence[Series]) -> str:
     """Why there are several series, where they are phases of one, and how one of all ``series`` is named."""
-    phases = [one.phase for one in wanted if one.phase]
-    why = ", as one series holds several images of a place" if phases else ""
-    telling = (phase for phase in phases if sum(one.text.endswith(phase) for one in series) == 1)
+    split = [one for one in wanted if one.phase]
+    place = (
+        "several images of a place"
+        if any(_shares(one, series) for one in split)
+        else "several temporal positions or sequences"
+    )
+    telling = (one.phase for one in split if sum(other.text.endswith(one.phase) for other in series) == 1)
     such = next((f"such as '{phase}$'" for phase in telling), "on number and description")
+    why = f", as one series holds {place}" if split else ""
     return f"{why}; name one with --series, by its whole name or a regular expression {such}"
+
+
+def _shares(one: Series, series: Sequence[Series]) -> bool:
+    """True where the phases of ``one``'s series have more slices than places."""
+    phases = [other for other in series if other.phase and other.origin == one.origin]
+    return sum(phase.slices for phase in phases) > one.reach
 
 
 def _check_loose(subject_id: str, series: Sequence[Series]) -> None:

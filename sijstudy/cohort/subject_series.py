@@ -39,6 +39,34 @@ def subject_of(found: FoundFile, root: Path, subjects: set[str]) -> str:
     return found.patient_id if found.patient_id in subjects else ""
 
 
+def _other_subject(found: FoundFile, root: Path, subject: str, subjects: set[str]) -> str:
+    """What else says that a file of ``subject`` is another subject's, in any case of letters; "" when nothing does."""
+    folders = found.path.relative_to(root).parts[:-1]
+    others = {name.casefold(): name for name in subjects if name.casefold() != subject.casefold()}
+    if found.patient_id != subject:
+        exact = found.patient_id if found.patient_id in subjects else ""
+        if other := exact or others.get(found.patient_id.casefold(), ""):
+            said = "" if exact else f" '{found.patient_id}'"
+            return f"lies in the folder of subject {subject}, its PatientID{said} is subject {other}"
+    elif not subjects & set(folders):
+        for folder in folders:
+            if other := others.get(folder.casefold(), ""):
+                return f"lies in the folder '{folder}' of subject {other}, its PatientID is subject {subject}"
+    return ""
+
+
+def _elsewhere(images: Mapping[str, Sequence[MrImage]], root: Path, subject: str) -> str:
+    """Where images lie that are in a folder of ``subject`` and belong to another one; what to do."""
+    for other, own in images.items():
+        for image in own:
+            if subject in image.file.relative_to(root).parts[:-1]:
+                return (
+                    f": files in a folder {subject}, such as {image.file}, lie in that of subject {other}; move them "
+                    "out of it"
+                )
+    return "; remove its row"
+
+
 def _mistaken_number(found: FoundFile, root: Path, subjects: set[str]) -> str:
     """What to do when a spreadsheet took the file's subject for a number, 7 for 007; "" when it did not."""
 
@@ -73,16 +101,14 @@ def images_by_subject(
                 f"{file.path}: an MR image of nobody: neither a folder on its path nor its PatientID "
                 f"'{file.patient_id}' is a subject_id of {subjects_csv}; {way}"
             )
-        if file.patient_id in subjects - {subject}:
-            raise StudyError(
-                f"{file.path}: lies in the folder of subject {subject}, its PatientID is subject {file.patient_id}; "
-                "move it, or correct the one that is wrong"
-            )
+        if contradiction := _other_subject(file, root, subject, subjects):
+            raise StudyError(f"{file.path}: {contradiction}; move it, or correct the one that is wrong")
         images[subject] += file.images
     if not images:
         raise StudyError(f"{root}: holds no DICOM file with an MR image; give the folder that holds the cohort")
     if missing := subjects - set(images):
-        raise StudyError(f"{subjects_csv}: subject {min(missing)} has no MR slice in {root}; remove its row")
+        first = min(missing)
+        raise StudyError(f"{subjects_csv}: subject {first} has no MR slice in {root}{_elsewhere(images, root, first)}")
     return dict(images)
 
 

@@ -5,8 +5,8 @@ label maps). Out come a ``DicomSlice``, pixels ``(H, W)`` float32 with its heade
 by slice and segment. Nothing is resampled, no window is applied.
 
 - ``read``: the image of a slice, whatever holds it; calls ``dicom`` (on ``dicom_file``, ``dicom_attributes``,
-  ``dicom_pixels``) or ``nifti``. ``upright``: the one rule by which all are turned. ``slice_order``: a subject's slices
-  from the lower to the upper pelvis.
+  ``dicom_pixels``, ``stored_values``) or ``nifti``. ``upright``: the one rule by which all are turned.
+  ``slice_order``: a subject's slices from the lower to the upper pelvis; ``places``: which of them lie in one place.
 - ``subject_outlines``: all files of a subject, read by ``seg`` and ``label_maps``, laid on the slices by ``grids``;
   ``segment_names``: what their segments mean; ``consensus``: several readings -> one mask; ``outlines_file``: how the
   result is kept; ``outlines``: what a manifest names, read back.

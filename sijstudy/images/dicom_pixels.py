@@ -8,11 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from pydicom.pixels import pixel_array
 
 from sijstudy.errors import StudyError
 from sijstudy.images.dicom_attributes import Attributes
-from sijstudy.images.dicom_file import brief
+from sijstudy.images.stored_values import stored_values
 
 Pixels = np.ndarray[Any, np.dtype[np.float32]]
 GREY = ("MONOCHROME1", "MONOCHROME2")
@@ -24,7 +23,7 @@ def pixels_of(values: Attributes) -> Pixels:
     MONOCHROME1 is turned over (0 and the highest storable value change places), then rescale slope and intercept
     apply: the frame's, the file's, or where there are none those of a single linear real-world value map.
     Raises StudyError naming the file when they cannot be decoded, are not one grey plane, not finite, all the same,
-    all padding, or not stored in the lowest bits.
+    all padding, padded and compressed with loss, or not stored in the lowest bits.
     """
     dataset, path = values.dataset, values.path
     if not any(name in dataset for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
@@ -33,19 +32,13 @@ def pixels_of(values: Attributes) -> Pixels:
     if colour not in GREY:
         raise StudyError(f"{path}: {colour} pixels, not one grey plane; export the original image, grey")
     _check_bits(values)
-    try:
-        stored = pixel_array(dataset, index=(values.frame or 1) - 1)
-    except Exception as error:  # cut off, or compressed in a way that no installed decoder reads
-        if "less than expected" in str(error):
-            raise StudyError(f"{path}: is cut off, pixels are missing; copy it or export it again") from None
-        raise StudyError(f"{path}: pixels cannot be decoded ({brief(error)}); export it uncompressed") from None
+    stored, padding = stored_values(values)
     if stored.ndim != 2:
         raise StudyError(f"{path}: pixels have shape {stored.shape}, not one grey plane; export single slices")
     slope, intercept = _rescale(values)
     pixels = _bright_high(stored, values, colour).astype(np.float32)
     pixels *= np.float32(slope)
     pixels += np.float32(intercept)
-    padding = _padding(stored, values)
     tissue = pixels if padding is None else pixels[~padding]
     if tissue.size == 0:
         raise StudyError(f"{path}: all pixels are padding (PixelPaddingValue); leave this slice out")
@@ -61,7 +54,7 @@ def pixels_of(values: Attributes) -> Pixels:
 def _check_bits(values: Attributes) -> None:
     """StudyError where other bits, such as an overlay's, lie below those of the pixels.
 
-    The standard asks for HighBit = BitsStored - 1 (PS3.5, 8.1.1); bits above are masked by pydicom, these are not.
+    The standard asks for HighBit = BitsStored - 1 (PS3.5, 8.1.1); bits above are masked, these are not.
     """
     high, bits = values.get("HighBit"), values.get("BitsStored")
     if high is not None and bits is not None and int(high) != int(bits) - 1 and "PixelData" in values.dataset:
@@ -69,25 +62,6 @@ def _check_bits(values: Attributes) -> None:
             f"{values.path}: its pixels lie in the bits up to {high}, {bits} of them (HighBit, BitsStored), so that "
             "lower bits hold something else; export it again"
         )
-
-
-def _padding(stored: np.ndarray[Any, Any], values: Attributes) -> np.ndarray[Any, np.dtype[np.bool_]] | None:
-    """Where stored values are declared padding (PS3.3 C.7.5.1.1.2), a value or a range; None where none is."""
-    kind = {4: "Float", 8: "DoubleFloat"}.get(stored.dtype.itemsize, "") if stored.dtype.kind == "f" else ""
-    ends = [values.get(f"{kind}PixelPadding{name}") for name in ("Value", "RangeLimit")]
-    known = [_as_stored(float(end), stored) for end in ends if end not in (None, "")]
-    if ends[0] in (None, ""):
-        return None
-    inside = (stored >= min(known)) & (stored <= max(known))
-    return inside if inside.any() else None
-
-
-def _as_stored(value: float, stored: np.ndarray[Any, Any]) -> float:
-    """A value that some write unsigned beside signed pixels, or the other way round, as these pixels hold it."""
-    if stored.dtype.kind not in "iu":
-        return value
-    limits, span = np.iinfo(stored.dtype), 2 ** (8 * stored.dtype.itemsize)
-    return value - span if value > limits.max else value + span if value < limits.min else value
 
 
 def _bright_high(stored: np.ndarray[Any, Any], values: Attributes, colour: str) -> np.ndarray[Any, Any]:

@@ -9,8 +9,7 @@ import numpy as np
 
 from sijstudy.errors import StudyError
 from sijstudy.images.dicom import DicomHeader
-
-SAME_PLACE = 0.1  # mm. ASSUMED: planes nearer to each other are one plane, whose position was rounded
+from sijstudy.images.places import SAME_PLACE, places_of
 
 
 def normal_of(orientation: tuple[float, ...]) -> np.ndarray[Any, Any]:
@@ -27,8 +26,8 @@ def normal_of(orientation: tuple[float, ...]) -> np.ndarray[Any, Any]:
 def slice_order(headers: list[DicomHeader]) -> list[int]:
     """Places of a subject's slices from the lower to the upper pelvis, by position along the normal.
 
-    Raises StudyError when two slices lie in one place, their planes are not parallel, or their positions belong
-    to different frames of reference.
+    Raises StudyError when two slices lie in one place (``places_of``), their planes are not parallel, or their
+    positions belong to different frames of reference.
     """
     first = headers[0]
     for other in headers[1:]:
@@ -43,13 +42,26 @@ def slice_order(headers: list[DicomHeader]) -> list[int]:
             )
     heights = [float(np.dot(header.position, normal_of(first.orientation))) for header in headers]
     order = sorted(range(len(headers)), key=heights.__getitem__)
-    for below, above in itertools.pairwise(order):
-        if heights[above] - heights[below] < SAME_PLACE:
-            raise StudyError(
-                f"{_name(headers[above])}: lies in the same place as {_name(headers[below])}, and neither temporal "
-                "position, acquisition, image type nor echo tells phases apart; keep one of the two"
-            )
+    _check_places(headers, heights, order)
     return order
+
+
+def _check_places(headers: list[DicomHeader], heights: list[float], order: list[int]) -> None:
+    stated = [header.acquisition.get("slice_thickness_mm") for header in headers]
+    thickness = min((float(one) for one in stated if isinstance(one, (int, float)) and one > 0), default=None)
+    places = places_of(heights, thickness)
+    pairs = [(below, above) for below, above in itertools.pairwise(order) if places[below] == places[above]]
+    if not pairs:
+        return
+    below, above = pairs[0]
+    gap = heights[above] - heights[below]
+    thick = "" if thickness is None else f", slices {thickness:g} mm thick"
+    apart = "" if gap < SAME_PLACE else f" ({gap:.2g} mm apart{thick})"
+    further = f", and likewise for {len(pairs) - 1} further slices of the series" if len(pairs) > 1 else ""
+    raise StudyError(
+        f"{_name(headers[above])}: lies in the same place as {_name(headers[below])}{apart}, and neither temporal "
+        f"position, acquisition, image type nor echo tells phases apart; keep one of the two{further}"
+    )
 
 
 def _name(header: DicomHeader) -> str:

@@ -73,3 +73,33 @@ def test_marrow_keeps_its_millimetres_from_the_outline(monkeypatch: pytest.Monke
     monkeypatch.setattr(cohort_distance, "read_image", lambda item: image)
     row = cohort_distance._of_slice(Slice("a", 0, 0, Path("a.dcm"), None, "0", "", None, None), bone, None)
     assert row["marrow_cv"] == 0
+
+
+def test_padding_counts_for_no_statistic(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slice padded on the right, through bone, soft tissue and edema, against the same slice cut off there."""
+    rng = np.random.default_rng(6)
+    pixels = rng.normal(300, 30, (60, 60)).astype(np.float32)
+    bone, edema = np.zeros((60, 60), bool), np.zeros((60, 60), bool)
+    bone[10:50, 10:59], edema[20:26, 30:45], edema[30:40, 52:58] = True, True, True
+    pixels[edema] += 200
+    padded = pixels.copy()
+    padded[:, 50:] = np.nan
+    item = Slice("a", 0, 1, Path("a.dcm"), None, "0", "", None, None)
+
+    def statistics(values: np.ndarray) -> dict[str, float]:
+        image = SimpleNamespace(header=SimpleNamespace(spacing=(1.0, 1.0)), pixels=values)
+        monkeypatch.setattr(cohort_distance, "read_image", lambda item: image)
+        return cohort_distance._of_slice(item, bone, edema)
+
+    found = statistics(padded)
+    grid = np.argwhere(np.ones((60, 60), bool)).reshape(60, 60, 2)
+    far = np.min([np.hypot(*(grid - at).transpose(2, 0, 1)) for at in np.argwhere(edema)], axis=0) > 2
+    near = np.min([np.hypot(*(grid - at).transpose(2, 0, 1)) for at in np.argwhere(~bone)], axis=0) > 2
+    left = np.arange(60) < 50
+    marrow, lesion = pixels[far & near & left], pixels[edema & left]
+    assert found["marrow_cv"] == pytest.approx(marrow.std() / np.median(marrow), rel=1e-5)
+    assert found["lesion_ratio"] == pytest.approx(np.median(lesion) / np.median(marrow), rel=1e-5)
+    assert found["lesion_cnr"] == pytest.approx((lesion.mean() - marrow.mean()) / marrow.std(), rel=1e-5)
+    whole = statistics(pixels)
+    for name in ("soft_tissue", "marrow_fine", "marrow_cv", "lesion_ratio"):
+        assert found[name] == pytest.approx(whole[name], rel=0.15), name

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import numpy as np
@@ -103,6 +104,19 @@ def test_baselines_by_hand():
     assert external.intensity_baselines(values) == {"p99_over_median": 5.0, "bright_share": 0.06}
     assert np.isnan(list(external.intensity_baselines(np.zeros(5)).values())).all()
     assert np.isnan(list(external.intensity_baselines(np.array([])).values())).all()
+
+
+def test_padding_inside_the_bone_counts_for_no_baseline(monkeypatch):
+    pixels = np.random.default_rng(7).normal(200, 40, (30, 30)).astype(np.float32)
+    bone = np.zeros((30, 30), bool)
+    bone[5:25, 5:25] = True
+    tissue = pixels[5:25, 5:15].ravel()
+    pixels[:, 15:] = np.nan
+    monkeypatch.setattr(external, "SliceOutlines", lambda manifest: SimpleNamespace(bone=lambda item: bone))
+    monkeypatch.setattr(external, "read_image", lambda item: SimpleNamespace(pixels=pixels))
+    manifest = SimpleNamespace(slice_records=lambda: ["a slice"])
+    (row,) = external._baselines(manifest, SimpleNamespace(patches=[]), False)
+    assert row.pop("region") == "bone outline" and row == external.intensity_baselines(tissue)
 
 
 def test_baselines_are_measured_in_the_outlined_bone(cohort):

@@ -84,7 +84,7 @@ def test_an_attribute_that_changes_from_slice_to_slice_tells_no_phases(chosen):
     for number, ds in enumerate(images):
         ds.AcquisitionTime, ds.AcquisitionNumber = f"10{number:02d}00", 1 + number % 2  # odd and even slices in turn
     said = refused(chosen, images, "/4: lies in the same place as .*/0, and neither temporal position, acquisition")
-    assert said.endswith("keep one of the two")
+    assert said.endswith("keep one of the two, and likewise for 3 further slices of the series")
     for ds, temporal in zip(images, [1] * 4 + [2] * 4, strict=True):
         ds.TemporalPositionIdentifier = temporal
     assert chosen(images, series="position 2$")[1] == [4, 5, 6, 7]
@@ -113,6 +113,13 @@ def test_temporal_positions_are_phases_even_where_the_patient_moved(chosen):
         ds.ImagePositionPatient = [value + 0.4 for value in ds.ImagePositionPatient]
     refused(chosen, images, "2 series fit equally: .*temporal position 1.*temporal position 2")
     assert chosen(images, series="position 2$")[1] == [3, 4, 5]
+    for ds in images[3:]:  # further than a slice is thick
+        ds.ImagePositionPatient = [value + 6.4 for value in ds.ImagePositionPatient]
+    refused(
+        chosen,
+        images,
+        "2 series fit equally: .*position 2' .* as one series holds several temporal positions or sequences",
+    )
     for number, ds in enumerate(images):  # one for each slice: no phases
         ds.TemporalPositionIdentifier = number + 1
     assert len(chosen(images)[1]) == 6

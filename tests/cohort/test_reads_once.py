@@ -15,7 +15,7 @@ from volume_samples import DRAWN_PIXEL, drawn, upright_affine, write_nifti, writ
 from sijstudy.cohort.build import build_manifest
 from sijstudy.cohort.options import BuildOptions, Wanted
 from sijstudy.cohort.write import BOXES
-from sijstudy.images import dicom_pixels, subject_outlines
+from sijstudy.images import stored_values, subject_outlines
 
 FRAMES = (2, 0, 1)
 
@@ -40,7 +40,7 @@ def counted(monkeypatch):
 
     watch(hashlib, "file_digest", lambda stream, _: ("hashed", Path(stream.name).name))
     watch(pydicom, "dcmread", with_pixels)
-    watch(dicom_pixels, "pixel_array", lambda ds, index: ("decoded", Path(ds.filename).name, index))
+    watch(stored_values, "pixel_array", lambda ds, index, **_: ("decoded", Path(ds.filename).name, index))
     watch(subject_outlines, "read_seg", lambda path, *_, **__: ("outlines", path.name))
     watch(subject_outlines, "read_label_map", lambda path: ("outlines", path.name))
     watch(ArrayProxy, "_get_unscaled", lambda proxy, slicer: ("decoded", Path(proxy.file_like).name))

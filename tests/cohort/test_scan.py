@@ -120,15 +120,16 @@ def unmarked(ds, *, implicit=False, little=True):
     return stream.getvalue()
 
 
+@pytest.mark.parametrize("before", [b"", bytes(128), b"II*\0" * 32, b"DICM"], ids=["bare", "zeros", "text", "DICM"])
 @pytest.mark.parametrize("order", [{}, {"implicit": True}, {"little": False}, {"implicit": True, "little": False}])
-def test_an_mr_image_without_the_mark_is_broken_in_either_order_of_bytes(tmp_path, order):
-    (tmp_path / "x").write_bytes(unmarked(mr_dataset(1, 0), **order))
+def test_an_mr_image_without_the_mark_is_broken_in_either_order_of_bytes(tmp_path, order, before):
+    (tmp_path / "x").write_bytes(before + unmarked(mr_dataset(1, 0), **order))
     assert look_at(tmp_path / "x", tmp_path).broken.endswith("without the DICM mark of DICOM files; export it again")
     seg = mr_dataset(1, 0, Modality="SEG", SOPClassUID=SegmentationStorage)
-    (tmp_path / "x").write_bytes(unmarked(seg, **order))
+    (tmp_path / "x").write_bytes(before + unmarked(seg, **order))
     assert "x: a segmentation without the DICM mark" in look_at(tmp_path / "x", tmp_path).broken
     ct = mr_dataset(1, 0, Modality="CT", SOPClassUID=CTImageStorage)
-    (tmp_path / "x").write_bytes(unmarked(ct, **order))
+    (tmp_path / "x").write_bytes(before + unmarked(ct, **order))
     found = look_at(tmp_path / "x", tmp_path)
     assert (found.kind, found.note, found.broken) == ("not DICOM", "not a DICOM file", "")
 
@@ -142,9 +143,10 @@ def test_an_image_without_the_mark_that_is_cut_off_is_broken(tmp_path, little):
 @pytest.mark.parametrize("head", [b"\x00\x08", b"\x08\x00", b"\x00\x02", b"\x02\x00"])
 def test_other_files_with_such_a_beginning_are_no_dicom(tmp_path, head):
     for rest in (b"", b"Thumbs" * 40, bytes(200), b"\x05\x00\xff\xff\xff\xff" * 30):
-        (tmp_path / "x").write_bytes(head + rest)
-        found = look_at(tmp_path / "x", tmp_path)
-        assert (found.kind, found.broken) == ("not DICOM", "")
+        for before in (b"", bytes(128), b"DICM"):
+            (tmp_path / "x").write_bytes(before + head + rest)
+            found = look_at(tmp_path / "x", tmp_path)
+            assert (found.kind, found.broken) == ("not DICOM", "")
 
 
 def test_the_whole_tree_in_the_order_of_paths(tmp_path):
