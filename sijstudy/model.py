@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from sijstudy.errors import StudyError
+from sijstudy.files import file_hash
 
 
 class EdemaNet(nn.Module):
@@ -87,6 +88,12 @@ def _imagenet_state(backbone: str) -> dict[str, Tensor]:
             f"weights 'imagenet' for {backbone} cannot be downloaded ({error}); put the file at {target}, "
             "or set weights to a file's path, or to 'none' to train from scratch"
         ) from None
+    published = target.stem.rpartition("-")[2]  # how the file's SHA-256 begins; torch looks only when it downloads
+    if not (found := file_hash(target)).startswith(published):
+        raise StudyError(
+            f"weights file {target} is not the published one (its SHA-256 begins with {found[: len(published)]}); "
+            "remove it, or give its path as weights"
+        )
     return state
 
 

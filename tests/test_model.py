@@ -1,6 +1,8 @@
 """The network against torchvision's own ResNet and against offered weight files."""
 
+import hashlib
 import pickle
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -134,4 +136,29 @@ def test_imagenet_offline_says_where_to_put_the_file(monkeypatch, tmp_path):
     monkeypatch.setattr(torch.hub, "download_url_to_file", offline)
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
     with pytest.raises(StudyError, match=r"put the file at .*checkpoints/resnet18-\w+\.pth"):
+        build_model("resnet18", 16, "imagenet", seed=0)
+
+
+def test_imagenet_weights_are_the_published_ones(monkeypatch, tmp_path):
+    """torch compares the file's hash when it downloads it, not when it is there already."""
+    folder = tmp_path / "checkpoints"
+    folder.mkdir()
+    torch.save(torchvision.models.resnet18().state_dict(), folder / "own")
+    found = hashlib.sha256((folder / "own").read_bytes()).hexdigest()
+
+    def published(name):
+        (folder / "own").rename(folder / name)
+        state = torch.load(folder / name, weights_only=True)
+        entry = SimpleNamespace(url=f"https://x/{name}", get_state_dict=lambda **_: state)
+        monkeypatch.setattr(torchvision.models, "get_model_weights", lambda _: SimpleNamespace(IMAGENET1K_V1=entry))
+        return folder / name
+
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    path = published(f"resnet18-{found[:8]}.pth")
+    build_model("resnet18", 16, "imagenet", seed=0)
+    path.rename(folder / "own")
+    published("resnet18-00000000.pth")
+    with pytest.raises(
+        StudyError, match=rf"is not the published one \(its SHA-256 begins with {found[:8]}\); remove it"
+    ):
         build_model("resnet18", 16, "imagenet", seed=0)

@@ -114,13 +114,15 @@ def missing(config):
     return {trial.name: trial.missing for trial in plan_trials(config) if trial.missing}
 
 
-def test_pretrained_weights_that_are_not_there_are_said_to_be_missing(weights_folder):
+def test_pretrained_weights_that_are_not_there_are_said_to_be_missing(weights_folder, monkeypatch):
     study = StudyConfig(ablations="pretraining,backbone", weights="none")
     assert list(missing(study)) == ["pretrained"]
     assert "put resnet18-" in missing(study)["pretrained"]
     weights_folder.mkdir(parents=True)
     name = torchvision.models.ResNet18_Weights.IMAGENET1K_V1.url.rsplit("/", 1)[-1]
     torch.save(torchvision.models.resnet18().state_dict(), weights_folder / name)
+    assert "is not the published one" in missing(study)["pretrained"]
+    monkeypatch.setattr("sijstudy.model.file_hash", lambda path: path.stem.rpartition("-")[2] + "0" * 56)
     assert missing(study) == {}
 
 
