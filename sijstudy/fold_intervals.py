@@ -8,7 +8,7 @@ how people differ: its intervals are too narrow (docs/BENCHMARKS.md, section cov
 - it is averaged with that of people who are right or wrong altogether, which counts as one person beside the K people
   with an error: few errors say little of how slices of one person hang together, none say nothing;
 - a share has Wilson's interval with the effective number of people that this variance amounts to, and the t quantile of
-  the people behind it (Korn & Graubard 1998); where nothing is wrong, that is Kish's number of people, corrected.
+  the people behind it (as Korn & Graubard 1998); where nothing is wrong, that is Kish's number of people, corrected.
 """
 
 from __future__ import annotations
