@@ -15,7 +15,7 @@ from typing import Annotated
 import pandas as pd
 import typer
 
-from benchmarks import epochs, generation, grid, live, loading, memory, rerun, subject
+from benchmarks import coverage, epochs, generation, grid, live, loading, memory, rerun, subject
 from benchmarks.measure import Line, machine, table
 from benchmarks.pipelines import samples
 from benchmarks.samples import cohort, enlarged, one_fold, settings
@@ -31,6 +31,7 @@ SECTIONS = {
     "f": "a finished study run again",
     "g": "memory and its growth",
     "h": "the paper's whole grid of fits on a GPU (not in the default)",
+    "coverage": "how often 95% intervals over folds hold the true value (not in the default)",
     "live": "how soon the live panels answer (not in the default)",
 }
 RESULTS = Path(__file__).parent / "results"
@@ -71,6 +72,8 @@ def measure(name: str, work: Path, repeats: int, patch_size: int, threads: int, 
         return memory.measure(work)
     if name == "h":
         return grid.measure_here(fits_at_once, work)
+    if name == "coverage":
+        return coverage.measure()
     if name == "live":
         root = work / rerun.PROFILE
         live.main(rerun.PROFILE, root if (root / "runs").exists() else rerun.finished_study(work))

@@ -26,27 +26,41 @@ class Bootstrap:
 
     observed: Mapping[str, float]
     samples: Mapping[str, Array]
-    source: tuple[tuple[str, ...], int, int]
+    source: tuple[tuple[str, ...], int, int, bool]
 
     def interval(self, name: str) -> tuple[float, float]:
         """The 95% CI of a metric."""
         return interval(self.samples[name], TAIL)
 
 
-def bootstrap(frame: pd.DataFrame, *, samples: int, seed: int) -> Bootstrap:
+def bootstrap(frame: pd.DataFrame, *, samples: int, seed: int, within_groups: bool = False) -> Bootstrap:
     """Resample subjects: fold, subject_id, label (0/1), decision (0/1), score -> the metrics in each resample.
 
     Each resample draws as many subjects as the frame has, with replacement; a drawn subject brings its slices of
     all folds, as slices of one subject are not independent. The metric is computed in each fold and averaged over
-    folds in which it is defined.
+    folds in which it is defined. within_groups: resample the subjects of each group (``groups``) by themselves.
     """
     subjects = sorted(set(frame["subject_id"]))
-    weights = np.vstack([np.ones(len(frame)), row_weights(frame["subject_id"].to_numpy(), samples, seed)])
+    strata = groups(frame) if within_groups else None
+    drawn = row_weights(frame["subject_id"].to_numpy(), samples, seed, strata)
+    means = weighted_means(frame, np.vstack([np.ones(len(frame)), drawn]))
+    observed = {name: float(values[0]) for name, values in means.items()}
+    source = (tuple(subjects), samples, seed, within_groups)
+    return Bootstrap(observed, {name: values[1:] for name, values in means.items()}, source)
+
+
+def weighted_means(frame: pd.DataFrame, weights: Array) -> dict[str, Array]:
+    """The mean over folds of the six metrics and AUC with rows that count ``weights``, ``(k, n)``: name -> ``(k,)``."""
     fold = frame["fold"].to_numpy()
     per_fold = [_fold_samples(frame[fold == one], weights[:, fold == one]) for one in np.unique(fold)]
-    means = {name: _mean_over_folds(np.stack([fold[name] for fold in per_fold])) for name in (*METRICS, "auc")}
-    observed = {name: float(values[0]) for name, values in means.items()}
-    return Bootstrap(observed, {name: values[1:] for name, values in means.items()}, (tuple(subjects), samples, seed))
+    return {name: _mean_over_folds(np.stack([fold[name] for fold in per_fold])) for name in (*METRICS, "auc")}
+
+
+def groups(frame: pd.DataFrame) -> Array:
+    """The group of each row's subject, ``(n,)``: its column ``group``, or without one whether any label is positive."""
+    if "group" in frame:
+        return frame["group"].to_numpy()
+    return frame.groupby("subject_id")["label"].transform("max").to_numpy()
 
 
 def bootstrap_ci(frame: pd.DataFrame, *, samples: int, seed: int) -> pd.DataFrame:

@@ -109,3 +109,16 @@ def test_a_difference_of_other_subjects_is_refused():
     for other in (bootstrap(fewer, samples=10, seed=1), bootstrap(frame, samples=10, seed=2)):
         with pytest.raises(ValueError, match="same subjects"):
             difference(one, other, "accuracy")
+
+
+def test_a_bootstrap_within_groups_draws_as_many_of_each():
+    """All positives right, all negatives wrong: only how many of each are drawn could move the accuracy of one fold."""
+    frame = pd.DataFrame({"fold": 1, "subject_id": [f"S{k}" for k in range(9)], "label": [0] * 3 + [1] * 6})
+    frame = frame.assign(decision=1, score=0.5)
+    assert bootstrap(frame, samples=50, seed=1).samples["accuracy"].std() > 0.05
+    other = frame.assign(label=[0, 0, 1] * 3, decision=[0, 0, 0] * 3, group=["a", "a", "b"] * 3)
+    for each in (frame, other):
+        drawn = bootstrap(each, samples=50, seed=1, within_groups=True)
+        np.testing.assert_allclose(drawn.samples["accuracy"], drawn.observed["accuracy"])
+    with pytest.raises(ValueError, match="same subjects"):
+        difference(bootstrap(frame, samples=50, seed=1), bootstrap(frame, samples=50, seed=1, within_groups=True), "f1")
