@@ -7,6 +7,7 @@ import math
 import warnings
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
@@ -20,7 +21,8 @@ from joblib import Parallel, delayed
 from tqdm.auto import tqdm
 
 from sijstudy.audit.identity import Attribute, dicom_attributes, nifti_attributes, path_attributes
-from sijstudy.cohort.manifest import Manifest, inside
+from sijstudy.cohort.account import USED
+from sijstudy.cohort.manifest import Manifest, inside, read_account
 from sijstudy.errors import StudyError
 from sijstudy.files import file_hash
 from sijstudy.images.dicom import reading
@@ -81,17 +83,29 @@ def inspect_cohort(manifest: Manifest, *, workers: int = 1, progress: bool = Tru
     by_subject: dict[str, list[tuple[Slice, dict[str, Any]]]] = defaultdict(list)
     for item, row in zip(manifest.slice_records(), manifest.slices.to_dict("records"), strict=True):
         by_subject[item.subject_id].append((item, row))
-    roots = {"image": manifest.root, "outlines": manifest.outlines_root}
-    jobs: list[Callable[[], Any]] = [delayed(_inspect_subject)(roots, own) for own in by_subject.values()]
+    roots, drawn = {"image": manifest.root, "outlines": manifest.outlines_root}, _drawn(manifest)
+    jobs: list[Callable[[], Any]] = [
+        delayed(_inspect_subject)(roots, own, drawn.get(name, [])) for name, own in by_subject.items()
+    ]
     done = Parallel(n_jobs=workers, return_as="generator")(jobs)
     parts = list(tqdm(done, total=len(jobs), desc="auditing files", unit="subject", disable=not progress))
     return Inspection(tuple(chain(*(files for files, _ in parts))), tuple(chain(*(slices for _, slices in parts))))
 
 
+def _drawn(manifest: Manifest) -> dict[str, list[str]]:
+    """Subject -> the DICOM SEG files that its outlines were made of, where they still are: names may stand in them."""
+    account, drawn = read_account(manifest.folder), defaultdict(list)
+    if account is not None:
+        for row in account[(account["kind"] == "SEG") & (account["outcome"] == USED)].itertuples():
+            if (manifest.root / row.file).is_file():
+                drawn[str(row.subject_id)].append(str(row.file))
+    return drawn
+
+
 def _inspect_subject(
-    roots: dict[str, Path], own: list[tuple[Slice, dict[str, Any]]]
+    roots: dict[str, Path], own: list[tuple[Slice, dict[str, Any]]], drawn: list[str]
 ) -> tuple[list[FileFacts], list[SliceFacts]]:
-    """One subject's files, each once, and slices. pydicom's warnings are silenced: they quote values."""
+    """One subject's files, each once, and slices; drawn: its SEG files. pydicom's warnings quote values: silenced."""
     subject_id = own[0][0].subject_id
     files = {("image", str(row["file"])): row["sha256"] for _, row in own}
     files |= {
@@ -103,6 +117,9 @@ def _inspect_subject(
             _inspect_file(FileFacts(subject_id, name, kind), roots[kind], digest)
             for (kind, name), digest in files.items()
         ]
+        for name in drawn:
+            with suppress(StudyError):  # it was read when the manifest was built, and is not read again
+                facts.append(_header_facts(FileFacts(subject_id, name, "outlines"), roots["image"] / name))
         return facts, [_inspect_slice(item, roots["image"]) for item, _ in own]
 
 

@@ -13,7 +13,7 @@ def test_audit_exits_with_one_on_a_grave_finding(faulty, capsys, tmp_path):
     assert cli.main(["audit", str(manifest.folder), "--json", str(report)]) == 1
     out = capsys.readouterr().out
     assert out.splitlines()[0].startswith(
-        "GRAVE    identity     Names of persons: PatientName (0010,0010). (3 of 40 files)"
+        "GRAVE    identity     Names of persons: PatientName (0010,0010). (3 of 50 files)"
     )
     assert "Doe" not in out + report.read_text()
     written = json.loads(report.read_text())

@@ -53,7 +53,7 @@ def test_missing_changed_and_unreadable_files_are_grave(faulty):
 def test_a_whole_cohort_has_no_file_finding(sample_manifest):
     inspection = inspect_cohort(sample_manifest, progress=False)
     assert files.file_findings(inspection) == []
-    assert len(inspection.files) == 36 + 12
+    assert len(inspection.files) == 36 + 12 + 12
     assert len({fact.pixels for fact in inspection.slices}) == 36
     assert (
         files.file_findings(Inspection((), (SliceFacts("A", 3, 0, problem="what; do this"),)))[0].where

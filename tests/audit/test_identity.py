@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pydicom
 import pytest
-from dicom_samples import mr_dataset
+from dicom_samples import mr_dataset, write, write_cohort
 from nibabel.nifti1 import Nifti1Extension, Nifti1Header
 from pydicom import dcmread, dcmwrite
 from pydicom.dataset import Dataset
@@ -21,7 +21,9 @@ from sijstudy.audit.identity import (
     profile_action,
 )
 from sijstudy.audit.identity_findings import attributes_table, identity_findings
-from sijstudy.audit.inspection import FileFacts
+from sijstudy.audit.inspection import FileFacts, inspect_cohort
+from sijstudy.cohort.build import build_manifest
+from sijstudy.cohort.options import BuildOptions
 
 SECRETS = ["Doe", "Jane", "19800317", "ACC-4711", "Main Street", "20210506", "Dr. Who said so", "secret bytes"]
 
@@ -184,3 +186,19 @@ def test_every_file_that_comes_with_pydicom_is_judged():
             judged[path.name] = {one.name for one in dicom_attributes(dataset, "S00")}
     assert len(judged) > 50
     assert {"PatientName", "StudyDate"} <= judged["MR_small.dcm"] | judged["CT_small.dcm"]
+
+
+def test_a_name_in_the_segmentation_that_outlines_were_made_of_is_found(tmp_path):
+    """The manifest keeps outlines without a header; what they were made of lies beside the images."""
+    cohort = write_cohort(tmp_path / "dicom")
+    path = cohort.root / "S01/SEG.dcm"
+    ds = dcmread(path)
+    ds.PatientName = "Doe^Jane"
+    write(ds, path)
+    options = BuildOptions(cohort.subjects_csv, votes_csv=cohort.votes_csv)
+    manifest = build_manifest(cohort.root, tmp_path / "m", options, progress=False)
+    found = inspect_cohort(manifest, progress=False).files
+    named = {one.file for one in found for own in one.attributes if (own.name, own.grade) == ("PatientName", "grave")}
+    assert named == {"S01/SEG.dcm"}
+    path.unlink()  # they are not needed any more
+    assert not any(one.problem for one in inspect_cohort(manifest, progress=False).files)
