@@ -88,7 +88,7 @@ def _one(subjects: set[str], seg: FoundFile, whose: FileOwners) -> str:
             "in one pass, move it into its subject's folder, or remove it"
         )
     subject = next(iter(subjects), whose.patients.get(seg.path, ""))
-    if seg.patient_id in whose.known - {subject}:
+    if seg.patient_id.casefold() in {name.casefold() for name in whose.known} - {subject.casefold()}:
         raise StudyError(
             f"{seg.path}: belongs to subject {subject} by its slices or folder, its PatientID is subject "
             f"{seg.patient_id}; move it, or correct the one that is wrong"

@@ -58,11 +58,9 @@ def slice_label(readings: Sequence[Mask], bone: Mask | None, rule: EdemaRule, *,
         return None
     if np.count_nonzero(consensus_mask(readings, bone, rule)) >= rule.min_pixels:
         return 1
-    if missing and rule.agreement is not None:
-        possible = np.sum(readings, axis=0) + missing >= rule.agreement
-        if np.count_nonzero(possible if bone is None else possible & bone) >= rule.min_pixels and any(
-            reading.any() for reading in readings
-        ):
+    if missing:
+        possible = np.sum(readings, axis=0) + missing >= rule.needed(len(readings) + missing)
+        if np.count_nonzero(possible if bone is None else possible & bone) >= rule.min_pixels:
             return None
     if rule.negatives == "majority":
         return 0

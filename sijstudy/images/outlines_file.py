@@ -52,6 +52,7 @@ def combined(
     merged = _merged(outlines)
     readings = {meaning: outline for meaning, outline in merged.items() if meaning.segment == "edema"}
     _check_readings(readings, rule, where)
+    painted = _painted_over(merged, readings, headers)
     masks: dict[str, dict[str, Mask]] = {}
     labels: dict[str, int | None] = {}
     votes: dict[str, tuple[int | None, ...]] = {}
@@ -66,6 +67,8 @@ def combined(
         }
         if read:
             bone, stack = _bone(merged, header), list(read.values())
+            if bone is not None:
+                bone = np.logical_or.reduce([bone, *(read[meaning] for meaning in painted if meaning in read)])
             of_slice["edema"] = consensus_mask(stack, bone, rule)
             labels[header.uid] = slice_label(stack, bone, rule, missing=len(readings) - len(read))
             by_reader = {meaning.reader: reading_vote(mask, bone, rule) for meaning, mask in read.items()}
@@ -182,6 +185,21 @@ def _bone(merged: dict[Meaning, Outline], header: DicomHeader) -> Mask | None:
         return found["bone"]
     parts = [found[name] for name in ("left ilium", "right ilium", "sacrum") if name in found]
     return np.logical_or.reduce(parts) if "sacrum" in found and len(parts) > 1 else None
+
+
+def _painted_over(
+    merged: dict[Meaning, Outline], readings: dict[Meaning, Outline], headers: Sequence[DicomHeader]
+) -> list[Meaning]:
+    """Readings that no bone lies under on any slice: a map with one number per pixel has a hole in the bone there.
+
+    Their edema counts as bone (ASSUMED), as it would otherwise be cut away altogether.
+    """
+    found = []
+    for meaning, outline in readings.items():
+        pairs = [(outline.masks[one.uid], _bone(merged, one)) for one in headers if one.uid in outline.masks]
+        if pairs and not any(bone is not None and (mask & bone).any() for mask, bone in pairs):
+            found.append(meaning)
+    return found
 
 
 def _mask(outline: Outline, header: DicomHeader) -> Mask:

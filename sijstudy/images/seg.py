@@ -35,7 +35,7 @@ def read_seg(path: Path, slices: Slices, table: SegmentTable, *, skip_elsewhere:
     """The outlines in a SEG on a subject's slices; binary, fractional (half of the maximum is inside) or label map.
 
     Where a frame lies: ``seg_frames.place``. It is turned as its slice is (``grids.on_slice``). A slice that the file
-    lists as a source counts as read. skip_elsewhere: leave out frames that lie on no slice.
+    lists as a source counts as read. skip_elsewhere: leave out frames that surely lie on no slice.
 
     Raises StudyError when the file is missing, cannot be read, is no SEG, has a segment that ``table`` does not know
     (a misspelt "edema" would otherwise turn slices negative) or pixels of one that it does not describe, has pixels
@@ -53,7 +53,7 @@ def read_seg(path: Path, slices: Slices, table: SegmentTable, *, skip_elsewhere:
             try:
                 header, plane = place(frame, slices)
             except ElsewhereError as error:
-                if own and not skip_elsewhere:
+                if own and not (skip_elsewhere and error.far):
                     raise StudyError(_refusal(frame, own, error)) from None
                 if own:
                     elsewhere[frame.number] = f"lies on no slice of its subject: {error}"
@@ -164,7 +164,6 @@ def _listed(dataset: Dataset, slices: Slices) -> set[str]:
 
 def _refusal(frame: Frame, own: Mapping[Meaning, Mask], error: ElsewhereError) -> str:
     names = ", ".join(sorted(meaning.name for meaning in own))
-    return (
-        f"{frame.name} ({names}) lies on no slice of its subject: {error}; {error.way}, or leave such frames out with "
-        "--skip-broken"
+    return f"{frame.name} ({names}) lies on no slice of its subject: {error}; {error.way}" + (
+        ", or leave such frames out with --skip-broken" if error.far else ""
     )

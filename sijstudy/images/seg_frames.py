@@ -20,11 +20,14 @@ EXPORT = "export images and outlines in one pass, add the slice"
 
 
 class ElsewhereError(Exception):
-    """A frame lies on none of the slices. way: what may be done about it."""
+    """A frame lies on none of the slices. way: what may be done about it.
 
-    def __init__(self, reason: str, way: str = EXPORT) -> None:
+    far: surely on none, so that it may be left out; another may outline a slice that would then pass for empty.
+    """
+
+    def __init__(self, reason: str, way: str = EXPORT, *, far: bool = False) -> None:
         super().__init__(reason)
-        self.way = way
+        self.way, self.far = way, far
 
 
 @dataclass(frozen=True)
@@ -120,15 +123,25 @@ def _in_plane(frame: Frame, among: Sequence[DicomHeader], slices: Slices, *, nam
     other = next((uid for uid, _ in _sources(values)), "")
     what = f"it names {len(among)} slices" if named else f"it names image {other}" if other else "it names no slice"
     if not {"position", "orientation"} <= given.keys():
-        raise ElsewhereError(f"{what} and states no position")
+        raise ElsewhereError(f"{what} and states no position", far=bool(other) and not named)
     reference = str(values.dataset.get("FrameOfReferenceUID") or "")
     if not named and all(reference and one.frame_of_reference not in ("", reference) for one in among):
         raise ElsewhereError(f"{what}, and its position is of another frame of reference")
     distances = [abs(_distance(replace(one.stored_plane, **given), one)) for one in among]
     nearest = among[int(np.argmin(distances))]
     if min(distances) > TOLERANCE * min(nearest.spacing):
-        raise ElsewhereError(f"{what}, and lies {min(distances):.3g} mm from {nearest.file.name}, the nearest")
+        far = min(distances) > _gap(slices.headers) / 2
+        raise ElsewhereError(f"{what}, and lies {min(distances):.3g} mm from {nearest.file.name}, the nearest", far=far)
     return nearest
+
+
+def _gap(headers: Sequence[DicomHeader]) -> float:
+    """Distance of neighbouring slices, mm; of a single slice its thickness, or a pixel."""
+    heights = sorted(float(np.dot(one.position, _normal(headers[0]))) for one in headers)
+    if len(heights) > 1:
+        return float(np.diff(heights).min())
+    thickness = headers[0].acquisition.get("slice_thickness_mm")
+    return float(thickness) if isinstance(thickness, (int, float)) else min(headers[0].spacing)
 
 
 def _stated(values: Attributes) -> dict[str, Any]:

@@ -131,9 +131,14 @@ class SegmentTable:
         return [{**{name: getattr(row, name) for name in MARKS}, **asdict(row.meaning)} for row in self.rows]
 
     def leaves_out(self, file: Path) -> bool:
-        """True when the rows that name this label map by its pattern leave out all of it."""
-        rows = [row for row in self.rows if row.pattern is not None and row.names(file)]
-        return any(row.value is None for row in rows) and all(row.meaning.segment is None for row in rows)
+        """True when the first row that fits all of this label map leaves it out, and none before it names a segment."""
+        for row in self.rows:
+            if row.pattern is None or not row.names(file):
+                continue
+            whole = all(getattr(row, name) is None for name in MARKS if name != "pattern")
+            if whole or row.meaning.segment:
+                return row.meaning.segment is None
+        return False
 
     def declared(self, file: Path) -> tuple[Meaning, ...]:
         """What the rows that name this label map by its pattern mean, whether or not it has such pixels."""

@@ -77,6 +77,19 @@ def test_without_a_table_labels_speak():
     assert SegmentTable().meaning(Path("x"), Described(value=1)) is None
 
 
+def test_what_leaves_a_whole_file_out(tmp_path):
+    rows = [
+        {"label": "Vessel", "pattern": "*_C.nrrd", "value": "", "segment": ""},
+        {"label": "", "pattern": "*_T1.nrrd", "value": "", "segment": ""},
+        {"label": "", "pattern": "*_V.nrrd", "value": "2", "segment": "bone"},
+        {"label": "", "pattern": "*_V.nrrd", "value": "", "segment": ""},
+        {"label": "", "pattern": "*.nrrd", "value": "", "segment": "edema"},
+    ]
+    table = read_segment_table(write_csv(tmp_path / "t.csv", rows))
+    found = [table.leaves_out(Path(f"a_{name}.nrrd")) for name in ("C", "T1", "V", "X")]
+    assert found == [False, True, False, False]
+
+
 def test_the_manifest_records_the_rows(table):
     assert table.cells()[1] == {
         **dict.fromkeys(("label", "number", "property", "tracking")),

@@ -97,6 +97,43 @@ def test_a_reading_that_may_still_make_the_slice_positive_settles_nothing(tmp_pa
     assert labels(read([files[0], files[2]], headers, rows), headers) == [1, 0, None]  # one of two
 
 
+def test_a_tie_that_a_third_reading_would_break(tmp_path, headers):
+    edema, table = MASKS[..., 3], []
+    for reader, masks, covered in ((1, edema, 3), (2, edema & False, 3), (3, edema, 1)):
+        stack = masks[:covered, ..., None].astype(float)
+        seg = seg_dataset(SERIES[:covered], stack, names=["edema"], uid=f"1.2.3.{reader}", kind="FRACTIONAL")
+        write(seg, tmp_path / f"r{reader}.dcm")
+        table.append({"pattern": f"r{reader}.dcm", "label": "edema", "segment": "edema", "reader": str(reader)})
+    rows = read_segment_table(write_csv(tmp_path / "t.csv", table))
+    files = sorted(tmp_path.glob("r?.dcm"))
+    assert labels(read(files, headers, rows), headers) == [
+        1,
+        0,
+        None,
+    ]
+    assert labels(read(files, headers, rows, EdemaRule(agreement=2)), headers) == [1, 0, None]
+    assert labels(read(files, headers, rows, EdemaRule(agreement=1)), headers) == [1, None, 1]
+
+
+@pytest.mark.parametrize("kind", ["LABELMAP", "BINARY", "NIfTI"])
+def test_edema_that_is_painted_over_the_bone(tmp_path, headers, kind):
+    """One number per pixel: where edema is, bone is not. It is edema of that bone all the same."""
+    masks = MASKS.copy()
+    masks[..., :3] &= ~masks[..., 3:]
+    path = tmp_path / "SEG.dcm"
+    if kind == "NIfTI":
+        affine = upright_affine(np.deg2rad(25.0), 0.558, 2.2)
+        affine[:3, 3] = headers[0].position
+        path = write_nifti(tmp_path / "m.nii.gz", (masks * np.arange(1, 5)).sum(axis=-1).astype(np.uint8), affine)
+    else:
+        write(seg_dataset(SERIES, masks, kind=kind), path)
+    names = ("left ilium", "right ilium", "sacrum", "edema")
+    table = [{"pattern": "m.nii.gz", "value": str(value), "segment": name} for value, name in enumerate(names, 1)]
+    drawn = read([path], headers, read_segment_table(write_csv(tmp_path / "t.csv", table)))
+    assert labels(drawn, headers) == [1, 0, 1]
+    assert [drawn.segmentation.lesion_count(header.uid) for header in headers] == [2, 0, 3]
+
+
 @pytest.mark.parametrize("format", ["SEG", "NIfTI"])
 def test_an_image_or_an_inverted_map_is_no_outline(tmp_path, headers, format):
     masks = np.ones((3, 24, 32, 1), bool)
