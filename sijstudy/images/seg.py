@@ -164,6 +164,6 @@ def _listed(dataset: Dataset, slices: Slices) -> set[str]:
 
 def _refusal(frame: Frame, own: Mapping[Meaning, Mask], error: ElsewhereError) -> str:
     names = ", ".join(sorted(meaning.name for meaning in own))
-    return f"{frame.name} ({names}) lies on no slice of its subject: {error}; {error.way}" + (
-        ", or leave such frames out with --skip-broken" if error.far else ""
-    )
+    ways = [*error.ways, *(["leave such frames out with --skip-broken"] if error.far else [])]
+    way = f"{', '.join(ways[:-1])}, or {ways[-1]}"
+    return f"{frame.name} ({names}) lies on no slice of its subject: {error}; {way}"

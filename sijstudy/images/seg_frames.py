@@ -16,18 +16,18 @@ from sijstudy.images.grids import TOLERANCE
 from sijstudy.images.upright import Plane
 
 Array = np.ndarray[Any, Any]
-EXPORT = "export images and outlines in one pass, add the slice"
+EXPORT = ("export images and outlines in one pass", "add the slice")
 
 
 class ElsewhereError(Exception):
-    """A frame lies on none of the slices. way: what may be done about it.
+    """A frame lies on none of the slices. ways: what may be done about it, two at least.
 
     far: surely on none, so that it may be left out; another may outline a slice that would then pass for empty.
     """
 
-    def __init__(self, reason: str, way: str = EXPORT, *, far: bool = False) -> None:
+    def __init__(self, reason: str, ways: tuple[str, ...] = EXPORT, *, far: bool = False) -> None:
         super().__init__(reason)
-        self.way, self.far = way, far
+        self.ways, self.far = ways, far
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,9 @@ def _named(values: Attributes, slices: Slices) -> list[DicomHeader]:
         if uid in slices.unused or (own and own[0].frame is not None):
             unused = f"{uid}, frame {min(frames)}" if own and frames else uid
     if unused and not found:
-        raise ElsewhereError(f"it names image {unused}, which is not used", "choose its series, draw on the one used")
+        raise ElsewhereError(
+            f"it names image {unused}, which is not used", ("choose its series", "draw on the one used")
+        )
     return found
 
 
