@@ -52,7 +52,8 @@ def combined(
     merged = _merged(outlines)
     readings = {meaning: outline for meaning, outline in merged.items() if meaning.segment == "edema"}
     _check_readings(readings, rule, where)
-    painted = _painted_over(merged, readings, headers)
+    bones = {header.uid: _bone(merged, header) for header in headers}
+    painted = _painted_over(readings, bones)
     masks: dict[str, dict[str, Mask]] = {}
     labels: dict[str, int | None] = {}
     votes: dict[str, tuple[int | None, ...]] = {}
@@ -66,7 +67,7 @@ def combined(
             meaning: _mask(outline, header) for meaning, outline in readings.items() if header.uid in outline.slices
         }
         if read:
-            bone, stack = _bone(merged, header), list(read.values())
+            bone, stack = bones[header.uid], list(read.values())
             if bone is not None:
                 bone = np.logical_or.reduce([bone, *(read[meaning] for meaning in painted if meaning in read)])
             of_slice["edema"] = consensus_mask(stack, bone, rule)
@@ -187,16 +188,14 @@ def _bone(merged: dict[Meaning, Outline], header: DicomHeader) -> Mask | None:
     return np.logical_or.reduce(parts) if "sacrum" in found and len(parts) > 1 else None
 
 
-def _painted_over(
-    merged: dict[Meaning, Outline], readings: dict[Meaning, Outline], headers: Sequence[DicomHeader]
-) -> list[Meaning]:
+def _painted_over(readings: dict[Meaning, Outline], bones: Mapping[str, Mask | None]) -> list[Meaning]:
     """Readings that no bone lies under on any slice: a map with one number per pixel has a hole in the bone there.
 
     Their edema counts as bone (ASSUMED), as it would otherwise be cut away altogether.
     """
     found = []
     for meaning, outline in readings.items():
-        pairs = [(outline.masks[one.uid], _bone(merged, one)) for one in headers if one.uid in outline.masks]
+        pairs = [(mask, bones[uid]) for uid, mask in outline.masks.items()]
         if pairs and not any(bone is not None and (mask & bone).any() for mask, bone in pairs):
             found.append(meaning)
     return found

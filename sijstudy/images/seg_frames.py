@@ -68,9 +68,9 @@ def place(frame: Frame, slices: Slices) -> tuple[DicomHeader, Plane]:
     must have its size. ElsewhereError when it lies on no slice or names an image that is not used; StudyError when
     it contradicts the slice that it names.
     """
-    named = _named(frame.values, slices)
-    header = named[0] if len(named) == 1 else _in_plane(frame, named or slices.headers, slices, named=bool(named))
-    stored, given = header.stored_plane, _stated(frame.values)
+    named, given = _named(frame.values, slices), _stated(frame.values)
+    header = named[0] if len(named) == 1 else _in_plane(frame.values, given, named, slices)
+    stored = header.stored_plane
     if "position" not in given and frame.pixels.shape != stored.shape:
         rows, columns = frame.pixels.shape
         raise StudyError(
@@ -119,9 +119,9 @@ def _sources(values: Attributes) -> Iterator[tuple[str, set[int]]]:
             yield str(source.get("ReferencedSOPInstanceUID")), {int(number) for number in listed}
 
 
-def _in_plane(frame: Frame, among: Sequence[DicomHeader], slices: Slices, *, named: bool) -> DicomHeader:
-    """The slice in whose plane a frame lies that names several of ``among``, or none."""
-    given, values = _stated(frame.values), frame.values
+def _in_plane(values: Attributes, given: dict[str, Any], named: list[DicomHeader], slices: Slices) -> DicomHeader:
+    """The slice in whose plane a frame lies that names several, or none. given: what it states of where it lies."""
+    among = named or slices.headers
     other = next((uid for uid, _ in _sources(values)), "")
     what = f"it names {len(among)} slices" if named else f"it names image {other}" if other else "it names no slice"
     if not {"position", "orientation"} <= given.keys():
