@@ -17,8 +17,8 @@ from joblib import Parallel, delayed
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from benchmarks.measure import Line
+from benchmarks.resampling import bootstrap, difference
 from sijstudy.analysis.fold_summary import fold_metrics
-from sijstudy.bootstrap import bootstrap, difference
 from sijstudy.config import StudyConfig
 from sijstudy.fold_intervals import difference_over_folds, over_folds, split_ratio
 from sijstudy.folds import Fold, make_folds

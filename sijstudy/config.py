@@ -135,7 +135,9 @@ class StudyConfig:
     subject_threshold: float = _param(0.5, "ASSUMED: a subject is positive at or above it", low=0.0, high=1.0)
 
     # --- evaluation [2.4] -----------------------------------------------------------------------
-    bootstrap_samples: int = _param(2000, "resamples of subjects behind each 95% CI", low=50, high=100_000)
+    bootstrap_samples: int = _param(
+        2000, "resamples of subjects behind 95% CIs given these networks, and of agreement", low=50, high=100_000
+    )
     cam_slices: int = _param(0, "Grad-CAM on at most this many positive test slices; 0 takes all", low=0)
     ablations: str = _param("none", "what notebook 08 varies: none, all, or groups such as loss,roi")
 

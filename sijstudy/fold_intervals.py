@@ -20,9 +20,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from sijstudy.bootstrap import groups, weighted_means
 from sijstudy.intervals import Z, kish, wilson
 from sijstudy.metrics import METRICS
+from sijstudy.weighted_metrics import groups, weighted_means
 
 Array = np.ndarray[Any, Any]
 MEASURES = (*METRICS, "auc")

@@ -1,10 +1,10 @@
-"""Intervals of the metrics against a plain loop over resampled rows."""
+"""Weighted metrics, and the resamples that the coverage benchmark compares with, against a plain loop over rows."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from sijstudy.bootstrap import bootstrap, bootstrap_ci, difference
+from benchmarks.resampling import bootstrap, difference
 from sijstudy.intervals import subject_weights
 from sijstudy.metrics import METRICS, confusion, roc, six_metrics
 
@@ -18,6 +18,12 @@ def predictions(seed=0, folds=3, subjects=12):
                 score = np.round(np.clip(rng.normal(0.4 + 0.25 * (subject % 2), 0.3), 0, 1), 1)
                 rows.append((fold, f"S{subject:02d}", int(subject % 2), int(score >= 0.5), score))
     return pd.DataFrame(rows, columns=["fold", "subject_id", "label", "decision", "score"])
+
+
+def bootstrap_ci(frame, *, samples, seed):
+    """The interval of every metric, as fractions: index metric, columns low, high."""
+    drawn = bootstrap(frame, samples=samples, seed=seed)
+    return pd.DataFrame({name: drawn.interval(name) for name in drawn.samples}, index=["low", "high"]).T
 
 
 def by_loop(frame, samples, seed):

@@ -4,9 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from test_bootstrap import other_predictions, predictions
+from test_bootstrap import bootstrap_ci, other_predictions, predictions
 
-from sijstudy.bootstrap import bootstrap_ci
 from sijstudy.fold_intervals import (
     MEASURES,
     delete_one,

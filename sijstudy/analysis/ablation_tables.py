@@ -80,8 +80,8 @@ def multiplicity_sentence(table: pd.DataFrame) -> str:
     repeated = " The row with another seed shows what that alone changes." if "repeat" in set(table["group"]) else ""
     return (
         f"{len(shown)} intervals are shown and not corrected for their number: were there no difference at all, about "
-        f"{0.05 * len(shown):.1f} of them would exclude 0 by chance. They cover the choice of subjects, not the chance "
-        f"in training, as each network is trained once.{repeated}"
+        f"{0.05 * len(shown):.1f} of them would exclude 0 by chance. They allow for other subjects in training and in "
+        f"testing, not for the chance in training on the same ones, as each network is trained once.{repeated}"
     )
 
 
@@ -105,7 +105,7 @@ def answer_sentence(table: pd.DataFrame) -> str:
     found = f"{len(named) or 'none'} differ{'s' * (len(named) < 2)} from this study"
     listed = f", in percentage points: {', '.join(named)}" if named else ""
     unrun = f" {left} more could not be run." if left else ""
-    return f"Of {variants} variants {found} by more than resampling its subjects explains{listed}.{unrun}"
+    return f"Of {variants} variants {found} by more than the choice of subjects explains{listed}.{unrun}"
 
 
 def _named(row: pd.Series[Any]) -> str:

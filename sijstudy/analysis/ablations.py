@@ -12,14 +12,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 
 from sijstudy.analysis.fold_summary import fold_metrics
 from sijstudy.analysis.slice_courses import add_courses, collect_predictions, subject_predictions
-from sijstudy.bootstrap import Bootstrap, bootstrap, difference
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
+from sijstudy.fold_intervals import difference_over_folds, over_folds, split_ratio
 from sijstudy.metrics import mean_sd
 from sijstudy.model import build_model
 from sijstudy.training.store import FitRun
@@ -173,21 +174,23 @@ def ablation_table(trials: Sequence[Trial], courses: Mapping[str, pd.DataFrame],
     """A row per trial and measure: percent, differences from the study in percentage points.
 
     Columns: group, variant, changed (``name=value`` of each parameter), measure; mean, sd (over folds, ddof 1), low,
-    high (95% CI, subjects resampled); difference, difference_low, difference_high (paired: the same subjects and
-    folds in both), excludes_zero; missing. Numbers are NaN for a trial that could not be run; differences, for the
-    study itself.
+    high (95% CI, ``fold_intervals``); difference, difference_low, difference_high (paired: the same subjects and folds
+    in both; all 0 where every score and decision is the study's), excludes_zero; missing. Numbers are NaN for a trial
+    that could not be run; differences, for the study itself.
     """
     units = {name: _units(frame, _trial(trials, name).config) for name, frame in courses.items()}
-    drawn = {name: _bootstraps(frames, study) for name, frames in units.items()}
-    rows = []
+    ratio, rows = split_ratio(study.test_fraction), []
+    found = {
+        (name, unit): over_folds(frame, ratio=ratio) for name, each in units.items() for unit, frame in each.items()
+    }
     for trial in trials:
         head = {"group": trial.variant.group, "variant": trial.name, "changed": _changed(trial, study)}
         for measure, (unit, metric) in MEASURES.items():
             numbers = {}
-            if trial.name in drawn:
-                numbers = _numbers(units[trial.name][unit], drawn[trial.name][unit], metric)
-            if trial.name in drawn and trial.name != REFERENCE:
-                numbers |= _against(drawn[trial.name][unit], drawn[REFERENCE][unit], metric)
+            if trial.name in units:
+                numbers = _numbers(units[trial.name][unit], found[trial.name, unit], metric)
+            if trial.name in units and trial.name != REFERENCE:
+                numbers |= _against(units[trial.name][unit], units[REFERENCE][unit], metric, ratio)
             rows.append({**head, "measure": measure, **numbers, "missing": trial.missing})
     table = pd.DataFrame(rows).reindex(columns=COLUMNS)
     return table.assign(excludes_zero=(table["difference_low"] > 0) | (table["difference_high"] < 0))
@@ -213,8 +216,8 @@ def _changed(trial: Trial, study: StudyConfig) -> str:
 
 
 def _units(courses: pd.DataFrame, config: StudyConfig) -> dict[str, pd.DataFrame]:
-    """What is counted: fold, subject_id, label, decision and score of slices, filtered slices and subjects."""
-    head = courses[["fold", "subject_id", "label"]]
+    """What is counted: fold, subject_id, group, label, decision and score of slices, filtered slices and subjects."""
+    head = courses[["fold", "subject_id", "group", "label"]]
     return {
         "slices": head.assign(decision=courses["decision"], score=courses["score"]),
         "filtered slices": head.assign(decision=courses["filtered_decision"], score=courses["filtered_score"]),
@@ -222,16 +225,15 @@ def _units(courses: pd.DataFrame, config: StudyConfig) -> dict[str, pd.DataFrame
     }
 
 
-def _bootstraps(units: Mapping[str, pd.DataFrame], study: StudyConfig) -> dict[str, Bootstrap]:
-    return {name: bootstrap(frame, samples=study.bootstrap_samples, seed=study.seed) for name, frame in units.items()}
-
-
-def _numbers(frame: pd.DataFrame, drawn: Bootstrap, metric: str) -> dict[str, float]:
+def _numbers(frame: pd.DataFrame, found: pd.DataFrame, metric: str) -> dict[str, float]:
     mean, sd = mean_sd(fold_metrics(frame)[metric].to_numpy())
-    low, high = drawn.interval(metric)
+    low, high = found.loc[metric, ["low", "high"]]
     return {"mean": 100 * mean, "sd": 100 * sd, "low": 100 * low, "high": 100 * high}
 
 
-def _against(drawn: Bootstrap, reference: Bootstrap, metric: str) -> dict[str, float]:
-    mean, low, high = difference(drawn, reference, metric)
-    return {"difference": 100 * mean, "difference_low": 100 * low, "difference_high": 100 * high}
+def _against(frame: pd.DataFrame, reference: pd.DataFrame, metric: str, ratio: float) -> dict[str, float]:
+    names, results = ("difference", "difference_low", "difference_high"), ["score", "decision"]
+    if np.array_equal(frame[results].to_numpy(), reference[results].to_numpy()):
+        return dict.fromkeys(names, 0.0)
+    found = difference_over_folds(frame, reference, metric, ratio=ratio)
+    return {name: 100 * value for name, value in zip(names, found, strict=True)}

@@ -14,6 +14,7 @@ import pandas as pd
 
 from sijstudy.intervals import interval, row_weights
 from sijstudy.metrics import mean_sd
+from sijstudy.weighted_metrics import groups
 
 Array = np.ndarray[Any, Any]
 
@@ -59,8 +60,9 @@ def equal_count(scores: Array, count: int) -> Bins:
 
 
 def reliability(frame: pd.DataFrame, bins: Bins, *, samples: int, seed: int) -> pd.DataFrame:
-    """The reliability curve: how often each bin's scores came true, with 95% CI from resampling subjects.
+    """The reliability curve: how often each bin's scores came true, with 95% CI given these networks.
 
+    The CI resamples the subjects of each group by themselves.
     frame: subject_id, label (0/1), score in [0, 1]; a subject brings all its rows, of all folds.
     A row per bin that holds a score: count, predicted (mean score), observed (share positive), low, high.
     """
@@ -86,8 +88,9 @@ def reliability(frame: pd.DataFrame, bins: Bins, *, samples: int, seed: int) -> 
 
 
 def calibration_table(frame: pd.DataFrame, bins: Bins, *, samples: int, seed: int) -> pd.DataFrame:
-    """All measures: pooled over the folds with 95% CI from resampling subjects, and mean and SD over folds.
+    """All measures: pooled over the folds with 95% CI given these networks, and mean and SD over folds.
 
+    The CI resamples the subjects of each group by themselves.
     frame: fold, subject_id, label (0/1), score in [0, 1]. Index the names of MEASURES, columns pooled, low,
     high, mean, sd. A slope is infinite where scores separate the classes; NaN where one class is missing.
 
@@ -239,5 +242,5 @@ def _sigmoid(value: Array) -> Array:
 
 def _arrays(frame: pd.DataFrame, samples: int, seed: int) -> tuple[Array, Array, Array]:
     """Labels and scores ``(n,)``, and how often each row counts in each resample of subjects ``(samples, n)``."""
-    drawn = row_weights(frame["subject_id"].to_numpy(), samples, seed)
+    drawn = row_weights(frame["subject_id"].to_numpy(), samples, seed, groups(frame))
     return frame["label"].to_numpy(float), frame["score"].to_numpy(float), drawn

@@ -65,7 +65,7 @@ def comparison(measures: pd.DataFrame, *, samples: int, seed: int) -> pd.DataFra
     """Network, blind map and redrawn weights on the same slices, percent; index COMPARED.
 
     measures: as ``explain.Explained``. Columns network, blind, redrawn (means over slices), difference (network minus
-    blind), low and high: its 95% CI, paired, from resampling subjects.
+    blind), low and high: its 95% CI, paired, given these networks (subjects resampled).
     """
     people = measures.groupby("subject_id")
     counts = people.size().to_numpy(float)

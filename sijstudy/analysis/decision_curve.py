@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from sijstudy.intervals import intervals, row_weights
+from sijstudy.weighted_metrics import groups
 
 Array = np.ndarray[Any, Any]
 
@@ -32,14 +33,15 @@ def net_benefit(
 def decision_curve(
     frame: pd.DataFrame, *, samples: int, seed: int, prevalence: float | None = None, thresholds: Array = THRESHOLDS
 ) -> pd.DataFrame:
-    """Net benefit by threshold, pooled over folds, with 95% CI from resampling subjects.
+    """Net benefit by threshold, pooled over folds, with 95% CI given these networks.
 
+    The CI resamples the subjects of each group by themselves.
     frame: subject_id, label (0/1), score in [0, 1]; a case is acted on when its score reaches the threshold.
     prevalence: that of the cohort by default; another one keeps recall and specificity as measured.
     Columns threshold, model, low, high, treat_all (treating no one has 0), and gain_low: the lower end of the 95% CI of
     what the model gains over the better of the two, in the same resamples. NaN when a class is missing.
     """
-    drawn = row_weights(frame["subject_id"].to_numpy(), samples, seed)
+    drawn = row_weights(frame["subject_id"].to_numpy(), samples, seed, groups(frame))
     once = np.ones((1, len(frame)))
     model = _curve(frame, once, prevalence, thresholds)[0]
     resampled = _curve(frame, drawn, prevalence, thresholds)

@@ -214,7 +214,7 @@ def _explain(
 
 
 def cam_summary(measures: pd.DataFrame, *, samples: int, seed: int) -> pd.DataFrame:
-    """Pointing game and energy over the explained slices, with 95% CIs from resampling subjects.
+    """Pointing game and energy over the explained slices, with 95% CIs given these networks (subjects resampled).
 
     measures: a row per slice with subject_id and the measured columns peak_in, peak_near, energy, area
     (fractions). Returns percent, index measure, columns mean, low, high.

@@ -17,15 +17,15 @@ from tqdm.auto import tqdm
 
 from sijstudy.aggregation import slice_decisions
 from sijstudy.audit.agreement import agreement, readers_of
-from sijstudy.bootstrap import bootstrap_ci
 from sijstudy.cohort.manifest import Manifest, cohort_hash
 from sijstudy.cohort.slice_outlines import SliceOutlines
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
+from sijstudy.fold_intervals import over_folds
 from sijstudy.gradcam import cam_maps
 from sijstudy.images.read import read_image
 from sijstudy.intensity import tissue_of
-from sijstudy.metrics import METRIC_NAMES, Roc, confusion, roc, six_metrics
+from sijstudy.metrics import METRIC_NAMES, METRICS, Roc, roc
 from sijstudy.model import EdemaNet
 from sijstudy.records import Slice
 from sijstudy.training.device import numerics, resolve_device
@@ -35,7 +35,8 @@ from sijstudy.training.patches import PatchSet, load_patches, mask_patch
 from sijstudy.training.scoring import load_model, predict
 
 Array = np.ndarray[Any, Any]
-FEW = 10  # subjects; below it percentile intervals from resampling them are rough
+GIVEN = 0.0  # no subject of the other cohort was trained on: intervals are those of these very networks
+FEW = 10  # subjects; below it intervals are rough
 
 BASELINES = {
     "p99_over_median": "99th percentile of bone over its median",
@@ -114,30 +115,32 @@ def intensity_baselines(values: Array) -> dict[str, float]:
     }
 
 
-def auc_table(cohort: ExternalCohort, *, samples: int, seed: int) -> pd.DataFrame:
-    """AUC of slices with its 95% CI, subjects resampled: index what is scored, columns auc, low, high.
+def auc_table(cohort: ExternalCohort) -> pd.DataFrame:
+    """AUC of slices with its 95% CI, given these networks: index what is scored, columns auc, low, high, people.
 
-    A row "mean over the folds" follows the networks. NaN where the slices are all of one class.
+    A row "mean over the folds" follows the networks. people: different ones of the rarer class. NaN where the slices
+    are all of one class.
     """
     frame, rows = cohort.frame, {}
     for column, name in cohort.scores.items():
-        rows[name] = _auc_row(frame.assign(fold=0, score=frame[column]), samples, seed)
+        rows[name] = _auc_row(frame.assign(fold=0, score=frame[column]))
     folds = [column for column in cohort.scores if column.startswith("fold_")]
     every = pd.concat([frame.assign(fold=number, score=frame[column]) for number, column in enumerate(folds)])
-    rows["mean over the folds' networks"] = _auc_row(every, samples, seed)
+    rows["mean over the folds' networks"] = _auc_row(every)
     order = ["score", *folds]
     names = [cohort.scores[column] for column in order]
     table = pd.DataFrame.from_dict(rows, orient="index")
     return table.loc[[*names, "mean over the folds' networks", *BASELINES.values()]]
 
 
-def decision_table(cohort: ExternalCohort, *, samples: int, seed: int) -> pd.DataFrame:
-    """The six metrics of the mean score at the study's threshold, percent with 95% CI; index metric."""
-    frame = cohort.frame.assign(fold=0)
-    six = six_metrics(confusion(frame["label"].to_numpy(), frame["decision"].to_numpy()))
-    interval = bootstrap_ci(frame, samples=samples, seed=seed).loc[list(six)]
-    table = 100 * interval.assign(value=pd.Series(six, dtype=float))[["value", "low", "high"]]
-    return table.rename(index=METRIC_NAMES)
+def decision_table(cohort: ExternalCohort) -> pd.DataFrame:
+    """The six metrics of the mean score at the study's threshold, percent with 95% CI, given these networks.
+
+    Index metric, columns value, low, high, people (different ones behind the number).
+    """
+    found = over_folds(cohort.frame.assign(fold=0), ratio=GIVEN).loc[list(METRICS)]
+    table = 100 * found[["mean", "low", "high"]].rename(columns={"mean": "value"})
+    return table.assign(people=found["people"]).rename(index=METRIC_NAMES)
 
 
 def curves(cohort: ExternalCohort) -> dict[str, Roc]:
@@ -226,16 +229,16 @@ def answer_sentence(cohort: ExternalCohort, areas: pd.DataFrame, kappas: pd.Data
         return f"{what}the networks call {share:.1f}% positive; all slices are of one class, so no AUC is defined."
     rivals = areas.loc[list(BASELINES.values()), "auc"].dropna()
     beside = f"; the better intensity threshold reaches {rivals.max():.2f}" if len(rivals) else ""
-    area = f"{first['auc']:.2f} (95% CI {first['low']:.2f} to {first['high']:.2f})"
+    area = f"{first['auc']:.2f} (95% CI given these networks {first['low']:.2f} to {first['high']:.2f})"
     return f"{what}the networks reach an AUC of {area}{beside}.{_kappa_sentence(kappas)}"
 
 
 def headline(cohort: ExternalCohort, areas: pd.DataFrame) -> dict[str, Any]:
     """The number for the index page; the paper has none of its kind."""
-    first = {name: float(value) for name, value in areas.iloc[0].items()}
-    own = {key: None if np.isnan(value) else value for key, value in first.items()}
+    own = {key: None if np.isnan(value) else float(value) for key, value in areas.iloc[0].items()}
     name = f"Slice AUC on {cohort.manifest.name}"
-    return {"name": name, "unit": "", "paper": None, "ours": own["auc"], "low": own["low"], "high": own["high"]}
+    numbers = {"ours": own["auc"], "low": own["low"], "high": own["high"], "people": int(areas["people"].iloc[0])}
+    return {"name": name, "unit": "", "paper": None, **numbers}
 
 
 def origin(cohort: ExternalCohort) -> dict[str, str]:
@@ -264,13 +267,10 @@ def _baselines(manifest: Manifest, patches: PatchSet, progress: bool) -> list[di
     return rows
 
 
-def _auc_row(frame: pd.DataFrame, samples: int, seed: int) -> dict[str, float]:
-    used = frame.dropna(subset=["score"])
-    each = [_roc(part, "score").auc for _, part in used.groupby("fold")]
-    if not each or np.isnan(each).all():
-        return {"auc": float("nan"), "low": float("nan"), "high": float("nan")}
-    low, high = bootstrap_ci(used, samples=samples, seed=seed).loc["auc"]
-    return {"auc": float(np.nanmean(each)), "low": float(low), "high": float(high)}
+def _auc_row(frame: pd.DataFrame) -> dict[str, float]:
+    """The mean AUC over the column fold of what is scored, and its interval."""
+    found = over_folds(frame.dropna(subset=["score"]), ratio=GIVEN).loc["auc"]
+    return {"auc": found["mean"], "low": found["low"], "high": found["high"], "people": int(found["people"])}
 
 
 def _roc(frame: pd.DataFrame, column: str) -> Roc:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
-from sijstudy.bootstrap import bootstrap, bootstrap_ci, difference
 from sijstudy.config import StudyConfig
-from sijstudy.intervals import wilson
+from sijstudy.fold_intervals import difference_over_folds, over_folds, split_ratio
+from sijstudy.folds import Fold
 from sijstudy.metrics import (
     METRIC_NAMES,
     METRICS,
@@ -36,15 +36,22 @@ def fold_metrics(frame: pd.DataFrame, *, decision: str = "decision", score: str 
 def summarise(
     frame: pd.DataFrame, config: StudyConfig, *, decision: str = "decision", score: str = "score"
 ) -> pd.DataFrame:
-    """Mean and SD over the folds, and the 95% CI from resampling subjects, all in percent.
+    """Mean and SD over the folds with the 95% CI of ``fold_intervals.over_folds``, in percent, and who is behind it.
 
-    Index: the six metrics and auc. Columns: mean, sd (ddof 1), low, high.
+    Index: the six metrics and auc. Columns: mean, sd (ddof 1), low, high; people (different ones behind the measure)
+    and effective (as many independent people tell as much).
     """
     per_fold = fold_metrics(frame, decision=decision, score=score)
-    chosen = frame[["fold", "subject_id", "label"]].assign(decision=frame[decision], score=frame[score])
-    interval = bootstrap_ci(chosen, samples=config.bootstrap_samples, seed=config.seed)
+    found = over_folds(_measured(frame, decision, score), ratio=split_ratio(config.test_fraction))
     summary = pd.DataFrame({name: mean_sd(per_fold[name].to_numpy()) for name in per_fold}, index=["mean", "sd"]).T
-    return 100 * summary.join(interval)
+    percent = 100 * summary.join(found[["low", "high"]])
+    return percent.join(found[["people", "effective"]])
+
+
+def _measured(frame: pd.DataFrame, decision: str = "decision", score: str = "score") -> pd.DataFrame:
+    """What ``fold_intervals`` takes, from the rows of courses or subjects."""
+    head = frame[["fold", "subject_id", "label", *(["group"] if "group" in frame else [])]]
+    return head.assign(decision=frame[decision], score=frame[score])
 
 
 def beside_paper(summary: pd.DataFrame, published: Published) -> pd.DataFrame:
@@ -63,6 +70,7 @@ def format_table(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
             rows[(name, METRIC_NAMES[metric])] = {
                 "this run": _cell("{:.2f} ± {:.2f}", row["mean"], row["sd"]),
                 "95% CI": _cell("{:.1f} to {:.1f}", row["low"], row["high"]),
+                "people": _cell("{:.0f} ({:.0f})", row["people"], row["effective"]),
                 "paper": _cell("{:.2f} ± {:.2f}", row["paper_mean"], row["paper_sd"]),
                 "difference": _cell("{:+.2f}", row["difference"]),
             }
@@ -76,30 +84,35 @@ def _cell(template: str, *numbers: float) -> str:
     return template.format(*numbers).replace("nan", "–").replace("-", "−")
 
 
-def interval_text(row: Mapping[str, Any], people: int) -> str:
-    """The 95% CI of a subject metric as words, from a row of ``summarise``: ``95% CI 94.2 to 99.0``.
-
-    Where resampling gives no width, as no subject was misdiagnosed, that would claim certainty: Wilson's interval
-    stands in its place, each of the ``people`` different subjects behind the metric counted once.
-    """
-    low, high, kind = row["low"], row["high"], ""
-    if has_no_width(row):
-        low, high = (100 * end for end in wilson(row["mean"] / 100, people))
-        kind = f", Wilson, {people} different people"
-    return f"95% CI {low:.1f} to {high:.1f}{kind}"
+def interval_text(row: Mapping[str, Any]) -> str:
+    """The 95% CI of a row of ``summarise`` as words: ``95% CI 94.2 to 99.0, 41 different people``."""
+    return f"95% CI {row['low']:.1f} to {row['high']:.1f}, {row['people']:.0f} different people"
 
 
-def has_no_width(row: Mapping[str, Any]) -> bool:
-    """True when every resample of subjects gave the same value: all that was measured is right, or all wrong."""
-    return bool(row["high"] - row["low"] < 1e-9)
+INTERVALS = (
+    "95% CI: slices and folds of one person are not independent people, and networks trained on other subjects are "
+    "allowed for"
+)
+PEOPLE = "people: different ones behind the number (in parentheses: as many independent people tell as much)"
+
+
+def tested_sentence(folds: Sequence[Fold]) -> str:
+    """How many different subjects the folds test, and how many never; empty without folds."""
+    if not folds:
+        return ""
+    everyone = {name for fold in folds for name in (*fold.train, *fold.test)}
+    tested = {name for fold in folds for name in fold.test}
+    never = len(everyone) - len(tested)
+    rest = f"{never} never {'was' if never == 1 else 'were'}" if never else "none was left out"
+    return f"{len(tested)} of {len(everyone)} subjects are tested in at least one fold; {rest}."
 
 
 def headline(name: str, table: pd.DataFrame, metric: str) -> dict[str, Any]:
-    """One number for the index page: the paper's, ours and its 95% CI, in percent."""
+    """One number for the index page: the paper's, ours, its 95% CI and the different people behind it, in percent."""
     row = table.loc[metric]
     numbers = {key: float(row[column]) for key, column in
                (("paper", "paper_mean"), ("ours", "mean"), ("low", "low"), ("high", "high"))}  # fmt: skip
-    return {"name": name, "unit": "%", **numbers}
+    return {"name": name, "unit": "%", **numbers, "people": int(row["people"])}
 
 
 def arms_of_one_fold(courses: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -108,15 +121,14 @@ def arms_of_one_fold(courses: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def paired_difference(better: pd.DataFrame, other: pd.DataFrame, config: StudyConfig) -> dict[str, float]:
-    """Slice accuracy of one arm minus another's, percentage points: mean over folds and 95% CI.
+    """Slice accuracy of one arm minus another's, percentage points: mean over folds, low and high of its 95% CI.
 
-    Both frames as from ``add_courses`` with the same folds and subjects; each resample draws the same
-    subjects in both, so that the CI is of the difference itself.
+    Both frames as from ``add_courses`` with the same rows; the CI is of the difference itself, in which what both arms
+    share cancels.
     """
-    one, two = (bootstrap(frame, samples=config.bootstrap_samples, seed=config.seed) for frame in (better, other))
-    return {
-        name: 100 * value for name, value in zip(("mean", "low", "high"), difference(one, two, "accuracy"), strict=True)
-    }
+    ratio = split_ratio(config.test_fraction)
+    found = difference_over_folds(_measured(better), _measured(other), "accuracy", ratio=ratio)
+    return {name: 100 * value for name, value in zip(("mean", "low", "high"), found, strict=True)}
 
 
 def rocs(frame: pd.DataFrame, score: str) -> dict[int, Roc]:

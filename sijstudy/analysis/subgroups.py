@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from sijstudy.intervals import wilson
+from sijstudy.intervals import kish, wilson
 from sijstudy.metrics import confusion, six_metrics
 
 # ASSUMED: lower ends of the age bands, years; the paper gives no subgroups. Its subjects are 18 to 59.
@@ -13,20 +13,21 @@ AGE_BANDS = {"under 30 years": 0, "30 to 39 years": 30, "40 years and over": 40}
 SEXES = {"F": "women", "M": "men"}
 
 
-def subgroup_table(subjects: pd.DataFrame, demographics: pd.DataFrame) -> pd.DataFrame:
+def subgroup_table(subjects: pd.DataFrame, demographics: pd.DataFrame, *, ratio: float) -> pd.DataFrame:
     """Diagnoses of all folds together, for everyone, by sex and by age band.
 
     subjects: ``slice_courses.subject_predictions``; demographics: subject_id, age_years, sex ("M" or "F"),
     empty where not known: such subjects are in no subgroup.
     Columns subgroup, subjects (different people), diagnoses (one per fold in which a person is tested),
-    accuracy with low and high, recall, specificity, all in percent. The 95% CI counts every person once, as
-    several diagnoses of one person are not independent (``wilson``). Subgroups without a subject are left out.
+    accuracy with low and high, recall, specificity, all in percent. The 95% CI is Wilson's with Kish's number of
+    people, as several diagnoses of one person are not independent, made fewer by what training on other subjects adds
+    (``fold_intervals``). ratio: ``fold_intervals.split_ratio``. Subgroups without a subject are left out.
     """
     known = subjects.merge(demographics[["subject_id", "age_years", "sex"]], on="subject_id", how="left")
     rows = []
     for name, members in {"all subjects": pd.Series(True, index=known.index), **_members(known)}.items():
         if members.any():
-            rows.append({"subgroup": name, **_performance(known[members])})
+            rows.append({"subgroup": name, **_performance(known[members], ratio)})
     return pd.DataFrame(rows)
 
 
@@ -56,10 +57,14 @@ def _members(known: pd.DataFrame) -> dict[str, pd.Series[bool]]:
     return {**sexes, **ages}
 
 
-def _performance(part: pd.DataFrame) -> dict[str, float]:
+def _performance(part: pd.DataFrame, ratio: float) -> dict[str, float]:
     six = six_metrics(confusion(part["label"].to_numpy(), part["decision"].to_numpy()))
-    people = part["subject_id"].nunique()
-    low, high = wilson(float(six["accuracy"]), people)
+    diagnoses = part["subject_id"].value_counts().to_numpy()
+    low, high = wilson(float(six["accuracy"]), kish(diagnoses) / (1 + ratio))
     percent = {"accuracy": six["accuracy"], "low": low, "high": high,
                "recall": six["recall"], "specificity": six["specificity"]}  # fmt: skip
-    return {"subjects": people, "diagnoses": len(part), **{name: 100 * value for name, value in percent.items()}}
+    return {
+        "subjects": len(diagnoses),
+        "diagnoses": len(part),
+        **{name: 100 * value for name, value in percent.items()},
+    }

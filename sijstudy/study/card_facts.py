@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import fields
 
 import pandas as pd
 
 from sijstudy.audit.agreement import readers_of
 from sijstudy.config import StudyConfig
-from sijstudy.folds import Fold
 
 # How a network is trained, in the order of a sentence.
 TRAINING = (
     *("loss", "epochs", "batch_size", "learning_rate", "flip_probability", "rotation_degrees", "hidden_units"),
     *("momentum", "weight_decay", "focal_gamma", "focal_alpha"),
 )
-
-
-def sentence_of_tested(folds: Sequence[Fold]) -> str:
-    """How many different subjects the folds test, and how many never; empty without folds."""
-    if not folds:
-        return ""
-    everyone = {name for fold in folds for name in (*fold.train, *fold.test)}
-    tested = {name for fold in folds for name in fold.test}
-    never = len(everyone) - len(tested)
-    rest = f"{never} never {'was' if never == 1 else 'were'}" if never else "none was left out"
-    return f"{len(tested)} of {len(everyone)} subjects are tested in at least one fold; {rest}."
 
 
 def sentence_of_labels(slices: pd.DataFrame | None) -> str:

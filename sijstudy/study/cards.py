@@ -21,12 +21,13 @@ import yaml
 from sijstudy import __version__
 from sijstudy.aggregation import RULES
 from sijstudy.analysis.calibration import format_table
+from sijstudy.analysis.fold_summary import tested_sentence
 from sijstudy.analysis.slice_courses import subject_limit
 from sijstudy.config import StudyConfig
 from sijstudy.files import write_atomic
 from sijstudy.folds import Fold, load_folds
-from sijstudy.study.card_facts import sentence_of_labels, sentence_of_tested, sentence_of_training
-from sijstudy.study.index import headline_row, interval_note
+from sijstudy.study.card_facts import sentence_of_labels, sentence_of_training
+from sijstudy.study.index import headline_row
 from sijstudy.study.templating import render
 from sijstudy.training.store import StudyFolder
 
@@ -74,7 +75,7 @@ class Facts:
     def sentences(self) -> dict[str, str]:
         """Facts of this run as sentences: name in braces, as an answer of the checklist holds it -> text."""
         return {
-            "tested": sentence_of_tested(self.folds),
+            "tested": tested_sentence(self.folds),
             "labels": sentence_of_labels(self.slices),
             "training": sentence_of_training(self.config),
         }
@@ -103,7 +104,6 @@ def render_model_card(facts: Facts, reports: Path) -> str:
         synthetic=facts.synthetic,
         origin=origin,
         headline=rows,
-        note=interval_note(rows),
         training=_training_data(facts),
         tested=_test_data(facts),
         sentences=facts.sentences,

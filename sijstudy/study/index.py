@@ -13,7 +13,6 @@ import nbformat
 from PIL import Image
 
 from sijstudy import __version__
-from sijstudy.analysis.fold_summary import has_no_width
 from sijstudy.study.cells import alt_text, best_form, data_uri, figures, joined
 from sijstudy.study.templating import render
 
@@ -39,8 +38,9 @@ class Card:
 class HeadlineRow:
     """One measure, all as text: the paper's value, ours with its interval, the difference.
 
-    in_points: the difference is one of percentages, so in percentage points. numbers: paper, ours, low and
-    high as numbers for the chart, those that are known, and none of a measure that is not a percentage.
+    people: how many different ones are behind ours, empty where that is not known. in_points: the difference is one
+    of percentages, so in percentage points. numbers: paper, ours, low and high as numbers for the chart, those that are
+    known, and none of a measure that is not a percentage.
     """
 
     name: str
@@ -50,6 +50,7 @@ class HeadlineRow:
     difference: str
     in_points: bool
     numbers: Mapping[str, float] = field(default_factory=dict)
+    people: str = ""
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,6 @@ def render_index(index: Index) -> str:
         index=index,
         version=__version__,
         chart=chart,
-        note=interval_note(index.headline),
         ticks=_ticks(low),
         place=lambda percent: f"{100 * (percent - low) / (100 - low):.2f}%",
     )
@@ -92,7 +92,7 @@ def render_index(index: Index) -> str:
 def headline_row(entry: Mapping[str, Any]) -> HeadlineRow:
     """One entry of a notebook's ``headline`` as text; a value that is missing or NaN becomes a dash.
 
-    entry: name, paper, ours, low and high in ``unit``; a difference of percentages is in points.
+    entry: name, paper, ours, low and high in ``unit``, people; a difference of percentages is in points.
     """
     unit = str(entry.get("unit", ""))
     numbers = {key: _number(entry.get(key)) for key in ("paper", "ours", "low", "high")}
@@ -106,15 +106,8 @@ def headline_row(entry: Mapping[str, Any]) -> HeadlineRow:
         difference=_quantity(difference, "" if unit == "%" else unit, signed=True),
         in_points=unit == "%" and difference is not None,
         numbers={key: value for key, value in numbers.items() if unit == "%" and value is not None},
+        people=str(entry.get("people") or ""),
     )
-
-
-def interval_note(rows: Sequence[HeadlineRow]) -> str:
-    """What to say beside the rows' intervals: a sentence where one of them is a single number, else ""."""
-    intervals = [row.numbers for row in rows if {"low", "high"} <= row.numbers.keys()]
-    if not any(has_no_width(interval) for interval in intervals):
-        return ""
-    return "An interval of no width is no certainty: where nothing was wrong, no resample can hold an error."
 
 
 def thumbnail(notebook: nbformat.NotebookNode) -> tuple[str, str]:

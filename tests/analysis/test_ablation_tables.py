@@ -26,12 +26,12 @@ def test_values_have_sd_and_interval():
 
 def test_the_answer_names_what_differs_and_counts_what_could_not_be_run():
     assert ablation_tables.answer_sentence(TABLE) == (
-        "Of 3 variants 1 differs from this study by more than resampling its subjects explains, in percentage points: "
+        "Of 3 variants 1 differs from this study by more than the choice of subjects explains, in percentage points: "
         "Loss: cross-entropy (slice accuracy −3.2). 1 more could not be run."
     )
     alike = TABLE[TABLE["variant"].isin([REFERENCE, "factor 1.0"])]
     assert ablation_tables.answer_sentence(alike) == (
-        "Of 1 variants none differs from this study by more than resampling its subjects explains."
+        "Of 1 variants none differs from this study by more than the choice of subjects explains."
     )
 
 

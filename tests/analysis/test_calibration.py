@@ -149,7 +149,7 @@ def test_the_interval_of_the_calibration_error_is_not_moved_by_resampling_itself
         frame = pd.DataFrame({"fold": 1, "subject_id": range(150), "label": label, "score": score})
         bins = calibration.equal_count(score, 10)
         row = calibration.calibration_table(frame, bins, samples=200, seed=1).loc["ece"]
-        drawn = row_weights(frame["subject_id"].to_numpy(), 200, 1)
+        drawn = row_weights(frame["subject_id"].to_numpy(), 200, 1, label)
         resampled = calibration.calibration_error(label.astype(float), score, drawn, bins)
         above.append((resampled > row["pooled"]).mean())
         assert row["low"] == pytest.approx(max(0, 2 * row["pooled"] - np.percentile(resampled, 97.5)), abs=5e-3)

@@ -90,11 +90,12 @@ def test_slices_are_scored_as_those_of_the_test(cohort, networks):
 
 
 def test_areas_are_scikit_learns(cohort):
-    table = external.auc_table(cohort, **RESAMPLES)
+    table = external.auc_table(cohort)
     frame, label = cohort.frame, cohort.frame["label"]
     for column, name in cohort.scores.items():
         assert table.loc[name, "auc"] == pytest.approx(roc_auc_score(label, frame[column]))
-        assert table.loc[name, "low"] <= table.loc[name, "high"]
+        assert table.loc[name, "low"] < table.loc[name, "high"]
+        assert table.loc[name, "people"] == min(frame.loc[label == one, "subject_id"].nunique() for one in (0, 1)), name
     folds = [roc_auc_score(label, frame[column]) for column in ("fold_1", "fold_2")]
     assert table.loc["mean over the folds' networks", "auc"] == pytest.approx(np.mean(folds))
 
@@ -146,7 +147,7 @@ def test_kappas_are_scikit_learns(cohort):
 
 
 def test_the_answer_names_the_area_the_rival_and_the_kappas(cohort):
-    areas, kappas = external.auc_table(cohort, **RESAMPLES), external.reader_agreement(cohort, **RESAMPLES)
+    areas, kappas = external.auc_table(cohort), external.reader_agreement(cohort, **RESAMPLES)
     answer = external.answer_sentence(cohort, areas, kappas)
     assert answer.startswith("On 11 slices of 4 subjects of other the networks reach an AUC of ")
     assert "intensity threshold reaches" in answer
@@ -159,12 +160,12 @@ def test_one_group_alone_has_no_area_but_an_answer(networks, tmp_path):
     manifest = other_cohort(tmp_path, axspa=1, controls=0)
     manifest = replace(manifest, slices=manifest.slices.assign(reader_1=pd.NA, reader_2=pd.NA, reader_3=pd.NA))
     cohort = external.apply_networks(manifest, networks, tmp_path / "cache", device="cpu", progress=False)
-    areas, kappas = external.auc_table(cohort, **RESAMPLES), external.reader_agreement(cohort, **RESAMPLES)
+    areas, kappas = external.auc_table(cohort), external.reader_agreement(cohort, **RESAMPLES)
     assert areas["auc"].isna().all()
     assert kappas.empty
     assert "no AUC is defined" in external.answer_sentence(cohort, areas, kappas)
     assert external.headline(cohort, areas)["ours"] is None
-    assert len(external.decision_table(cohort, **RESAMPLES)) == 6
+    assert len(external.decision_table(cohort)) == 6
     assert "All slices are of one class" in external.coverage_sentence(cohort)
     assert len(external.examples(cohort, right=True)) == 2
 

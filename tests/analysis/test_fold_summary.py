@@ -8,6 +8,7 @@ from scipy import stats
 
 from sijstudy.analysis import fold_summary, slice_courses
 from sijstudy.config import StudyConfig
+from sijstudy.folds import Fold
 
 CONFIG = StudyConfig(bootstrap_samples=200)
 
@@ -21,18 +22,36 @@ def test_summary_is_mean_and_sd_over_folds_in_percent(predictions):
     assert (summary["mean"] <= summary["high"] + 1e-9).all()
 
 
-def test_an_interval_of_no_width_gives_way_to_wilsons():
-    wide = {"mean": 97.0, "low": 94.25, "high": 99.0}
-    assert fold_summary.interval_text(wide, 40) == "95% CI 94.2 to 99.0"
-    assert not fold_summary.has_no_width(wide)
-    sure = {"mean": 100.0, "low": 100.0, "high": 100.0}
-    oracle = stats.binomtest(40, 40).proportion_ci(method="wilson")
-    assert fold_summary.has_no_width(sure)
-    assert (
-        fold_summary.interval_text(sure, 40) == f"95% CI {100 * oracle.low:.1f} to 100.0, Wilson, 40 different people"
-    )
-    undefined = {"mean": math.nan, "low": math.nan, "high": math.nan}
-    assert fold_summary.interval_text(undefined, 40) == "95% CI nan to nan"
+def test_a_perfect_result_is_no_certainty_and_names_its_people(predictions):
+    courses = slice_courses.add_courses(predictions, CONFIG)
+    perfect = courses.assign(decision=courses["label"], score=courses["label"].astype(float))
+    summary = fold_summary.summarise(perfect, CONFIG)
+    assert (summary["mean"] == 100).all() and (summary["high"] == 100).all()
+    controls = perfect.loc[perfect["label"] == 0, "subject_id"].nunique()
+    assert summary.loc["specificity", "people"] == controls < summary.loc["accuracy", "people"]
+    for name, row in summary.iterrows():
+        wanted = 100 * stats.binomtest(1000, 1000).proportion_ci(method="wilson").low
+        assert row["low"] < wanted, name
+        assert row["effective"] <= row["people"] / (1 + 0.3 / 0.7) + 1e-9
+    cells = fold_summary.format_table({"": fold_summary.beside_paper(summary, {})})
+    assert cells.loc[("", "Specificity"), "people"].startswith(f"{controls} (")
+
+
+def test_an_interval_in_words():
+    row = {"mean": 97.0, "low": 94.25, "high": 99.0, "people": 41}
+    assert fold_summary.interval_text(row) == "95% CI 94.2 to 99.0, 41 different people"
+    undefined = {"mean": math.nan, "low": math.nan, "high": math.nan, "people": 0}
+    assert fold_summary.interval_text(undefined) == "95% CI nan to nan, 0 different people"
+
+
+def test_who_was_never_tested():
+    folds = [Fold(1, ("a", "b", "c"), ("d",)), Fold(2, ("b", "c", "d"), ("a",))]
+    assert fold_summary.tested_sentence(folds) == "2 of 4 subjects are tested in at least one fold; 2 never were."
+    folds.append(Fold(3, ("a", "d", "b"), ("c",)))
+    assert fold_summary.tested_sentence(folds) == "3 of 4 subjects are tested in at least one fold; 1 never was."
+    folds.append(Fold(4, ("a", "d", "c"), ("b",)))
+    assert fold_summary.tested_sentence(folds) == "4 of 4 subjects are tested in at least one fold; none was left out."
+    assert fold_summary.tested_sentence([]) == ""
 
 
 def test_paper_stands_beside_with_the_difference(predictions):
@@ -45,8 +64,9 @@ def test_paper_stands_beside_with_the_difference(predictions):
 def test_paired_difference_of_equal_arms_is_zero_and_of_a_better_arm_positive(predictions):
     courses = slice_courses.add_courses(predictions, CONFIG)
     same = fold_summary.paired_difference(courses, courses, CONFIG)
-    assert same == {"mean": 0.0, "low": 0.0, "high": 0.0}
+    assert same["mean"] == 0.0
+    assert same["low"] == -same["high"] < 0  # so few people could differ elsewhere
     perfect = courses.assign(decision=courses["label"])
     gain = fold_summary.paired_difference(perfect, courses, CONFIG)
     assert gain["mean"] == pytest.approx(100 * ((2 / 8) + (3 / 7)) / 2)
-    assert 0 <= gain["low"] <= gain["mean"] <= gain["high"]
+    assert gain["low"] <= gain["mean"] <= gain["high"]

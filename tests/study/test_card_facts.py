@@ -6,18 +6,7 @@ import pandas as pd
 import pytest
 
 from sijstudy.config import StudyConfig
-from sijstudy.folds import Fold
-from sijstudy.study.card_facts import sentence_of_labels, sentence_of_tested, sentence_of_training
-
-
-def test_who_was_never_tested():
-    folds = [Fold(1, ("a", "b", "c"), ("d",)), Fold(2, ("b", "c", "d"), ("a",))]
-    assert sentence_of_tested(folds) == "2 of 4 subjects are tested in at least one fold; 2 never were."
-    folds.append(Fold(3, ("a", "d", "b"), ("c",)))
-    assert sentence_of_tested(folds) == "3 of 4 subjects are tested in at least one fold; 1 never was."
-    folds.append(Fold(4, ("a", "d", "c"), ("b",)))
-    assert sentence_of_tested(folds) == "4 of 4 subjects are tested in at least one fold; none was left out."
-    assert sentence_of_tested([]) == ""
+from sijstudy.study.card_facts import sentence_of_labels, sentence_of_training
 
 
 def cohort(labels, **readers):
