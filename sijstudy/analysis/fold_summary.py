@@ -93,7 +93,7 @@ INTERVALS = (
     "95% CI: slices and folds of one person are not independent people, and networks trained on other subjects are "
     "allowed for"
 )
-PEOPLE = "people: different ones behind the number (in parentheses: as many independent people tell as much)"
+PEOPLE = "people: different ones behind the number (in parentheses: how many with one decision each would tell as much)"
 
 
 def tested_sentence(folds: Sequence[Fold]) -> str:
