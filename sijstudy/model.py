@@ -18,14 +18,15 @@ from sijstudy.files import file_hash
 class EdemaNet(nn.Module):
     """Patch -> logit of "bone marrow edema on this slice".
 
-    Input ``(N, 1, H, W)`` float, noisy patch on the 8-bit scale; output ``(N,)`` float logits, whose
-    sigmoid is the slice's score in [0, 1].
+    Input ``(N, C, H, W)`` float, noisy patch on the 8-bit scale, C the slice alone (1) or it in the middle of its
+    neighbours (3, 5: the paper's next step [4]); output ``(N,)`` float logits, whose sigmoid is the score of the slice
+    in [0, 1].
 
     ASSUMED: each patch is standardised to mean 0 and SD 1 before the first convolution; the paper does
     not say how intensities of different subjects were brought together.
     ASSUMED: one output node; the paper's "as many nodes as classes" with a sigmoid gives one or two.
-    The grey patch enters one channel. The ImageNet stem is summed over its three channels, which equals
-    feeding the patch to all three.
+    A grey patch enters one channel. The ImageNet stem is summed over its three channels, which equals
+    feeding the patch to all three; three slices enter the stem's own channels; of five each has a fifth of the sum.
     """
 
     def __init__(self, resnet: nn.Module) -> None:
@@ -33,9 +34,14 @@ class EdemaNet(nn.Module):
         self.resnet = resnet
 
     def forward(self, patches: Tensor) -> Tensor:
-        """``(N, 1, H, W)`` -> ``(N,)`` logits."""
+        """``(N, C, H, W)`` -> ``(N,)`` logits."""
         logits: Tensor = self.resnet(standardise(patches)).squeeze(1)
         return logits
+
+    def features(self, patches: Tensor) -> Tensor:
+        """What the hidden layer is given: ``(N, C, H, W)`` -> ``(N, 512 or 2048)``."""
+        layers = list(self.resnet.children())[:-1]  # torchvision lists them in the order of its forward
+        return nn.Sequential(*layers)(standardise(patches)).flatten(1)
 
     @property
     def last_convolution(self) -> nn.Module:
@@ -44,19 +50,20 @@ class EdemaNet(nn.Module):
 
 
 def standardise(patches: Tensor) -> Tensor:
-    """Each patch ``(N, 1, H, W)`` to mean 0 and SD 1; a constant patch becomes 0."""
+    """Each patch, a channel of ``(N, C, H, W)``, to mean 0 and SD 1; a constant patch becomes 0."""
     mean = patches.mean(dim=(2, 3), keepdim=True)
     deviation = patches.std(dim=(2, 3), keepdim=True)
     return (patches - mean) / deviation.clamp_min(1e-6)
 
 
-def build_model(backbone: str, hidden_units: int, weights: str, seed: int) -> EdemaNet:
+def build_model(backbone: str, hidden_units: int, weights: str, seed: int, channels: int = 1) -> EdemaNet:
     """A new network in training mode, float32, on the CPU, in the layout that computes quickest (channels last).
 
     backbone: resnet18, resnet34 or resnet50. hidden_units: width of the hidden layer.
     weights: ``imagenet``, ``none``, the path of a state_dict file (read with ``weights_only``), or of a folder
     with one such file for each backbone, ``resnet18*.pth`` and so on.
     seed: of the random initial weights; the global random state is left as it was.
+    channels: slices that it is given at once.
     Raises StudyError when the weights cannot be had or do not fit.
     """
     import torchvision  # here, as it brings torch's compiler, seconds that most notebooks need not wait
@@ -64,7 +71,7 @@ def build_model(backbone: str, hidden_units: int, weights: str, seed: int) -> Ed
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         resnet = torchvision.models.get_model(backbone, weights=None)
-        resnet.conv1 = nn.Conv2d(1, 64, kernel_size=7, stride=2, padding=3, bias=False)
+        resnet.conv1 = nn.Conv2d(channels, 64, kernel_size=7, stride=2, padding=3, bias=False)
         nn.init.kaiming_normal_(resnet.conv1.weight, mode="fan_out", nonlinearity="relu")
         features = resnet.fc.in_features
         resnet.fc = nn.Sequential(nn.Linear(features, hidden_units), nn.ReLU(), nn.Linear(hidden_units, 1))
@@ -154,8 +161,9 @@ def _load_backbone(model: EdemaNet, state: dict[str, Tensor], source: str) -> No
     """Load a torchvision ResNet's weights, all but its classifier, in place."""
     state = {key: value for key, value in state.items() if not key.startswith("fc.")}
     stem = state.get("conv1.weight")
-    if stem is not None and stem.shape[1] == 3:
-        state["conv1.weight"] = stem.sum(dim=1, keepdim=True)
+    channels = cast(nn.Conv2d, model.resnet.conv1).in_channels
+    if stem is not None and stem.shape[1] == 3 != channels:
+        state["conv1.weight"] = stem.sum(dim=1, keepdim=True).repeat(1, channels, 1, 1) / channels
     own = {key for key in model.resnet.state_dict() if not key.startswith("fc.")}
     if own != set(state):
         odd = sorted(own ^ set(state))[0]
