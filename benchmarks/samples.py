@@ -33,9 +33,8 @@ def cohort(config: StudyConfig, work: Path) -> Manifest:
 def enlarged(manifest: Manifest, slices: int) -> Manifest:
     """A manifest of ``slices`` rows that names the same files again and again, for subjects of other names."""
     copies = -(-slices // len(manifest.slices))
-    parts = [
-        manifest.slices.assign(subject_id=manifest.slices["subject_id"] + f"-{copy:04d}") for copy in range(copies)
-    ]
+    names = manifest.slices[["subject_id", "sop_instance_uid"]]
+    parts = [manifest.slices.assign(**{name: names[name] + f"-{copy:04d}" for name in names}) for copy in range(copies)]
     table = pd.concat(parts, ignore_index=True).head(slices)
     return replace(manifest, slices=table)
 
@@ -55,6 +54,7 @@ def random_patches(slices: int, size: int, file: Path) -> PatchSet:
             "subject_id": [f"R{row // SLICES_PER_SUBJECT:05d}" for row in rows],
             "slice_index": rows % SLICES_PER_SUBJECT,
             "label": rows // SLICES_PER_SUBJECT % 2,
+            "sop_instance_uid": [f"1.2.{row}" for row in rows],
         }
     )
     del patches

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import ndimage
 
 Array = np.ndarray[Any, Any]
 
@@ -54,15 +53,30 @@ class Rule:
         return called
 
 
-def median_filter(values: Array, size: int) -> Array:
+def runs_of_slices(slice_index: Array) -> Array:
+    """The run of neighbouring slices that each slice is in, counted from 0: ``(n,)`` int64.
+
+    slice_index ``(n,)`` int, ascending: places in the series. A place left out ends a run.
+    """
+    runs: Array = np.cumsum(np.diff(slice_index, prepend=slice_index[:1]) > 1)
+    return runs
+
+
+def median_filter(values: Array, slice_index: Array, size: int) -> Array:
     """Median along the slice order ``(n,)`` -> ``(n,)``; size odd, >= 1, in slices [3.1].
 
-    ASSUMED: beyond the first and last slice the end value is repeated, so that an end slice keeps its
+    ASSUMED: only slices that are neighbours in the body (``slice_index`` one apart) are filtered together, as the ASAS
+    rule asks for "at least two consecutive image slices" [2.1, reference 43]: each run of them is filtered by itself.
+    ASSUMED: beyond the first and last slice of a run the end value is repeated, so that an end slice keeps its
     result when its one neighbour disagrees. Raises ValueError for an even size.
     """
     if size < 1 or size % 2 == 0:
         raise ValueError(f"median filter size {size} must be odd and at least 1")
-    filtered: Array = ndimage.median_filter(np.asarray(values), size=size, mode="nearest")
+    half, runs = size // 2, runs_of_slices(np.asarray(slice_index))
+    first, last = np.searchsorted(runs, runs, "left"), np.searchsorted(runs, runs, "right") - 1
+    near = np.arange(len(runs))[:, None] + np.arange(-half, half + 1)  # (n, size)
+    near = np.clip(near, first[:, None], last[:, None])
+    filtered: Array = np.sort(np.asarray(values)[near], axis=1)[:, half]
     return filtered
 
 
@@ -75,6 +89,7 @@ def slice_decisions(scores: Array | float, threshold: Array | float) -> Array:
 def follow(scores: Array, slice_index: Array, *, size: int, threshold: Array | float, on: str = "decision") -> Course:
     """The course of one subject: scores ``(n,)`` in slice order, a threshold or several ``(k,)`` [3.1].
 
+    slice_index ``(n,)``, ascending: the slices' places in the series. The filter joins no slices across a gap in them.
     on: ``decision`` filters the 0/1 results (Fig. 6 draws them), ``score`` the scores. The median of an odd number of
     values reaches a threshold exactly when most of the values do, so the filtered decisions are the same for both.
     """
@@ -82,7 +97,7 @@ def follow(scores: Array, slice_index: Array, *, size: int, threshold: Array | f
         raise ValueError(f"on={on!r} must be decision or score")
     scores = np.asarray(scores, dtype=np.float64)
     limits = np.asarray(threshold, dtype=np.float64)[..., None]
-    filtered = median_filter(scores, size)
+    filtered = median_filter(scores, slice_index, size)
     decisions = slice_decisions(filtered, limits)
     result = decisions.astype(np.float64) if on == "decision" else np.broadcast_to(filtered, decisions.shape)
     return Course(np.asarray(slice_index), scores, filtered, slice_decisions(scores, limits), decisions, result)

@@ -94,9 +94,9 @@ class StudyConfig:
     # --- noise [2.2] ----------------------------------------------------------------------------
     noise_gaussian_variance: float = _param(0.3, "[2.2] on the 8-bit scale 0..255 (ASSUMED: scale)", low=0.0)
     noise_poisson: str = _param(
-        "power_of_log",
-        "[2.2] rate of the Poisson noise: (ln x)^4 or ln(x^4)",
-        choices=("power_of_log", "log_of_power", "none"),
+        "power_of_log10",
+        "[2.2] Poisson rate (log10 x)^4, (ln x)^4 or ln(x^4). ASSUMED: base ten; (ln x)^4 makes patches white",
+        choices=("power_of_log10", "power_of_log", "log_of_power", "none"),
     )
     noise_redraw: bool = _param(True, "ASSUMED: training draws its noise anew in every epoch")
 

@@ -4,44 +4,76 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import ndimage
 from scipy.signal import medfilt
 
-from sijstudy.aggregation import RULES, asas_positive, follow, median_filter, slice_decisions
+from sijstudy.aggregation import RULES, asas_positive, follow, median_filter, runs_of_slices, slice_decisions
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
 
 scores = st.lists(st.floats(0, 1), min_size=1, max_size=25).map(np.array)
+places = st.sets(st.integers(0, 30), min_size=1, max_size=25).map(lambda found: np.array(sorted(found)))
+
+
+def without_gaps(values, size):
+    return median_filter(values, np.arange(len(values)), size)
 
 
 def test_single_errors_vanish_and_runs_stay():
-    assert median_filter([0, 1, 0, 0, 1, 1, 0, 1], 3).tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
+    assert without_gaps([0, 1, 0, 0, 1, 1, 0, 1], 3).tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
 
 
 def test_end_slices_keep_their_value_against_one_neighbour():
-    assert median_filter([1, 0, 0], 3).tolist() == [1, 0, 0]
-    assert median_filter([1, 0], 3).tolist() == [1, 0]
-    assert median_filter([1], 5).tolist() == [1]
-    assert median_filter([1, 0, 0, 0], 5).tolist() == [1, 0, 0, 0]  # the end is repeated, not mirrored
+    assert without_gaps([1, 0, 0], 3).tolist() == [1, 0, 0]
+    assert without_gaps([1, 0], 3).tolist() == [1, 0]
+    assert without_gaps([1], 5).tolist() == [1]
+    assert without_gaps([1, 0, 0, 0], 5).tolist() == [1, 0, 0, 0]  # the end is repeated, not mirrored
 
 
 @given(scores, st.sampled_from([1, 3, 5, 7, 9]))
 def test_inner_slices_agree_with_scipy(values, size):
     half = size // 2
-    ours, wanted = median_filter(values, size), medfilt(values, size)
+    ours, wanted = without_gaps(values, size), medfilt(values, size)
     inner = slice(half, len(values) - half) if len(values) > 2 * half else slice(0, 0)
     np.testing.assert_array_equal(ours[inner], wanted[inner])
+
+
+def test_no_slice_is_joined_across_a_gap():
+    values, index = [1, 1, 0, 0, 1, 0, 1], [3, 4, 5, 7, 8, 11, 12]
+    assert without_gaps(values, 3).tolist() == [1, 1, 0, 0, 0, 1, 1]
+    assert median_filter(values, index, 3).tolist() == [1, 1, 0, 0, 1, 0, 1]
+    assert median_filter(values, index, 7).tolist() == [1, 1, 0, 0, 1, 0, 1]
+    assert median_filter([0, 1, 0, 1, 0], [0, 1, 2, 4, 6], 3).tolist() == [0, 0, 0, 1, 0]  # one slice by itself stays
+    assert runs_of_slices(np.array(index)).tolist() == [0, 0, 0, 1, 1, 2, 2]
+    assert runs_of_slices(np.array([], int)).tolist() == []
+
+
+@given(places, st.sampled_from([1, 3, 5, 9]), st.randoms(use_true_random=False))
+def test_each_run_of_neighbours_is_filtered_as_if_alone(index, size, random):
+    values = np.array([random.random() for _ in index])
+    runs = np.split(values, np.flatnonzero(np.diff(index) != 1) + 1)
+    alone = [ndimage.median_filter(run, size=size, mode="nearest") for run in runs]
+    np.testing.assert_array_equal(median_filter(values, index, size), np.concatenate(alone))
+
+
+def test_a_course_ends_its_filter_at_a_gap():
+    scores = np.array([0.9, 0.2, 0.8, 0.1])
+    whole, parted = (follow(scores, index, size=3, threshold=0.5) for index in ([0, 1, 2, 3], [0, 1, 3, 4]))
+    assert whole.filtered_decision.tolist() == [1, 1, 0, 0]
+    assert parted.filtered_decision.tolist() == [1, 0, 1, 0]
+    assert parted.filtered_score.tolist() == scores.tolist()
 
 
 @pytest.mark.parametrize("size", [0, 2, -1])
 def test_even_sizes_are_refused(size):
     with pytest.raises(ValueError, match="odd"):
-        median_filter([1, 0], size)
+        without_gaps([1, 0], size)
 
 
 @given(scores, st.floats(0.05, 0.95), st.sampled_from([1, 3, 5]))
 def test_filtered_decisions_are_the_median_of_the_decisions(values, threshold, size):
     course = follow(values, np.arange(len(values)), size=size, threshold=threshold)
-    np.testing.assert_array_equal(course.filtered_decision, median_filter((values >= threshold).astype(int), size))
+    np.testing.assert_array_equal(course.filtered_decision, without_gaps((values >= threshold).astype(int), size))
 
 
 @given(scores, st.lists(st.floats(0, 1), min_size=1, max_size=5), st.sampled_from(["decision", "score"]))
@@ -86,8 +118,8 @@ def test_the_asas_rule_takes_the_filtered_slices():
 
 
 def test_the_course_shows_scores_and_decisions_before_and_after():
-    course = follow(np.array([0.9, 0.2, 0.8]), np.array([4, 5, 7]), size=3, threshold=0.5)
-    assert course.slice_index.tolist() == [4, 5, 7]
+    course = follow(np.array([0.9, 0.2, 0.8]), np.array([4, 5, 6]), size=3, threshold=0.5)
+    assert course.slice_index.tolist() == [4, 5, 6]
     assert (course.score.tolist(), course.filtered_score.tolist()) == ([0.9, 0.2, 0.8], [0.9, 0.8, 0.8])
     assert (course.decision.tolist(), course.filtered_decision.tolist()) == ([1, 0, 1], [1, 1, 1])
 

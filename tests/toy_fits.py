@@ -43,7 +43,7 @@ def toy_patches(folder: Path) -> PatchSet:
     np.save(folder / "toy.npy", stack)
     slices = pd.DataFrame(
         {"subject_id": np.repeat(list(GROUPS), 3), "slice_index": np.tile(range(3), 6), "label": labels}
-    )
+    ).assign(sop_instance_uid=[f"1.2.{row}" for row in range(18)])
     return PatchSet(np.load(folder / "toy.npy", mmap_mode="r"), slices, "roi", "patches-of-the-test")
 
 

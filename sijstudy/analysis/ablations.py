@@ -41,10 +41,12 @@ class Variant:
 
 
 NO_NOISE = {"noise_gaussian_variance": 0.0, "noise_poisson": "none"}
-PAPERS_NOISE = {"noise_gaussian_variance": 0.3, "noise_poisson": "power_of_log"}
+# The paper's Gaussian noise has a variance of 0.3; its words leave the Poisson rate open [2.2].
+POISSON_RATES = {"power_of_log10": "(log10 x)^4", "power_of_log": "(ln x)^4", "log_of_power": "ln(x^4)"}
 VARIANTS = (
     Variant("no noise", "noise", "Is the added noise worth having, in training and test alike?", NO_NOISE),
-    Variant("the paper's noise", "noise", "What does the paper's noise change?", PAPERS_NOISE),
+    *(Variant(f"the paper's noise, rate {rate}", "noise", "Does it matter which Poisson rate the paper's words mean?",
+              {"noise_gaussian_variance": 0.3, "noise_poisson": name}) for name, rate in POISSON_RATES.items()),
     Variant("cross-entropy", "loss", "Does focal loss help where classes are nearly balanced?",
             {"loss": "cross_entropy"}),
     Variant("focal loss", "loss", "Does focal loss help where classes are nearly balanced?", {"loss": "focal"}),

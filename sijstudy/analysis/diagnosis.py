@@ -23,7 +23,7 @@ from sijstudy.records import Arm, Slice
 from sijstudy.training.device import numerics, resolve_device
 from sijstudy.training.inputs import noisy_patches
 from sijstudy.training.networks import Networks
-from sijstudy.training.patches import PatchSet, patch_of
+from sijstudy.training.patches import SLICE_COLUMNS, PatchSet, patch_of
 from sijstudy.training.scoring import load_model, predict
 from sijstudy.training.store import FitRun
 
@@ -119,7 +119,7 @@ def _arm(subject: SubjectFolder, networks: Networks) -> tuple[Arm, tuple[Slice, 
 def _patches(items: tuple[Slice, ...], arm: Arm, config: StudyConfig, progress: bool) -> PatchSet:
     shown = tqdm(items, desc="reading slices", unit="slice", disable=not progress)
     stack = np.stack([patch_of(item, arm, config) for item in shown])[:, None]
-    table = pd.DataFrame([{"subject_id": item.subject_id, "slice_index": item.index, "label": 0} for item in items])
+    table = pd.DataFrame([(item.subject_id, item.index, 0, item.uid) for item in items], columns=SLICE_COLUMNS)
     return PatchSet(stack, table, arm, digest([item.sha256 for item in items]))
 
 

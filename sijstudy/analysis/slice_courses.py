@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sijstudy.aggregation import RULES, Course, follow
+from sijstudy.aggregation import RULES, Course, follow, runs_of_slices
 from sijstudy.config import StudyConfig
 from sijstudy.training.store import FitRun
 
@@ -95,6 +95,12 @@ def filter_effect(courses: pd.DataFrame) -> dict[str, int]:
         "corrected": int((~before & after).sum()),
         "spoiled": int((before & ~after).sum()),
     }
+
+
+def subjects_with_gaps(courses: pd.DataFrame) -> int:
+    """Subjects between whose slices others were left out, where the median filter ends and starts anew."""
+    places = courses.drop_duplicates(["subject_id", "slice_index"]).groupby("subject_id")["slice_index"]
+    return sum(runs_of_slices(np.sort(own.to_numpy()))[-1] > 0 for _, own in places)
 
 
 def telling_courses(courses: pd.DataFrame) -> dict[str, pd.DataFrame]:

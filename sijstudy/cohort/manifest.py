@@ -124,8 +124,9 @@ def verify_files(manifest: Manifest, *, progress: bool = True) -> None:
 
 
 def cohort_hash(manifest: Manifest) -> str:
-    """SHA-256 of what the study depends on: pixels, order, labels, boxes, groups; not paths or row order."""
-    columns = ["subject_id", "slice_index", "label", "sha256", *BOX_COLUMNS["left"], *BOX_COLUMNS["right"]]
+    """SHA-256 of what the study depends on: pixels, order, UIDs, labels, boxes, groups; not paths or row order."""
+    columns = ["subject_id", "slice_index", "label", "sha256", "sop_instance_uid"]
+    columns += [*BOX_COLUMNS["left"], *BOX_COLUMNS["right"]]
     if manifest.slices["frame"].notna().any():
         columns.append("frame")
     slices = manifest.slices[columns].sort_values(["subject_id", "slice_index"])

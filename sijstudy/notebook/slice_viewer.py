@@ -113,7 +113,7 @@ class Viewer:
             tested: Array = self._tested[self.work.row_of(item), 0].numpy()
             return tested
         config = self.work.config
-        generator = seeded(config.seed, "live", item.subject_id, item.index)
+        generator = seeded(config.seed, "live", item.uid)
         noisy = with_noise(torch.from_numpy(clean)[None, None], config, generator)
         result: Array = noisy[0, 0].numpy()
         return result

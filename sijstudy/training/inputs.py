@@ -55,13 +55,13 @@ def noisy_patches(patches: PatchSet, config: StudyConfig, purpose: str, rows: It
     """Patches with one fixed draw of the noise [2.2]: ``(n, 1, S, S)`` float32, all or those of ``rows``.
 
     A slice gets the same noise whichever fold it is tested in, and whatever else is asked for: its draw depends
-    on the seed, the arm, subject and slice index only. purpose: "test" or "train".
+    on the seed, the arm and its SOP Instance UID only, not on how its subject, folder or file is called.
+    purpose: "test" or "train".
     """
     chosen = np.arange(len(patches.slices)) if rows is None else np.asarray(list(rows), dtype=np.int64)
     noisy = torch.from_numpy(patches.patches[chosen])
-    table = patches.slices.iloc[chosen]
-    for place, (subject, index) in enumerate(zip(table["subject_id"], table["slice_index"], strict=True)):
-        generator = seeded(config.seed, "noise", purpose, patches.arm, str(subject), int(index))
+    for place, uid in enumerate(patches.slices["sop_instance_uid"].iloc[chosen]):
+        generator = seeded(config.seed, "noise", purpose, patches.arm, str(uid))
         noisy[place] = with_noise(noisy[place : place + 1], config, generator)[0]
     return noisy
 

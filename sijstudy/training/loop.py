@@ -166,7 +166,7 @@ class _Trainer:
             if epoch + 1 < self.fit.epochs:
                 self._checkpoint(epoch + 1)
         scores = self._test_scores()
-        predictions = self.fit.patches.slices.iloc[self.test_rows].assign(score=scores)
+        predictions = self.fit.patches.slices.iloc[self.test_rows].assign(score=scores).drop(columns="sop_instance_uid")
         state = {name: value.detach().cpu().contiguous() for name, value in self.model.state_dict().items()}
         self._await_checkpoint()
         self.run.note_epoch(self.fit.epochs)

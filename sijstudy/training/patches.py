@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 TRIED = 32  # slices read at first, to see how long the others will take
 WORTH_PROCESSES = 10.0  # seconds; four times what a process takes to start
+SLICE_COLUMNS = ["subject_id", "slice_index", "label", "sop_instance_uid"]
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,8 @@ class PatchSet:
     """The patches of one arm of the study, a row per slice of the manifest.
 
     patches: ``(N, 1, S, S)`` float32 on the 8-bit scale [0, 255], without noise; memory-mapped, read-only.
-    slices: N rows in the same order: subject_id, slice_index, label.
+    slices: N rows in the same order: subject_id, slice_index, label, sop_instance_uid (of a frame or a plane with its
+    number, unique), which seeds the noise.
     digest: hash of all that determines them, the cohort included.
     """
 
@@ -107,7 +109,7 @@ def load_patches(
         if not file.exists():
             remove_temporaries(file)
             _make_patches(manifest, arm, config, file, workers, progress)
-    slices = manifest.slices[["subject_id", "slice_index", "label"]].reset_index(drop=True)
+    slices = manifest.slices[SLICE_COLUMNS].reset_index(drop=True)
     return PatchSet(np.load(file, mmap_mode="r"), slices, arm, key)
 
 

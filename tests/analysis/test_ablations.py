@@ -15,6 +15,7 @@ from sijstudy.analysis import fold_summary, slice_courses
 from sijstudy.analysis.ablations import (
     GROUPS,
     MEASURES,
+    POISSON_RATES,
     REFERENCE,
     VARIANTS,
     Trial,
@@ -24,6 +25,7 @@ from sijstudy.analysis.ablations import (
     courses_of,
     plan_trials,
 )
+from sijstudy.analysis.interpretations import choices_of
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
 from sijstudy.notebook.workspace import Workspace
@@ -48,7 +50,7 @@ def tried(config, name):
 def test_all_that_reviewers_ask_for_is_varied():
     study = StudyConfig(ablations="all", weights="none")
     assert {(trial.config.noise_gaussian_variance, trial.config.noise_poisson) for trial in plan_trials(study)} == {
-        (0.3, "power_of_log"), (0.0, "none"),
+        (0.3, "power_of_log10"), (0.3, "power_of_log"), (0.3, "log_of_power"), (0.0, "none"),
     }  # fmt: skip
     assert tried(study, "loss") == {"focal", "cross_entropy"}
     assert tried(study, "roi_factor") == {0.6, 0.8, 1.0}
@@ -61,10 +63,13 @@ def test_all_that_reviewers_ask_for_is_varied():
 @pytest.mark.parametrize(
     ("own", "left_out"),
     [
-        ({}, {"the paper's noise", "focal loss", "factor 0.8", "3 slices", "from scratch", "ResNet18"}),
+        (
+            {},
+            {"the paper's noise, rate (log10 x)^4", "focal loss", "factor 0.8", "3 slices", "from scratch", "ResNet18"},
+        ),
         (
             {"loss": "cross_entropy", "median_size": 1, "backbone": "resnet34", "roi_factor": 0.7},
-            {"the paper's noise", "cross-entropy", "no filter", "from scratch", "ResNet34"},
+            {"the paper's noise, rate (log10 x)^4", "cross-entropy", "no filter", "from scratch", "ResNet34"},
         ),
     ],
 )
@@ -74,6 +79,19 @@ def test_the_study_comes_first_and_what_it_has_already_is_no_variant(own, left_o
     assert names[0] == REFERENCE
     assert names[1:] == [variant.name for variant in VARIANTS if variant.name not in left_out]
     assert len(set(names)) == len(names)
+
+
+def test_the_papers_noise_is_tried_by_a_study_without_it_under_each_interpretation():
+    own = {"noise_poisson": "none", "noise_gaussian_variance": 0.0}
+    trials = plan_trials(StudyConfig(ablations="noise", weights="none", **own))
+    assert [trial.config.noise_poisson for trial in trials] == [
+        "none",
+        "power_of_log10",
+        "power_of_log",
+        "log_of_power",
+    ]
+    assert {trial.config.noise_gaussian_variance for trial in trials[1:]} == {0.3}
+    assert {name for name in choices_of("noise_poisson") if name != "none"} == set(POISSON_RATES)
 
 
 def test_each_variant_changes_its_own_parameters_and_nothing_else():

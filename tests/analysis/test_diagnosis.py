@@ -5,6 +5,7 @@ import re
 import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from sijstudy import cli
@@ -33,6 +34,20 @@ def test_scores_are_those_of_the_test(finished_work, networks):
     assert result.slices["slice_index"].tolist() == known["slice_index"].tolist()
     np.testing.assert_allclose(result.slices["score"], known["score"], atol=1e-5)
     assert result.networks["trained_on_name"].tolist() == [False]
+
+
+def test_the_name_of_the_folder_changes_no_bit(finished_work, networks, tmp_path):
+    """Nor do the files' names: the noise hangs on the images' UIDs."""
+    renamed = shutil.copytree(folder_of(finished_work[0], "S00"), tmp_path / "somebody")
+    for number, file in enumerate(sorted(renamed.glob("*.dcm"))):
+        file.rename(file.with_name(f"{file.stem}-{number}.dcm"))
+    folders = (folder_of(finished_work[0], "S00"), renamed)
+    one, other = (diagnose(read_subject(folder), networks, device="cpu", progress=False) for folder in folders)
+    assert (one.subject.subject_id, other.subject.subject_id) == ("S00", "somebody")
+    pd.testing.assert_frame_equal(one.slices.drop(columns="file"), other.slices.drop(columns="file"), check_exact=True)
+    assert one.opinion == other.opinion
+    for ours, theirs in zip(one.explained, other.explained, strict=True):
+        assert (ours.patch.tobytes(), ours.cam.tobytes()) == (theirs.patch.tobytes(), theirs.cam.tobytes())
 
 
 def test_an_ensemble_is_the_mean_of_its_networks(finished_work, networks):

@@ -12,6 +12,12 @@ from sijstudy.config import StudyConfig
 CONFIG = StudyConfig()
 
 
+def test_subjects_with_gaps_are_counted_once():
+    places = {"a": [4, 5, 6], "b": [0, 2, 3], "c": [7], "d": [3, 1, 0]}
+    rows = [(fold, name, place) for fold in (1, 2) for name, own in places.items() for place in own]
+    assert slice_courses.subjects_with_gaps(pd.DataFrame(rows, columns=["fold", "subject_id", "slice_index"])) == 2
+
+
 def test_median_filter_mends_single_errors_within_a_subject(predictions):
     courses = slice_courses.add_courses(predictions, CONFIG)
     by_subject = courses.groupby("subject_id")["filtered_decision"].agg(list)

@@ -195,10 +195,11 @@ def test_hash_does_not_depend_on_place_row_order_or_file_names(home):
         ("slices.csv", {"sha256": "0" * 64}),
         ("slices.csv", {"left_x0": "22.25"}),
         ("slices.csv", {"slice_index": "9"}),
+        ("slices.csv", {"sop_instance_uid": "1.2.3"}),  # which seeds the noise
         ("subjects.csv", {"group": "control"}),
     ],
 )
-def test_hash_depends_on_pixels_labels_boxes_order_and_groups(home, table, cells):
+def test_hash_depends_on_pixels_labels_boxes_order_uids_and_groups(home, table, cells):
     before = cohort_hash(load_manifest(home / "manifest"))
     change(home, table, 0, **cells)
     assert cohort_hash(load_manifest(home / "manifest")) != before

@@ -123,8 +123,7 @@ def noised(patches, config, generator):
 
 def fixed_noise(patches, config, row, purpose):
     """``(1, 1, S, S)``: the one draw of a slice."""
-    subject, index = patches.slices.loc[row, ["subject_id", "slice_index"]]
-    generator = seeded(config.seed, "noise", purpose, patches.arm, subject, int(index))
+    generator = seeded(config.seed, "noise", purpose, patches.arm, patches.slices.loc[row, "sop_instance_uid"])
     return noised(torch.from_numpy(patches.patches[[row]]), config, generator)
 
 

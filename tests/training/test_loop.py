@@ -2,6 +2,7 @@
 
 import math
 import time
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -36,7 +37,7 @@ def patches():
     stack[labels == 1, 0, 10:18, 10:18] += 120
     slices = pd.DataFrame(
         {"subject_id": np.repeat(list(GROUPS), 6), "slice_index": np.tile(range(6), 6), "label": labels}
-    )
+    ).assign(sop_instance_uid=[f"1.2.{row}" for row in range(36)])
     return PatchSet(stack, slices, "roi", "patches-of-the-test")
 
 
@@ -89,6 +90,7 @@ def test_training_learns_and_predicts_only_test_subjects(patches, tmp_path):
     run = train(Fit(FOLD, patches, "resnet18", 8), config, RunStore(tmp_path))
     predictions, history = run.predictions(), run.history()
     assert set(predictions["subject_id"]) == {"e", "f"}
+    assert predictions.columns.tolist() == ["subject_id", "slice_index", "label", "score"]  # no UID leaves the manifest
     assert ((predictions["score"] >= 0.5) == (predictions["label"] == 1)).all()
     assert len(history) == 8
     assert history["train_loss"].iloc[-1] < history["train_loss"].iloc[0]
@@ -187,7 +189,18 @@ def test_a_slice_keeps_its_noise_whatever_else_is_asked_for(patches):
     fewer = PatchSet(patches.patches[6:], patches.slices.iloc[6:].reset_index(drop=True), "roi", "without the first")
     assert torch.equal(noisy_patches(fewer, CONFIG, "test"), every[6:])
     noise = every[:, 0] - torch.from_numpy(patches.patches[:, 0])
-    assert not torch.equal(noise[0], noise[1])
+    assert len({one.numpy().tobytes() for one in noise}) == len(noise)
+
+
+def test_the_noise_of_a_slice_hangs_on_its_uid_and_on_no_name(patches):
+    every = noisy_patches(patches, CONFIG, "test")
+    renamed = patches.slices.assign(subject_id="another", slice_index=patches.slices["slice_index"] + 4)
+    assert torch.equal(noisy_patches(replace(patches, slices=renamed), CONFIG, "test"), every)
+    uids = patches.slices["sop_instance_uid"]
+    others = replace(patches, slices=patches.slices.assign(sop_instance_uid=uids.where(uids != "1.2.5", "1.2.500")))
+    same = (noisy_patches(others, CONFIG, "test") == every).flatten(1).all(dim=1)
+    assert same.tolist() == [row != 5 for row in range(36)]
+    assert not torch.equal(noisy_patches(replace(patches, arm="original"), CONFIG, "test"), every)
 
 
 @pytest.mark.parametrize("redraw", [True, False])

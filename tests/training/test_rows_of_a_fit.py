@@ -40,6 +40,7 @@ def patches():
     """Seven subjects with five patches, rows mixed; each patch is filled with the number of its row."""
     order = np.random.default_rng(3).permutation(35)
     slices = pd.DataFrame({"subject_id": np.repeat(SUBJECTS, 5), "slice_index": np.tile(range(5), 7)}).iloc[order]
+    slices["sop_instance_uid"] = [f"1.2.{row}" for row in order]
     labels = slices["subject_id"].isin(["a", "b", "c"]).astype(int)
     stack = np.broadcast_to(np.arange(35, dtype=np.float32)[:, None, None, None], (35, 1, 32, 32)).copy()
     return PatchSet(stack, slices.assign(label=labels).reset_index(drop=True), "roi", "patches-of-the-test")
