@@ -62,6 +62,17 @@ def runs_of_slices(slice_index: Array) -> Array:
     return runs
 
 
+def neighbours(slice_index: Array, size: int) -> Array:
+    """Which slices stand round each slice in its run, itself in the middle: ``(n, size)`` places in ``slice_index``.
+
+    slice_index ``(n,)`` int, ascending; size odd. Beyond an end of the run its last slice is repeated.
+    """
+    half, runs = size // 2, runs_of_slices(slice_index)
+    first, last = np.searchsorted(runs, runs, "left"), np.searchsorted(runs, runs, "right") - 1
+    near = np.arange(len(runs))[:, None] + np.arange(-half, half + 1)
+    return np.clip(near, first[:, None], last[:, None])
+
+
 def median_filter(values: Array, slice_index: Array, size: int) -> Array:
     """Median along the slice order ``(n,)`` -> ``(n,)``; size odd, >= 1, in slices [3.1].
 
@@ -72,11 +83,8 @@ def median_filter(values: Array, slice_index: Array, size: int) -> Array:
     """
     if size < 1 or size % 2 == 0:
         raise ValueError(f"median filter size {size} must be odd and at least 1")
-    half, runs = size // 2, runs_of_slices(np.asarray(slice_index))
-    first, last = np.searchsorted(runs, runs, "left"), np.searchsorted(runs, runs, "right") - 1
-    near = np.arange(len(runs))[:, None] + np.arange(-half, half + 1)  # (n, size)
-    near = np.clip(near, first[:, None], last[:, None])
-    filtered: Array = np.sort(np.asarray(values)[near], axis=1)[:, half]
+    near = neighbours(np.asarray(slice_index), size)
+    filtered: Array = np.sort(np.asarray(values)[near], axis=1)[:, size // 2]
     return filtered
 
 

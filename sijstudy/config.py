@@ -101,6 +101,9 @@ class StudyConfig:
     noise_redraw: bool = _param(True, "ASSUMED: training draws its noise anew in every epoch")
 
     # --- model [2.3] ----------------------------------------------------------------------------
+    context_slices: int = _param(
+        1, "[4] neighbouring slices that a network is shown at once: 1 (the paper's), 3 or 5", low=1, high=5, odd=True
+    )
     backbone: str = _param("resnet18", "[2.5] chosen by Fig. 5", choices=("resnet18", "resnet34", "resnet50"))
     hidden_units: int = _param(256, "[2.3] one hidden layer; ASSUMED: its width", low=1, high=8192)
     weights: str = _param("imagenet", "[2.3] imagenet, none (from scratch), a state_dict file, or a folder of them")

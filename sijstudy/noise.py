@@ -56,7 +56,7 @@ def poisson_rate(pixels: Tensor, interpretation: str) -> Tensor:
 
 @fresh_torch()
 def add_noise(patches: Tensor, *, gaussian_variance: float, poisson: str, generator: torch.Generator) -> Tensor:
-    """x + N_G + N_P for patches ``(N, 1, H, W)`` float32 in [0, 255]; same shape, may leave that range.
+    """x + N_G + N_P for patches ``(N, C, H, W)`` float32 in [0, 255]; same shape, may leave that range.
 
     N_G: mean 0, ``gaussian_variance`` (on the 8-bit scale). N_P: Poisson with ``poisson_rate`` of the pixel;
     ``poisson="none"`` leaves it out. ASSUMED: both are added. ``generator`` lives on the patches' device.

@@ -17,7 +17,7 @@ import pandas as pd
 import torch
 
 from sijstudy.analysis.fold_summary import fold_metrics
-from sijstudy.analysis.slice_courses import add_courses, collect_predictions, subject_predictions
+from sijstudy.analysis.slice_courses import add_courses, by_attention, collect_predictions, subject_predictions
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
 from sijstudy.fold_intervals import difference_over_folds, over_folds, split_ratio
@@ -32,12 +32,16 @@ PRETRAINED, OTHER_SEED = "the study's weights, else imagenet", "the study's seed
 
 @dataclass(frozen=True)
 class Variant:
-    """One change of the study. changes: parameter -> value; question: what a reviewer wants to know of it."""
+    """One change of the study. changes: parameter -> value; question: what a reviewer wants to know of it.
+
+    attention: subjects are diagnosed by ``training.attention`` in place of filter and rule.
+    """
 
     name: str
     group: str
     question: str
     changes: Mapping[str, Any] = field(default_factory=dict)
+    attention: bool = False
 
 
 NO_NOISE = {"noise_gaussian_variance": 0.0, "noise_poisson": "none"}
@@ -58,6 +62,10 @@ VARIANTS = (
     Variant("from scratch", "pretraining", "What do weights learned on photographs bring?", {"weights": "none"}),
     *(Variant(f"ResNet{depth}", "backbone", "Does a deeper network do better?", {"backbone": f"resnet{depth}"})
       for depth in (18, 34, 50)),
+    *(Variant(f"{count} slice{'s' * (count > 1)} at once", "context", "Does a network do better that sees the "
+              "neighbouring slices, too?", {"context_slices": count}) for count in (1, 3, 5)),
+    Variant("attention", "subject", "Does attention, learned on what the networks see in the slices, diagnose subjects "
+            "better than filter and rule?", attention=True),
     Variant("another seed", "repeat", "How much does training alone change, nothing else being changed?",
             {"seed": OTHER_SEED}),
 )  # fmt: skip
@@ -68,6 +76,8 @@ GROUPS = {
     "filter": "Median filter",
     "pretraining": "Weights",
     "backbone": "Network",
+    "context": "Neighbours",
+    "subject": "Subject",
     "repeat": "Repeated",
 }
 
@@ -119,7 +129,7 @@ def plan_trials(study: StudyConfig) -> tuple[Trial, ...]:
     trials = [Trial(Variant(REFERENCE, "", "What the others are compared with."), study)]
     for variant in (variant for group in groups for variant in VARIANTS if variant.group == group):
         config = replace(study, **{name: _settled(value, study) for name, value in variant.changes.items()})
-        if config != study:
+        if config != study or variant.attention:
             trials.append(Trial(variant, config, _missing(config, study)))
     return tuple(trials) if groups else ()
 
@@ -172,15 +182,22 @@ def courses_of(
     }
 
 
-def ablation_table(trials: Sequence[Trial], courses: Mapping[str, pd.DataFrame], study: StudyConfig) -> pd.DataFrame:
+def ablation_table(
+    trials: Sequence[Trial],
+    courses: Mapping[str, pd.DataFrame],
+    study: StudyConfig,
+    attended: Mapping[str, Mapping[int, pd.DataFrame]] | None = None,
+) -> pd.DataFrame:
     """A row per trial and measure: percent, differences from the study in percentage points.
 
+    attended: of the trials with attention, fold -> ``training.attention.attended``.
     Columns: group, variant, changed (``name=value`` of each parameter), measure; mean, sd (over folds, ddof 1), low,
     high (95% CI, ``fold_intervals``); difference, difference_low, difference_high (paired: the same subjects and folds
     in both; all 0 where every score and decision is the study's), excludes_zero; missing. Numbers are NaN for a trial
     that could not be run; differences, for the study itself.
     """
-    units = {name: _units(frame, _trial(trials, name).config) for name, frame in courses.items()}
+    learned = attended or {}
+    units = {name: _units(frame, _trial(trials, name).config, learned.get(name)) for name, frame in courses.items()}
     ratio, rows = split_ratio(study.test_fraction), []
     found = {
         (name, unit): over_folds(frame, ratio=ratio) for name, each in units.items() for unit, frame in each.items()
@@ -209,7 +226,9 @@ def _trial(trials: Sequence[Trial], name: str) -> Trial:
 
 
 def _changed(trial: Trial, study: StudyConfig) -> str:
-    """The parameters that differ from the study's, as -p takes them."""
+    """The parameters that differ from the study's, as -p takes them, or what stands in place of the rule."""
+    if trial.variant.attention:
+        return "attention in place of filter and rule"
     return " ".join(
         f"{name}={getattr(trial.config, name)}"
         for name in trial.variant.changes
@@ -217,13 +236,15 @@ def _changed(trial: Trial, study: StudyConfig) -> str:
     )
 
 
-def _units(courses: pd.DataFrame, config: StudyConfig) -> dict[str, pd.DataFrame]:
+def _units(
+    courses: pd.DataFrame, config: StudyConfig, attended: Mapping[int, pd.DataFrame] | None
+) -> dict[str, pd.DataFrame]:
     """What is counted: fold, subject_id, group, label, decision and score of slices, filtered slices and subjects."""
-    head = courses[["fold", "subject_id", "group", "label"]]
+    head, subjects = courses[["fold", "subject_id", "group", "label"]], subject_predictions(courses, config)
     return {
         "slices": head.assign(decision=courses["decision"], score=courses["score"]),
         "filtered slices": head.assign(decision=courses["filtered_decision"], score=courses["filtered_score"]),
-        "subjects": subject_predictions(courses, config),
+        "subjects": by_attention(subjects, attended, config) if attended else subjects,
     }
 
 

@@ -21,7 +21,7 @@ from sijstudy.gradcam import cam_maps
 from sijstudy.model import EdemaNet
 from sijstudy.records import Arm, Slice
 from sijstudy.training.device import numerics, resolve_device
-from sijstudy.training.inputs import noisy_patches
+from sijstudy.training.inputs import middle, noisy_patches
 from sijstudy.training.networks import Networks
 from sijstudy.training.patches import SLICE_COLUMNS, PatchSet, patch_of
 from sijstudy.training.scoring import load_model, predict
@@ -187,6 +187,6 @@ def _explained(
     maps = [cam_maps(model, chosen.to(next(model.parameters()).device)) for model in shown]
     mean = np.mean(maps, axis=0)
     return tuple(
-        Explanation(items[row], float(scores[row]), chosen[place, 0].numpy(), mean[place])
+        Explanation(items[row], float(scores[row]), middle(chosen)[place], mean[place])
         for place, row in enumerate(rows)
     )

@@ -23,7 +23,7 @@ from sijstudy.fresh_torch import environment_identity
 from sijstudy.gradcam import cam_maps, grow
 from sijstudy.intervals import intervals, subject_weights
 from sijstudy.training.device import numerics, resolve_device
-from sijstudy.training.inputs import noisy_patches
+from sijstudy.training.inputs import middle, noisy_patches
 from sijstudy.training.patches import PatchSet, mask_patch
 from sijstudy.training.scoring import load_model
 from sijstudy.training.store import FitRun
@@ -163,7 +163,7 @@ def explain_rows(
         with numerics(config, device):
             maps[places] = cam_maps(load_model(runs[fold]).to(device), noisy[places].to(device))
     empty = np.zeros(maps.shape[1:], bool)
-    return noisy[:, 0].numpy(), np.stack([outlines.get(int(row), empty) for row in rows]), maps
+    return middle(noisy), np.stack([outlines.get(int(row), empty) for row in rows]), maps
 
 
 def _positive_rows(patches: PatchSet) -> list[int]:
@@ -210,7 +210,7 @@ def _explain(
         **measured(unlearned, outlines, widened, REDRAWN),
         likeness=likeness(maps, unlearned),
     )
-    return measures, inputs[:, 0].numpy(), outlines, maps
+    return measures, middle(inputs), outlines, maps
 
 
 def cam_summary(measures: pd.DataFrame, *, samples: int, seed: int) -> pd.DataFrame:

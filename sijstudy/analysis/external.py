@@ -29,7 +29,7 @@ from sijstudy.metrics import METRIC_NAMES, METRICS, Roc, roc
 from sijstudy.model import EdemaNet
 from sijstudy.records import Slice
 from sijstudy.training.device import numerics, resolve_device
-from sijstudy.training.inputs import noisy_patches
+from sijstudy.training.inputs import middle, noisy_patches
 from sijstudy.training.networks import Networks
 from sijstudy.training.patches import PatchSet, load_patches, mask_patch
 from sijstudy.training.scoring import load_model, predict
@@ -54,7 +54,7 @@ class ExternalCohort:
 
     manifest: the slices that have an ilium box. left_out: number of those that have none. frame: a row per slice
     of ``manifest``: subject_id, slice_index, label, reader columns, score (mean over the networks), decision,
-    fold_1 ... (each network's score), the BASELINES, region (where these were measured). inputs: ``(n, 1, S, S)``
+    fold_1 ... (each network's score), the BASELINES, region (where these were measured). inputs: ``(n, C, S, S)``
     float32, the noisy patches.
     """
 
@@ -196,7 +196,7 @@ def examples(cohort: ExternalCohort, *, right: bool, count: int = 2) -> list[tup
         (
             f"{items[row].subject_id}, slice {items[row].index}\n"
             f"{'edema' if frame.loc[row, 'label'] else 'no edema'}, score {frame.loc[row, 'score']:.2f}",
-            inputs[place, 0].numpy(),
+            middle(inputs)[place],
             _edema(outlines, items[row], cohort.config),
             cams[place],
         )

@@ -86,6 +86,18 @@ def subject_limit(config: StudyConfig) -> float:
     return RULES[config.subject_rule].limit(config.subject_threshold)
 
 
+def by_attention(subjects: pd.DataFrame, attended: Mapping[int, pd.DataFrame], config: StudyConfig) -> pd.DataFrame:
+    """``subject_predictions`` with the scores and decisions of attention in place of the rule's.
+
+    attended: fold -> ``training.attention.attended``.
+    """
+    every = pd.concat([frame.assign(fold=fold) for fold, frame in attended.items()])
+    scores = every.groupby(["fold", "subject_id"])["attention_score"].first()
+    own = subjects[["fold", "subject_id"]].join(scores, on=["fold", "subject_id"], validate="one_to_one")
+    score = own["attention_score"].to_numpy()
+    return subjects.assign(score=score, decision=(score >= config.subject_threshold).astype(int))
+
+
 def filter_effect(courses: pd.DataFrame) -> dict[str, int]:
     """What the median filter did to the slices of all folds: wrong before, corrected, spoiled."""
     before = courses["decision"] == courses["label"]

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from sijstudy.aggregation import neighbours
 from sijstudy.config import StudyConfig
 from sijstudy.gradcam import cam_maps
 from sijstudy.images.read import read_image_pixels
@@ -19,7 +20,7 @@ from sijstudy.model import EdemaNet
 from sijstudy.notebook.workspace import Workspace, by_subject
 from sijstudy.records import Slice
 from sijstudy.roi import RoiBoxes, roi_patch
-from sijstudy.training.inputs import noisy_patches, seeded, with_noise
+from sijstudy.training.inputs import middle, noisy_patches, seeded, with_noise
 from sijstudy.training.networks import open_networks
 from sijstudy.training.patches import mask_patch, roi_of
 from sijstudy.training.scoring import load_model, predict
@@ -76,9 +77,9 @@ class Viewer:
         return next((fold.number for fold in self.work.folds if subject_id in fold.test), None)
 
     @cached_property
-    def _tested(self) -> torch.Tensor:
+    def _tested(self) -> Array:
         """Every patch with the very noise it was tested with."""
-        return noisy_patches(self.work.patches("roi"), self.work.config, "test")
+        return middle(noisy_patches(self.work.patches("roi"), self.work.config, "test"))
 
     @cached_property
     def models(self) -> dict[int, EdemaNet]:
@@ -95,22 +96,34 @@ class Viewer:
         image, edema = self.image(choice.subject_id, choice.position)
         config = replace(self.work.config, roi_factor=choice.factor)
         rois = roi_of(item, image.shape, config)
-        patch = self._patch(item, roi_patch(image, rois, config.patch_size), choice)
+        inputs = self._inputs(choice, config)
+        patch = inputs[len(inputs) // 2]
         fold, score, cam = self.fold_of(choice.subject_id), None, None
         if fold is not None:
-            model, batch = self.models[fold], torch.from_numpy(patch)[None, None]
+            model, batch = self.models[fold], torch.from_numpy(inputs)[None]
             with _one_thread():
                 score = float(predict(model, batch, config, torch.device("cpu"))[0])
                 cam = cam_maps(model, batch)[0]
         edema_patch = None if edema is None else mask_patch(item, edema, config)
         return Sight(item, image, rois, patch, edema, edema_patch, fold, score, cam)
 
+    def _inputs(self, choice: Choice, config: StudyConfig) -> Array:
+        """What the network is shown of a slice: its patch in the middle of its neighbours', ``(C, S, S)``."""
+        items = self.items[choice.subject_id]
+        places = neighbours(np.array([item.index for item in items]), config.context_slices)[choice.position]
+        patches = []
+        for place in places:
+            image, _ = self.image(choice.subject_id, int(place))
+            clean = roi_patch(image, roi_of(items[place], image.shape, config), config.patch_size)
+            patches.append(self._patch(items[place], clean, choice))
+        return np.stack(patches)
+
     def _patch(self, item: Slice, clean: Array, choice: Choice) -> Array:
         """The patch with the noise asked for; at the study's own factor the very patch that was tested."""
         if not choice.noise:
             return clean
         if choice.factor == self.work.config.roi_factor:
-            tested: Array = self._tested[self.work.row_of(item), 0].numpy()
+            tested: Array = self._tested[self.work.row_of(item)]
             return tested
         config = self.work.config
         generator = seeded(config.seed, "live", item.uid)

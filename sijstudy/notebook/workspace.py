@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pandas as pd
+from tqdm.auto import tqdm
 
 from sijstudy.analysis.external import ExternalCohort, apply_networks
 from sijstudy.audit.cohort import Audit, audit_cohort
@@ -23,6 +24,7 @@ from sijstudy.folds import Fold, load_folds
 from sijstudy.notebook.cohort import prepare_cohort
 from sijstudy.notebook.provenance import cohort_line, provenance
 from sijstudy.records import Arm, Slice
+from sijstudy.training.attention import attended
 from sijstudy.training.loop import Fit
 from sijstudy.training.networks import open_networks, save_fits
 from sijstudy.training.parallel import fit_all, fit_each
@@ -131,6 +133,16 @@ class Workspace:
         with self.stage("training"):
             runs = iter(fit_each(asked, self.store))
         return {name: {fold.number: next(runs) for fold in self.folds} for name in configs}
+
+    def attend(self, runs: Mapping[int, FitRun], config: StudyConfig) -> dict[int, pd.DataFrame]:
+        """Diagnoses of the test subjects by attention (``training.attention``), by fold.
+
+        runs: fold -> run of the ROI arm. config: under which they were trained.
+        """
+        patches = self.patches("roi", config)
+        shown = tqdm(self.folds, desc="attention over slices", unit="fold")
+        with self.stage("attention"):
+            return {fold.number: attended(runs[fold.number], patches, fold, config, self.store) for fold in shown}
 
     def save_fits(self, runs: Mapping[Arm, Mapping[int, FitRun]]) -> None:
         """Note in this profile's folder which fit belongs to which arm and fold."""

@@ -46,7 +46,10 @@ class GatedAttention(nn.Module):
         self.gate = nn.Sequential(nn.Linear(features, width), nn.Sigmoid())
         self.weigh = nn.Linear(width, 1)
         self.decide = nn.Linear(features, 1)
-        for layer in (self.weigh, self.decide):  # it starts as an undecided mean: from random weights a third looked away
+        for layer in (
+            self.weigh,
+            self.decide,
+        ):  # it starts as an undecided mean: from random weights a third looked away
             nn.init.zeros_(layer.weight)
 
     def forward(self, bag: Tensor) -> tuple[Tensor, Tensor]:

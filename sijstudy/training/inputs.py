@@ -33,7 +33,7 @@ def batches(order: Tensor, size: int) -> list[Tensor]:
 
 
 def augment(patches: Tensor, flip_probability: float, degrees: float, generator: torch.Generator) -> Tensor:
-    """Horizontal flip and rotation of ``(N, 1, H, W)``, bilinear, 0 outside; nothing is cropped away [2.5].
+    """Horizontal flip and rotation of ``(N, C, H, W)``, bilinear, 0 outside; nothing is cropped away [2.5].
 
     ``generator`` lives on the patches' device.
     """
@@ -52,22 +52,30 @@ def augment(patches: Tensor, flip_probability: float, degrees: float, generator:
 
 @fresh_torch()
 def noisy_patches(patches: PatchSet, config: StudyConfig, purpose: str, rows: Iterable[int] | None = None) -> Tensor:
-    """Patches with one fixed draw of the noise [2.2]: ``(n, 1, S, S)`` float32, all or those of ``rows``.
+    """Patches with one fixed draw of the noise [2.2]: ``(n, C, S, S)`` float32, all or those of ``rows``.
 
+    C: ``config.context_slices``, the slice in the middle of its neighbours (``PatchSet.neighbours``).
     A slice gets the same noise whichever fold it is tested in, and whatever else is asked for: its draw depends
     on the seed, the arm and its SOP Instance UID only, not on how its subject, folder or file is called.
     purpose: "test" or "train".
     """
     chosen = np.arange(len(patches.slices)) if rows is None else np.asarray(list(rows), dtype=np.int64)
-    noisy = torch.from_numpy(patches.patches[chosen])
-    for place, uid in enumerate(patches.slices["sop_instance_uid"].iloc[chosen]):
+    near = patches.neighbours(chosen, config.context_slices)
+    needed, places = np.unique(near, return_inverse=True)  # a slice is drawn once, however many it stands beside
+    noisy = torch.from_numpy(patches.patches[needed])
+    for place, uid in enumerate(patches.slices["sop_instance_uid"].iloc[needed]):
         generator = seeded(config.seed, "noise", purpose, patches.arm, str(uid))
         noisy[place] = with_noise(noisy[place : place + 1], config, generator)[0]
-    return noisy
+    return noisy[torch.from_numpy(places.reshape(near.shape)), 0]
+
+
+def middle(inputs: Tensor) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """The slice itself of each input ``(n, C, S, S)``: ``(n, S, S)`` float32."""
+    return inputs[:, inputs.shape[1] // 2].numpy()
 
 
 def with_noise(patches: Tensor, config: StudyConfig, generator: torch.Generator) -> Tensor:
-    """``noise.add_noise`` as the study is configured: ``(N, 1, S, S)`` -> the same shape."""
+    """``noise.add_noise`` as the study is configured: ``(N, C, S, S)`` -> the same shape."""
     return add_noise(
         patches,
         gaussian_variance=config.noise_gaussian_variance,

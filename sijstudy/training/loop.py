@@ -37,6 +37,7 @@ FIT_PARAMETERS = (
     "noise_gaussian_variance",
     "noise_poisson",
     "noise_redraw",
+    "context_slices",
     "hidden_units",
     "weights",
     "loss",
@@ -132,13 +133,15 @@ class _Trainer:
         self.fit, self.config, self.run, self.device = fit, config, run, device
         self.stream = (config.seed, fit.patches.arm, fit.fold.number, fit.backbone)
         first_weights = int(digest(self.stream)[:8], 16)
-        self.model = build_model(fit.backbone, config.hidden_units, config.weights, first_weights).to(device)
+        channels = config.context_slices
+        self.model = build_model(fit.backbone, config.hidden_units, config.weights, first_weights, channels).to(device)
         self.optimizer = torch.optim.SGD(
             self.model.parameters(), config.learning_rate, config.momentum, weight_decay=config.weight_decay, fused=True
         )
         patches = fit.patches
         labels = torch.from_numpy(patches.slices["label"].to_numpy(np.float32))
         self.train_rows, self.test_rows = patches.rows_of(fit.fold.train), patches.rows_of(fit.fold.test)
+        self.near = patches.neighbours(self.train_rows, config.context_slices)  # (n, C), of training subjects all
         self.train_labels, self.test_labels = labels[self.train_rows].to(device), labels[self.test_rows]
         self.resident = torch.from_numpy(patches.patches[self.train_rows]).to(device) if device.type != "cpu" else None
         self.history: list[dict[str, float]] = []
@@ -234,10 +237,11 @@ class _Trainer:
 
     def _draw(self, rows: Tensor, generator: torch.Generator) -> Tensor:
         config, chosen = self.config, self.train_rows[rows.numpy()]
+        near = self.near[rows.numpy()]
         if self.resident is not None and config.noise_redraw:
-            patches = self.resident[rows]
+            patches = self.resident[torch.from_numpy(np.searchsorted(self.train_rows, near)).to(self.device), 0]
         elif config.noise_redraw:
-            patches = torch.from_numpy(self.fit.patches.patches[chosen])
+            patches = torch.from_numpy(self.fit.patches.patches[near][:, :, 0])
         else:
             patches = noisy_patches(self.fit.patches, config, "train", chosen).to(self.device)
         patches = augment(patches, config.flip_probability, config.rotation_degrees, generator)

@@ -16,6 +16,7 @@ from joblib import Parallel, delayed
 from numpy.lib.format import dtype_to_descr, write_array_header_1_0
 from tqdm.auto import tqdm
 
+from sijstudy.aggregation import neighbours
 from sijstudy.code import code_digest
 from sijstudy.cohort.manifest import Manifest, cohort_hash, verify_files
 from sijstudy.errors import StudyError
@@ -54,6 +55,20 @@ class PatchSet:
         """Row numbers ``(n,)`` of the subjects' slices, ascending."""
         rows: np.ndarray[Any, np.dtype[np.int64]] = np.flatnonzero(self.slices["subject_id"].isin(subjects))
         return rows
+
+    def neighbours(self, rows: np.ndarray[Any, Any], count: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """Rows of the ``count`` (odd) slices round each of ``rows``, itself in the middle: ``(n, count)``.
+
+        As ``aggregation.neighbours``: of one subject, and never across a gap.
+        """
+        if count == 1:
+            return np.asarray(rows, np.int64)[:, None]
+        found = np.empty((len(self.slices), count), np.int64)
+        places = self.slices["slice_index"].to_numpy()
+        for own in self.slices.groupby("subject_id").indices.values():
+            ordered = own[np.argsort(places[own])]
+            found[ordered] = ordered[neighbours(places[ordered], count)]
+        return found[rows]
 
 
 def roi_of(item: Slice, image_shape: tuple[int, int], config: StudyConfig) -> RoiBoxes:

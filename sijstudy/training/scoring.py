@@ -25,7 +25,7 @@ SCORED_AT_ONCE = 64  # patches of one forward pass
 def load_model(run: FitRun) -> EdemaNet:
     """The trained network of a finished run, in evaluation mode, on the CPU."""
     config = run.config()
-    model = build_model(config["backbone"], config["hidden_units"], "none", seed=0)
+    model = build_model(config["backbone"], config["hidden_units"], "none", 0, config["context_slices"])
     model.load_state_dict(run.weights())
     return model.eval()
 

@@ -262,7 +262,7 @@ def test_another_roi_has_patches_of_its_own(sample_work):
     )
 
 
-@pytest.mark.parametrize("ablations", ["none", "filter,pretraining"])
+@pytest.mark.parametrize("ablations", ["none", "filter,pretraining", "subject"])
 def test_the_notebook_runs_with_and_without_variants(finished_work, monkeypatch, ablations):
     work, _ = finished_work
     monkeypatch.setattr(
