@@ -135,8 +135,35 @@ def _asas_score(course: Course) -> Array:
     return asas_positive(course.filtered_decision, course.slice_index).astype(np.float64)
 
 
+def longest_run(positive: Array, slice_index: Array) -> Array:
+    """The most neighbouring slices that are all positive: ``(...,)`` int64, of ``(..., n)`` 0/1 in slice order.
+
+    slice_index ``(n,)``, ascending: a run ends at a gap.
+    """
+    positive, runs = np.asarray(positive), runs_of_slices(np.asarray(slice_index))
+    longest, length = np.zeros(positive.shape[:-1], np.int64), np.zeros(positive.shape[:-1], np.int64)
+    for place in range(positive.shape[-1]):
+        joined = place > 0 and runs[place] == runs[place - 1]
+        length = np.where(positive[..., place] == 1, length * joined + 1, 0)
+        longest = np.maximum(longest, length)
+    return longest
+
+
+def _run_score(course: Course) -> Array:
+    """The longest run as a share of the slices."""
+    score: Array = longest_run(course.filtered_decision, course.slice_index) / len(course.slice_index)
+    return score
+
+
+def _highest_score(course: Course) -> Array:
+    """The highest filtered score, which no slice threshold moves."""
+    return np.broadcast_to(course.filtered_score.max(), course.decision.shape[:-1])
+
+
 # The paper's rule first. A name is a value of the parameter ``subject_rule`` and a column of the subjects' table.
 RULES: Mapping[str, Rule] = {
     "mean": Rule("mean of the filtered slices", subject_score),
     "asas": Rule("ASAS two-slice rule", _asas_score, threshold=0.5),
+    "run": Rule("longest run of positive slices", _run_score),
+    "highest": Rule("highest filtered score", _highest_score),
 }

@@ -133,7 +133,9 @@ class StudyConfig:
     )
     slice_threshold: float = _param(0.5, "ASSUMED: a slice is positive at or above it", low=0.0, high=1.0)
     subject_rule: str = _param(
-        "mean", "[3.1] how filtered slices make a diagnosis: mean, or the ASAS two-slice rule", choices=("mean", "asas")
+        "mean",
+        "[3.1] what makes a diagnosis: mean of filtered slices, ASAS two-slice rule, longest run, highest score",
+        choices=("mean", "asas", "run", "highest"),
     )
     subject_threshold: float = _param(0.5, "ASSUMED: a subject is positive at or above it", low=0.0, high=1.0)
 

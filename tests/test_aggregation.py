@@ -7,7 +7,15 @@ from hypothesis import strategies as st
 from scipy import ndimage
 from scipy.signal import medfilt
 
-from sijstudy.aggregation import RULES, asas_positive, follow, median_filter, runs_of_slices, slice_decisions
+from sijstudy.aggregation import (
+    RULES,
+    asas_positive,
+    follow,
+    longest_run,
+    median_filter,
+    runs_of_slices,
+    slice_decisions,
+)
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
 
@@ -145,3 +153,19 @@ def test_the_parameter_offers_every_rule():
 )
 def test_asas_rule(lesions, index, positive):
     assert asas_positive(np.array(lesions, int), np.array(index, int)) == positive
+
+
+def test_the_longest_run_ends_at_a_gap_and_goes_over_thresholds():
+    positive = np.array([[1, 1, 0, 1, 1, 1, 1], [0, 0, 0, 0, 0, 0, 0], [1, 1, 1, 1, 1, 1, 1]])
+    assert longest_run(positive, np.arange(7)).tolist() == [4, 0, 7]
+    assert longest_run(positive, np.array([0, 1, 2, 3, 4, 8, 9])).tolist() == [2, 0, 5]
+    assert longest_run(np.array([1]), np.array([5])) == 1
+
+
+def test_runs_and_the_highest_score_by_hand():
+    scores = np.array([0.1, 0.9, 0.8, 0.7, 0.2, 0.95, 0.1, 0.1])
+    course = follow(scores, np.arange(8), size=3, threshold=np.array([0.5, 0.75]))
+    assert RULES["run"].score(course).tolist() == [4 / 8, 2 / 8]  # filtered: 0.1 .8 .8 .7 .7 .2 .1 .1
+    assert RULES["highest"].score(course).tolist() == [0.8, 0.8]
+    single = follow(scores, np.arange(8), size=3, threshold=0.5)
+    assert RULES["highest"].score(single).shape == () == RULES["run"].score(single).shape
