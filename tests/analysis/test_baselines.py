@@ -161,6 +161,8 @@ def test_the_penalty_is_not_chosen_by_slices_of_known_subjects():
     rng = np.random.default_rng(6)
     labels, subjects = np.repeat([0, 1] * 12, SLICES), np.repeat(SUBJECTS, SLICES)
     look = np.repeat(rng.normal(size=(24, 60)), SLICES, axis=0) + rng.normal(0, 0.01, (len(labels), 60))
+    order = rng.permutation(len(labels))
+    labels, subjects, look = labels[order], subjects[order], look[order]
     scores = baselines.learn_logistic(look, labels, subjects, seed=1)(look)
     cautious = baselines.logistic_regression(C=baselines.PENALTIES[0]).fit(look, labels).predict_proba(look)[:, 1]
     np.testing.assert_allclose(scores, cautious)
