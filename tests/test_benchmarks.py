@@ -109,7 +109,9 @@ def test_all_three_add_the_same_noise(four):
     expected = float(poisson_rate(clean, config.noise_poisson).mean())
     for name, batches in passes.items():
         noise = torch.cat(list(batches)).reshape(-1, 4, 1, 32, 32) - clean
-        assert float(noise.mean()) == pytest.approx(expected, rel=0.02), name
+        assert float(noise.mean()) == pytest.approx(expected, rel=0.02, abs=1), (
+            name
+        )  # the script rounds down to grey levels
         assert noise.std() > 5, name
 
 

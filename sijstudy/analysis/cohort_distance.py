@@ -13,13 +13,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy import ndimage
-from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 from tqdm.auto import tqdm
 
+from sijstudy.analysis.baselines import PERCENTILES, logistic_regression
 from sijstudy.analysis.external import with_boxes
 from sijstudy.cohort.manifest import Manifest
 from sijstudy.cohort.slice_outlines import SliceOutlines
@@ -46,7 +44,6 @@ STATISTICS = {
     "lesions": "lesions per positive slice",
     "run_length": "neighbouring positive slices in a run",
 }
-_PERCENTILES = (1, 5, 25, 50, 75, 95, 99)
 _SCALES = (0.7, 1.5, 3.0, 6.0)  # pixels of the patch
 
 
@@ -153,7 +150,7 @@ def told_apart(features: Array, kinds: Array, groups: Array) -> float:
     """Cross-validated AUC of kinds ``(n,)`` 0/1 from features ``(n, k)``, groups ``(n,)`` kept together."""
     fewest = min(len(set(groups[kinds == kind])) for kind in (0, 1))
     folds = StratifiedGroupKFold(n_splits=min(5, fewest), shuffle=True, random_state=0)
-    model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=1000, class_weight="balanced"))
+    model = logistic_regression(C=0.1, class_weight="balanced")
     scores = cross_val_predict(model, features, kinds, groups=groups, cv=folds, method="decision_function")
     return float(roc_auc_score(kinds, scores))
 
@@ -164,4 +161,4 @@ def patch_features(patches: Array) -> Iterator[Array]:
         blurred = [patch, *(ndimage.gaussian_filter(patch, scale) for scale in _SCALES)]
         detail = [float((fine - coarse).std()) for fine, coarse in pairwise(blurred)]
         sides = float(np.abs(blurred[-1] - blurred[-1][:, ::-1]).mean())
-        yield np.array([*np.percentile(patch, _PERCENTILES), *np.log1p(detail), sides, float(patch.std())])
+        yield np.array([*np.percentile(patch, PERCENTILES), *np.log1p(detail), sides, float(patch.std())])

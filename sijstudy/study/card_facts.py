@@ -6,6 +6,7 @@ from dataclasses import fields
 
 import pandas as pd
 
+from sijstudy.analysis.baseline_tables import in_words
 from sijstudy.audit.agreement import readers_of
 from sijstudy.config import StudyConfig
 
@@ -58,3 +59,8 @@ def sentence_of_training(config: StudyConfig) -> str:
         "changed": "other than the study's defaults: ",
     }
     return "; ".join(f"{parts[key]}{', '.join(words)}" for key, words in groups.items() if words) + "."
+
+
+def sentence_of_baselines(table: pd.DataFrame | None) -> str:
+    """How far one gets without a network on the same folds; table: notebook 04's ``baselines``, empty without it."""
+    return "" if table is None else in_words(table)

@@ -26,7 +26,7 @@ from sijstudy.analysis.slice_courses import subject_limit
 from sijstudy.config import StudyConfig
 from sijstudy.files import write_atomic
 from sijstudy.folds import Fold, load_folds
-from sijstudy.study.card_facts import sentence_of_labels, sentence_of_training
+from sijstudy.study.card_facts import sentence_of_baselines, sentence_of_labels, sentence_of_training
 from sijstudy.study.index import headline_row
 from sijstudy.study.templating import render
 from sijstudy.training.store import StudyFolder
@@ -72,12 +72,19 @@ class Facts:
         return tuple(load_folds(self.folder.folds_file)) if known else ()
 
     @property
+    def baselines(self) -> pd.DataFrame | None:
+        """Notebook 04's networks beside baselines; None where it did not run, or ran before it had them."""
+        known = self.has("04") and (self.folder.root / "tables" / "baselines.csv").exists()
+        return self.folder.load_table("baselines") if known else None
+
+    @property
     def sentences(self) -> dict[str, str]:
         """Facts of this run as sentences: name in braces, as an answer of the checklist holds it -> text."""
         return {
             "tested": tested_sentence(self.folds),
             "labels": sentence_of_labels(self.slices),
             "training": sentence_of_training(self.config),
+            "baselines": sentence_of_baselines(self.baselines),
         }
 
     def of(self, number: str) -> Mapping[str, Any]:

@@ -72,7 +72,7 @@ def test_the_score_is_the_mean_over_the_folds(cohort):
 
 
 def test_slices_are_scored_as_those_of_the_test(cohort, networks):
-    """With the noise that a test slice of this subject and place would have, and by every network."""
+    """With the noise that a test slice of this UID would have, and by every network."""
     config, items = cohort.config, cohort.manifest.slice_records()
     for place, item in enumerate(items):
         patch = torch.from_numpy(patch_of(item, "roi", config))[None, None]
@@ -80,7 +80,7 @@ def test_slices_are_scored_as_those_of_the_test(cohort, networks):
             patch,
             gaussian_variance=config.noise_gaussian_variance,
             poisson=config.noise_poisson,
-            generator=seeded(config.seed, "noise", "test", "roi", item.subject_id, item.index),
+            generator=seeded(config.seed, "noise", "test", "roi", item.uid),
         )
         assert torch.equal(cohort.inputs[place : place + 1], noisy)
     for fold, run in networks.runs["roi"].items():

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from sijstudy.aggregation import RULES
+from sijstudy.analysis.baseline_tables import MEASURES
 from sijstudy.analysis.calibration import calibration_table, equal_width
 from sijstudy.config import StudyConfig
 from sijstudy.folds import Fold, save_folds
@@ -52,6 +53,18 @@ def test_an_item_is_answered_with_a_link_or_says_why_not(name, item):
     assert set(item.get("hospital", {})) <= {"status", "answer", "links"}
 
 
+def baselines(gain):
+    """As notebook 04 leaves it: networks, and a baseline that they surpass by this much, give or take 0.1."""
+    return pd.DataFrame(
+        [
+            {"method": method, "unit": unit, "measure": measure, "mean": mean, "low": 0.5, "high": 0.9, "people": 9,
+             "effective": 9.0, "gain": more, "gain_low": more - 0.1, "gain_high": more + 0.1}
+            for unit, measure in MEASURES
+            for method, mean, more in (("networks", 0.8, np.nan), ("99th percentile", 0.625, gain))
+        ]
+    )  # fmt: skip
+
+
 @pytest.fixture
 def facts(tmp_path):
     """A run in which every notebook left what the pages read."""
@@ -73,6 +86,7 @@ def facts(tmp_path):
               "recall": np.nan, "specificity": 88.88}]
         ),
     )  # fmt: skip
+    folder.save_table("baselines", baselines(gain=0.2))
     save_folds(folder.folds_file, (Fold(1, ("a", "b", "c"), ("d",)),))
     headline = {"name": "Subject recall", "paper": 100.0, "ours": 91.23, "low": 85.0, "high": 97.0, "unit": "%",
                 "people": 14}  # fmt: skip
@@ -102,6 +116,16 @@ def test_model_card_shows_the_numbers_of_the_run(facts, tmp_path):
     assert "abc123" in text
     assert "Not computed in this run" not in text
     assert not re.search(r"\bnan\b", text)
+
+
+def test_model_card_says_how_far_one_gets_without_a_network(facts, tmp_path):
+    text = text_of(cards.render_model_card(facts, tmp_path))
+    assert "The best baseline, 99th percentile, reaches a slice accuracy of 62.5% (95% CI 50.0 to 90.0)" in text
+    assert "The networks beat it in slice accuracy (+20.0 points" in text
+    facts.folder.save_table("baselines", baselines(gain=0.05))
+    assert "The networks beat it" not in text_of(cards.render_model_card(facts, tmp_path))
+    (facts.folder.root / "tables" / "baselines.csv").unlink()  # of a run that was made before there were any
+    assert "Without a network" not in text_of(cards.render_model_card(facts, tmp_path))
 
 
 @pytest.mark.parametrize("name", RULES)
