@@ -27,6 +27,7 @@ def cohort(brightness=0.0, seed=0):
     rng = np.random.default_rng(seed)
     table = pd.DataFrame({"subject_id": np.repeat(SUBJECTS, SLICES), "slice_index": np.tile(range(SLICES), 24)})
     table["label"] = (table["subject_id"].map(GROUPS) == "axSpA").astype(int)
+    table["sop_instance_uid"] = [f"1.2.{row}" for row in table.index]
     patches = rng.uniform(20, 60, (len(table), 1, 48, 48)).astype(np.float32)
     patches[table["label"] == 1, :, 10:20, 6:16] += brightness
     return PatchSet(patches, table, "roi", "toy")
