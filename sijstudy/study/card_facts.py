@@ -7,6 +7,7 @@ from dataclasses import fields
 
 import pandas as pd
 
+from sijstudy.analysis.edema_reach import EdemaReach
 from sijstudy.audit.agreement import readers_of
 from sijstudy.config import StudyConfig
 from sijstudy.folds import Fold
@@ -71,3 +72,14 @@ def sentence_of_training(config: StudyConfig) -> str:
         "changed": "other than the study's defaults: ",
     }
     return "; ".join(f"{parts[key]}{', '.join(words)}" for key, words in groups.items() if words) + "."
+
+
+def sentence_of_reach(reach: EdemaReach | None, config: StudyConfig) -> str:
+    """How much edema the run's ROI leaves out; empty where none is outlined."""
+    if reach is None:
+        return ""
+    return (
+        f"Of the outlined edema's area {100 * reach.beyond:.1f}% lies beyond the ROI ({config.roi_reading}, factor "
+        f"{config.roi_factor}), which networks on ROI patches never see; {100 * reach.mostly:.1f}% of the "
+        f"{reach.slices} slices with outlined edema show most of it there."
+    )

@@ -51,7 +51,8 @@ def test_all_that_reviewers_ask_for_is_varied():
         (0.3, "power_of_log"), (0.0, "none"),
     }  # fmt: skip
     assert tried(study, "loss") == {"focal", "cross_entropy"}
-    assert tried(study, "roi_factor") == {0.6, 0.8, 1.0}
+    assert tried(study, "roi_factor") == {0.6, 0.8, 1.0, 1.2}
+    assert tried(study, "roi_reading") == {"centre_inward", "beyond_edge", "shifted_box"}
     assert tried(study, "median_size") == {1, 3, 5, 7}
     assert tried(study, "weights") == {"none", "imagenet"}
     assert tried(study, "backbone") == {"resnet18", "resnet34", "resnet50"}
@@ -61,10 +62,13 @@ def test_all_that_reviewers_ask_for_is_varied():
 @pytest.mark.parametrize(
     ("own", "left_out"),
     [
-        ({}, {"the paper's noise", "focal loss", "factor 0.8", "3 slices", "from scratch", "ResNet18"}),
+        (
+            {},
+            {"the paper's noise", "focal loss", "factor 0.8", "centre inward", "3 slices", "from scratch", "ResNet18"},
+        ),
         (
             {"loss": "cross_entropy", "median_size": 1, "backbone": "resnet34", "roi_factor": 0.7},
-            {"the paper's noise", "cross-entropy", "no filter", "from scratch", "ResNet34"},
+            {"the paper's noise", "cross-entropy", "centre inward", "no filter", "from scratch", "ResNet34"},
         ),
     ],
 )
