@@ -55,7 +55,9 @@ VARIANTS = (
             {"loss": "cross_entropy"}),
     Variant("focal loss", "loss", "Does focal loss help where classes are nearly balanced?", {"loss": "focal"}),
     *(Variant(f"factor {factor}", "roi", "Does it matter how far the ROI reaches inward?", {"roi_factor": factor})
-      for factor in (0.6, 0.8, 1.0)),
+      for factor in (0.6, 0.8, 1.0, 1.2)),
+    *(Variant(reading.replace("_", " "), "roi", "Does it matter how the ROI's wording is read?",
+              {"roi_reading": reading}) for reading in ("centre_inward", "beyond_edge", "shifted_box")),
     *(Variant(f"{size} slices" if size > 1 else "no filter", "filter", "Does the size of the median filter matter?",
               {"median_size": size}) for size in (1, 3, 5, 7)),
     Variant("pretrained", "pretraining", "What do weights learned on photographs bring?", {"weights": PRETRAINED}),

@@ -7,6 +7,7 @@ tell.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -89,11 +90,11 @@ def features(patches: PatchSet, config: StudyConfig, *, progress: bool = True) -
     LOGISTIC: the PERCENTILES and ``thumbnails``. THRESHOLDS: their number of ``intensity_baselines``, of the whole
     patch; where it is undefined, as the patch's median is not above 0, nothing is bright: 0.
     """
-    image, numbers = [], []
+    image, numbers, alone = [], [], replace(config, context_slices=1)
     places = range(len(patches.slices))
     starts = range(0, len(places), _AT_ONCE)
     for start in tqdm(starts, desc="features", unit="batch", disable=not progress):
-        inputs = noisy_patches(patches, config, "test", places[start : start + _AT_ONCE])
+        inputs = noisy_patches(patches, alone, "test", places[start : start + _AT_ONCE])
         pixels = inputs.flatten(1).numpy().astype(np.float64)
         image.append(np.hstack([np.percentile(pixels, PERCENTILES, axis=1).T, thumbnails(inputs)]))
         numbers += [intensity_baselines(patch) for patch in pixels]

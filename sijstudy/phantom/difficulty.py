@@ -40,6 +40,10 @@ LEAST_EXTRA_FOCI = 1  # in each stretch: sacroiliitis shows in more than one pla
 EDEMA_HALF_LENGTH = (0.12, 0.42)  # half extent along the joint, in units of its length of about 90 mm
 EDEMA_SOFTNESS = 0.80  # width of the fading rim in units of the lesion field: ill-defined edges
 EDEMA_RAGGEDNESS = 0.32  # weight of the noise that makes the outline atypical
+FAR_KIND = 0.09  # of all foci, in the wing of the ilium; as many towards the middle of the sacrum
+FAR_DEPTH_MM = (14.0, 40.0)  # how far such a focus reaches from its middle, towards the joint and away from it
+WING_START_MM = (0.0, 36.0)  # from the joint to its middle: it reaches far from the joint, or lies apart
+MIDLINE_START_MM = (0.0, 50.0)
 UNILATERAL_RATE = 0.35  # ASSUMED: one joint only, in about a third of the subjects
 
 # --- edema of mechanical strain, in both classes with one distribution ----------------------------
@@ -54,7 +58,11 @@ SPOT_GAIN = (0.15, 0.50)
 SPOT_RADIUS_MM = (0.9, 2.0)  # small: an edema focus must be larger than the largest spot
 JOINT_LINE = (0.0, 0.30)  # signal added to the joint space (enhancing synovium or a little fluid)
 FORAMEN_VEIN = (0.15, 0.60)  # signal of the veins round the sacral nerve roots: paper Fig. 8b
-PATCH_RATE = 9.0  # mean number of edema-like bright patches per subject outside the joints
+PATCH_RATE = 9.0  # mean number of edema-like bright patches in soft tissue per subject
+PATCH_NEAR = 0.35  # share of them beside the joints, where the default ROI lies; the others lie round it
+HEMANGIOMA_RATE = 2.0  # mean number per subject of round, sharply bordered bright spots in bone, away from the joints
+HEMANGIOMA_RADIUS_MM = (3.5, 7.0)
+HEMANGIOMA_FROM_JOINT_MM = 12.0  # edema that lies as far from the joint is ragged and fades, this does not
 PATCH_GAIN = (0.12, 0.50)  # as bright as edema
 MUSCLE_VEINS = 70  # short vessel segments in muscle and ligament per subject
 FACET_LINE = (0.0, 0.5)  # signal in the facet joints: fluid or enhancing synovium

@@ -18,7 +18,9 @@ GOLDEN = (5**0.5 - 1) / 2
 _SHARPNESS = 0.9  # exponent of the bell that a focus is before it is made ragged
 _LEVEL = 0.30  # value of the lesion field at which the rim begins
 _GROWTH = (1.2 ** np.arange(14)).astype(np.float32)  # of the lesion field, tried in turn until a lesion is large enough
-_ROI_FADE_MM = 4.0  # foci fade before the middle of the ilium box, where the ROI ends [2.2]
+_FADE_MM = 4.0  # ``inward`` foci fade so far before the middle of the ilium's box
+_NEAR = (12.0, 95.0, -52.0, 62.0)  # medial, lateral, upper, lower: where a focus at the joint is drawn, mm
+_FAR = (-6.0, 118.0, -80.0, 62.0)  # and one whose middle lies apart from it
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,8 @@ class Focus:
     """One focus of edema.
 
     ``side`` indexes ``Anatomy.sides``. ``along`` and ``half_along`` are in units of the joint's length, 0 at
-    its upper end; ``w`` and ``half_w`` mm through the planes; ``depth`` mm from the joint; ``gain`` signal.
+    its upper end; ``w`` and ``half_w`` mm through the planes; ``depth`` mm from ``start`` mm beside the joint; ``gain``
+    signal; ``inward`` as in ``LesionKind``.
     """
 
     side: int
@@ -37,6 +40,8 @@ class Focus:
     half_w: float
     depth: float
     gain: float
+    start: float = 0.0
+    inward: bool = False
 
 
 @dataclass(frozen=True)
@@ -117,13 +122,15 @@ def _focus(
     shallow, deep = kind.depth
     return Focus(
         side=int(rng.integers(2)) if only is None else only,
-        bone="ilium" if rng.random() < 0.55 else "sacrum",
-        along=float(rng.uniform(0.18, 0.82)),
+        bone=kind.bone or ("ilium" if rng.random() < 0.55 else "sacrum"),
+        along=float(rng.uniform(*kind.along)),
         half_along=float(rng.uniform(*kind.half_length)),
         w=float(min(start + 0.5 * half_w, 0.5 * (start + last) + 2.0)),
         half_w=half_w,
         depth=float(shallow + (deep - shallow) * rng.beta(1.3, 1.8)),
         gain=gain,
+        start=float(rng.uniform(*kind.start)) if kind.start[1] > 0 else 0.0,
+        inward=kind.inward,
     )
 
 
@@ -147,7 +154,7 @@ def edema_of(plane: Plane, bones: Bones, foci: tuple[Focus, ...], least: float) 
         if not fields or mask.sum() >= needed:
             break
     if least > 0 and not mask.any() and any(focus.bone == "sacrum" for focus in foci):  # below the sacrum's wings
-        return edema_of(plane, bones, tuple(replace(focus, bone="ilium") for focus in foci), least)
+        return edema_of(plane, bones, tuple(replace(focus, bone="ilium", start=0.0) for focus in foci), least)
     gain *= 1 + 0.12 * plane.body.textures.medium.plane(plane.w, plane.grid)  # edema is uneven inside, too
     return Edema(gain, mask, float(gain[mask].mean()) if mask.any() else 0.0)
 
@@ -164,19 +171,17 @@ def clearly_observed(
 
     Only slices in which lesions were clearly observed enter the cohort [2.1], so an edema that lies where the
     coils receive little, or among bright vessels, was strong enough to be seen there. Standing out: mean of the
-    lesion at least ``least`` SDs above the mean of all else between the middles of the two ilia.
+    lesion, wherever it lies, at least ``least`` SDs above the mean of all else between the middles of the two ilia.
 
     ``signal``: (n, n) float32 of the slice without edema; ``receive``: its receive profile.
     """
     region = _joint_region(plane, bones)
     if not edema.mask.any() or region is None:
         return edema
-    seen, gain, mask = (signal * receive)[region], (edema.gain * receive)[region], edema.mask[region]
-    if not mask.any():
-        return edema
-    others = seen[~mask]
-    missing = others.mean() + least * others.std() - seen[mask].mean()
-    factor = np.float32(np.clip(missing / gain[mask].mean(), 1, difficulty.EDEMA_MAX_BRIGHTENING))
+    seen, gain = signal * receive, edema.gain * receive
+    others = seen[region][~edema.mask[region]]
+    missing = others.mean() + least * others.std() - seen[edema.mask].mean()
+    factor = np.float32(np.clip(missing / gain[edema.mask].mean(), 1, difficulty.EDEMA_MAX_BRIGHTENING))
     return Edema(edema.gain * factor, edema.mask, edema.contrast * float(factor))
 
 
@@ -193,18 +198,19 @@ def _joint_region(plane: Plane, bones: Bones) -> tuple[slice, slice] | None:
 def _lesion_field(plane: Plane, bones: Bones, focus: Focus) -> tuple[Array, Array, slice, slice]:
     """The raw field of a focus and how much of each pixel is the bone it may fill, in a window of the slice."""
     side, joint = plane.body.sides[focus.side], bones.joints[focus.side]
-    x0, x1 = sorted((side.sign * 12.0, side.sign * 95.0))
-    rows, columns = plane.window(x0, x1, -52.0, 62.0)
+    medial, lateral, upper, lower = _NEAR if focus.start == 0 else _FAR
+    x0, x1 = sorted((side.sign * medial, side.sign * lateral))
+    rows, columns = plane.window(x0, x1, upper, lower)
     distance, along = (plane.grid.upsample(values, rows, columns) for values in (joint.distance, joint.along))
     iliac = focus.bone == "ilium"
     bone = cover((bones.ilium[focus.side] if iliac else bones.sacrum)[rows, columns] + 0.8)
     depth = np.clip(distance - (1.0 if iliac else joint.space), 0, None)
     reach = (plane.w_at(side.sign * 58.0) - focus.w) / focus.half_w
-    squares = (depth / focus.depth) ** 2 + ((along - focus.along) / focus.half_along) ** 2 + reach**2
+    squares = ((depth - focus.start) / focus.depth) ** 2 + ((along - focus.along) / focus.half_along) ** 2 + reach**2
     bell = np.exp(np.float32(-_SHARPNESS) * squares)
     ragged = plane.body.textures.ragged.window(plane.w, plane.grid, rows, columns)
     field = bell + np.float32(difficulty.EDEMA_RAGGEDNESS) * ragged * np.sqrt(bell)
-    if iliac and focus.depth < DIFFUSE.depth[0]:
+    if iliac and focus.inward:
         bone = bone * _inward_of_middle(plane, bones, focus.side, columns)
     return field.astype(np.float32), bone, rows, columns
 
@@ -216,4 +222,4 @@ def _inward_of_middle(plane: Plane, bones: Bones, side: int, columns: slice) -> 
         return np.zeros((1, columns.stop - columns.start), np.float32)
     middle = (occupied[0] + occupied[-1]) / 2
     inward = plane.body.sides[side].sign * (middle - plane.grid.mm[columns])
-    return smoothstep(inward / np.float32(_ROI_FADE_MM))[None, :]
+    return smoothstep(inward / np.float32(_FADE_MM))[None, :]

@@ -85,28 +85,57 @@ class Build:
 
     ``rim``: thickness of cortical bone, relative to the usual. ``ruggedness``: unevenness of bone where ligaments
     insert, beyond the usual. ``ala_start``: plane in mm below which the sacrum has no wings. ``paraspinal_veins``:
-    mean number beyond the muscles' other veins.
+    mean number beyond the muscles' other veins. ``near_patches``: share of the bright patches that lie beside the
+    joints. ``hemangiomas``: mean number.
     """
 
     rim: tuple[float, float] = (1.0, 1.0)
     ruggedness: tuple[float, float] = (0.0, 0.0)
     ala_start: tuple[float, float] = (-60.0, -60.0)  # out of view: the wings are as drawn
     paraspinal_veins: int = 0
+    near_patches: float = difficulty.PATCH_NEAR
+    hemangiomas: float = difficulty.HEMANGIOMA_RATE
 
 
 PLAIN = Build()
-VARIED = Build(rim=(0.4, 1.1), ruggedness=(0.0, 4.0), ala_start=(-32.0, -18.0), paraspinal_veins=200)
+VARIED = Build(
+    rim=(0.4, 1.1),
+    ruggedness=(0.0, 4.0),
+    ala_start=(-32.0, -18.0),
+    paraspinal_veins=200,
+    near_patches=0.0,
+    hemangiomas=0.0,
+)
 
 
 @dataclass(frozen=True)
 class LesionKind:
-    """Size of one kind of focus: ``depth`` mm from the joint, ``half_length`` in units of the joint's length,
-    ``half_width`` mm through the planes; ``weight``: how often it is drawn, relative to the others."""
+    """Size and place of one kind of focus: ``depth`` mm from the joint, ``half_length`` and ``along`` in units of the
+    joint's length, ``half_width`` mm through the planes; ``weight``: how often it is drawn, relative to the others.
+
+    ``start``: mm from the joint to its middle, from which ``depth`` is counted then. ``bone``: ilium, sacrum, or empty
+    for either. ``inward``: it fades before the middle of the ilium, where the default ROI ends [2.2].
+    """
 
     depth: tuple[float, float] = difficulty.EDEMA_DEPTH_MM
     half_length: tuple[float, float] = difficulty.EDEMA_HALF_LENGTH
     half_width: tuple[float, float] = difficulty.EDEMA_HALF_WIDTH_MM
     weight: float = 1.0
+    along: tuple[float, float] = (0.18, 0.82)
+    start: tuple[float, float] = (0.0, 0.0)
+    bone: str = ""
+    inward: bool = False
+
+
+NEAR = LesionKind(weight=1 - 2 * difficulty.FAR_KIND)
+WING = LesionKind(
+    depth=difficulty.FAR_DEPTH_MM,
+    weight=difficulty.FAR_KIND,
+    along=(0.0, 0.35),
+    start=difficulty.WING_START_MM,
+    bone="ilium",
+)
+MIDLINE = replace(WING, along=(0.4, 0.95), start=difficulty.MIDLINE_START_MM, bone="sacrum")
 
 
 @dataclass(frozen=True)
@@ -119,7 +148,7 @@ class LesionRange:
     """
 
     gain: tuple[float, float] = difficulty.EDEMA_GAIN
-    kinds: tuple[LesionKind, ...] = (LesionKind(),)
+    kinds: tuple[LesionKind, ...] = (NEAR, WING, MIDLINE)
     min_area: float = difficulty.EDEMA_MIN_AREA_MM2
     min_contrast: float = difficulty.EDEMA_MIN_CONTRAST
     extra: float = difficulty.EXTRA_FOCI_PER_MM
@@ -129,9 +158,9 @@ class LesionRange:
 
 
 CLEARLY_OBSERVED = LesionRange()  # [2.1]
-SLIVER = LesionKind(depth=(1.5, 4.0), half_length=(0.08, 0.5), weight=0.3)
-SPECK = LesionKind(depth=(2.0, 5.0), half_length=(0.02, 0.06), half_width=(3.0, 6.0), weight=0.15)
-PATCH = LesionKind(depth=(5.0, 25.0), half_length=(0.1, 0.45), weight=0.55)
+SLIVER = LesionKind(depth=(1.5, 4.0), half_length=(0.08, 0.5), weight=0.3, inward=True)
+SPECK = LesionKind(depth=(2.0, 5.0), half_length=(0.02, 0.06), half_width=(3.0, 6.0), weight=0.15, inward=True)
+PATCH = LesionKind(depth=(5.0, 25.0), half_length=(0.1, 0.45), weight=0.55, inward=True)
 DIFFUSE = LesionKind(depth=(40.0, 90.0), half_length=(0.6, 2.0), half_width=(15.0, 45.0))
 SLIVERS_TO_GROSS = LesionRange(
     gain=(0.10, 0.45),

@@ -61,7 +61,7 @@ def paint_tissues(plane: Plane, bones: Bones, looks: LookAlikes) -> Canvas:
     _facets(plane, canvas, texture)
     _spine_contents(plane, canvas, texture)
     paint_foramina(plane, looks, canvas.signal, texture.fine)
-    paint_spots(plane, looks, canvas.signal, outside_bone)
+    paint_spots(plane, bones, looks, canvas.signal, outside_bone)
     _skin_and_air(plane, canvas, texture)
     return canvas
 

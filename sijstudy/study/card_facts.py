@@ -7,6 +7,7 @@ from dataclasses import fields
 import pandas as pd
 
 from sijstudy.analysis.baseline_tables import in_words
+from sijstudy.analysis.edema_reach import EdemaReach
 from sijstudy.audit.agreement import readers_of
 from sijstudy.config import StudyConfig
 
@@ -64,3 +65,14 @@ def sentence_of_training(config: StudyConfig) -> str:
 def sentence_of_baselines(table: pd.DataFrame | None) -> str:
     """How far one gets without a network on the same folds; table: notebook 04's ``baselines``, empty without it."""
     return "" if table is None else in_words(table)
+
+
+def sentence_of_reach(reach: EdemaReach | None, config: StudyConfig) -> str:
+    """How much edema the run's ROI leaves out; empty where none is outlined."""
+    if reach is None:
+        return ""
+    return (
+        f"Of the outlined edema's area {100 * reach.beyond:.1f}% lies beyond the ROI ({config.roi_reading}, factor "
+        f"{config.roi_factor}), which networks on ROI patches never see; {100 * reach.mostly:.1f}% of the "
+        f"{reach.slices} slices with outlined edema show most of it there."
+    )

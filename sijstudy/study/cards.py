@@ -21,12 +21,18 @@ import yaml
 from sijstudy import __version__
 from sijstudy.aggregation import RULES
 from sijstudy.analysis.calibration import format_table
+from sijstudy.analysis.edema_reach import EdemaReach
 from sijstudy.analysis.fold_summary import tested_sentence
 from sijstudy.analysis.slice_courses import subject_limit
 from sijstudy.config import StudyConfig
 from sijstudy.files import write_atomic
 from sijstudy.folds import Fold, load_folds
-from sijstudy.study.card_facts import sentence_of_baselines, sentence_of_labels, sentence_of_training
+from sijstudy.study.card_facts import (
+    sentence_of_baselines,
+    sentence_of_labels,
+    sentence_of_reach,
+    sentence_of_training,
+)
 from sijstudy.study.index import headline_row
 from sijstudy.study.templating import render
 from sijstudy.training.store import StudyFolder
@@ -42,7 +48,7 @@ class Facts:
 
     folder: tables of the run. results: notebook name -> the answer it left in this very run; a notebook that
     is missing did not run. synthetic: no patient is behind the cohort. slices: the cohort's, as in its manifest, None
-    where it cannot be read.
+    where it cannot be read. reach: of its edema beyond the ROI, None where none is outlined.
     """
 
     config: StudyConfig
@@ -50,6 +56,7 @@ class Facts:
     results: Mapping[str, Mapping[str, Any]]
     synthetic: bool
     slices: pd.DataFrame | None = None
+    reach: EdemaReach | None = None
 
     def has(self, number: str) -> bool:
         """Whether the notebook with this number was part of the run."""
@@ -85,6 +92,7 @@ class Facts:
             "labels": sentence_of_labels(self.slices),
             "training": sentence_of_training(self.config),
             "baselines": sentence_of_baselines(self.baselines),
+            "reach": sentence_of_reach(self.reach, self.config),
         }
 
     def of(self, number: str) -> Mapping[str, Any]:

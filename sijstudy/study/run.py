@@ -13,6 +13,7 @@ from typing import TextIO
 import pandas as pd
 from filelock import FileLock, Timeout
 
+from sijstudy.analysis.edema_reach import EdemaReach, edema_reach
 from sijstudy.cohort.manifest import load_manifest
 from sijstudy.errors import StudyError
 from sijstudy.files import write_atomic, write_json
@@ -101,23 +102,24 @@ def _write_cards(plan: StudyPlan, stream: TextIO) -> None:
     """Write model card and checklist; whatever goes wrong in them must not cost the run its index."""
     results = {notebook.stem: result_of(plan, notebook) for notebook in answered(plan)}
     synthetic = is_synthetic(plan, list(results.values()))
-    facts = Facts(plan.config, StudyFolder(plan.runs), results, synthetic, _slices(plan))
     for name in (MODEL_CARD, CHECKLIST):
         (plan.reports / name).unlink(missing_ok=True)  # those of an earlier run
     try:
+        facts = Facts(plan.config, StudyFolder(plan.runs), results, synthetic, *_cohort_facts(plan))
         write_cards(facts, plan.reports)
     except Exception as error:
         print(f"sijstudy: model card and checklist are incomplete: {type(error).__name__}: {error}", file=stream)
 
 
-def _slices(plan: StudyPlan) -> pd.DataFrame | None:
-    """The cohort's slices as its manifest has them; None where there is none yet, or it is damaged."""
+def _cohort_facts(plan: StudyPlan) -> tuple[pd.DataFrame | None, EdemaReach | None]:
+    """The cohort's slices as its manifest has them, and its edema's reach; None where one cannot be read."""
+    slices = None
     try:
-        return load_manifest(
-            plan.root / (plan.config.manifest or f"data_manifest/{synthetic_name(plan.config)}")
-        ).slices
+        manifest = load_manifest(plan.root / (plan.config.manifest or f"data_manifest/{synthetic_name(plan.config)}"))
+        slices = manifest.slices
+        return slices, edema_reach(manifest, plan.config)
     except StudyError:
-        return None
+        return slices, None
 
 
 def _run_notebook(

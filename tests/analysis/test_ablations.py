@@ -53,10 +53,13 @@ def test_all_that_reviewers_ask_for_is_varied():
         (0.3, "power_of_log10"), (0.3, "power_of_log"), (0.3, "log_of_power"), (0.0, "none"),
     }  # fmt: skip
     assert tried(study, "loss") == {"focal", "cross_entropy"}
-    assert tried(study, "roi_factor") == {0.6, 0.8, 1.0}
+    assert tried(study, "roi_factor") == {0.6, 0.8, 1.0, 1.2}
+    assert tried(study, "roi_reading") == {"centre_inward", "beyond_edge", "shifted_box"}
     assert tried(study, "median_size") == {1, 3, 5, 7}
     assert tried(study, "weights") == {"none", "imagenet"}
     assert tried(study, "backbone") == {"resnet18", "resnet34", "resnet50"}
+    assert tried(study, "context_slices") == {1, 3, 5}
+    assert [trial.name for trial in plan_trials(study) if trial.variant.attention] == ["attention"]
     assert tried(study, "seed") == {2021, 2022}
 
 
@@ -65,11 +68,17 @@ def test_all_that_reviewers_ask_for_is_varied():
     [
         (
             {},
-            {"the paper's noise, rate (log10 x)^4", "focal loss", "factor 0.8", "3 slices", "from scratch", "ResNet18"},
+            {
+                *("the paper's noise, rate (log10 x)^4", "focal loss", "factor 0.8", "centre inward", "3 slices"),
+                *("from scratch", "ResNet18", "1 slice at once"),
+            },
         ),
         (
-            {"loss": "cross_entropy", "median_size": 1, "backbone": "resnet34", "roi_factor": 0.7},
-            {"the paper's noise, rate (log10 x)^4", "cross-entropy", "no filter", "from scratch", "ResNet34"},
+            {"loss": "cross_entropy", "median_size": 1, "backbone": "resnet34", "roi_factor": 0.7, "context_slices": 3},
+            {
+                *("the paper's noise, rate (log10 x)^4", "cross-entropy", "centre inward", "no filter", "from scratch"),
+                *("ResNet34", "3 slices at once"),
+            },
         ),
     ],
 )
@@ -99,7 +108,7 @@ def test_each_variant_changes_its_own_parameters_and_nothing_else():
     for trial in plan_trials(study)[1:]:
         differing = {name for name, value in asdict(trial.config).items() if value != getattr(study, name)}
         assert differing <= set(trial.variant.changes)
-        assert differing
+        assert differing or trial.variant.attention
         assert trial.variant.question.endswith("?")
     assert list(GROUPS) == list(dict.fromkeys(variant.group for variant in VARIANTS))
 
@@ -278,6 +287,11 @@ def test_the_notebook_runs_with_and_without_variants(finished_work, monkeypatch,
     result = (work.folder.root / "results" / "08_ablations.json").read_text()
     if ablations == "none":
         assert "--only 08 -p ablations all" in result
+    elif ablations == "subject":
+        saved = work.folder.load_table("ablations").set_index(["variant", "measure"])
+        assert saved.loc[("attention", "slice accuracy"), ["difference_low", "difference_high"]].tolist() == [0, 0]
+        assert saved.loc[("attention", "subject recall"), "changed"] == "attention in place of filter and rule"
+        assert saved.loc[("attention", "subject recall"), "mean"] >= 0
     else:
         saved = work.folder.load_table("ablations")
         assert list(saved["variant"].unique()) == [REFERENCE, "no filter", "5 slices", "7 slices", "pretrained"]

@@ -5,8 +5,9 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
+from sijstudy.analysis.edema_reach import EdemaReach
 from sijstudy.config import StudyConfig
-from sijstudy.study.card_facts import sentence_of_labels, sentence_of_training
+from sijstudy.study.card_facts import sentence_of_labels, sentence_of_reach, sentence_of_training
 
 
 def cohort(labels, **readers):
@@ -44,3 +45,10 @@ def test_a_changed_value_is_nobodys_default(name):
     said = sentence_of_training(replace(StudyConfig(), **{name: type(getattr(StudyConfig(), name))(0.5) or 7}))
     assert f"; other than the study's defaults: {name} " in said
     assert said.count(f"{name} ") == 1
+
+
+def test_how_much_edema_the_roi_leaves_out():
+    said = sentence_of_reach(EdemaReach(0.1234, 0.05, 40), StudyConfig(roi_reading="beyond_edge", roi_factor=0.7))
+    assert said.startswith("Of the outlined edema's area 12.3% lies beyond the ROI (beyond_edge, factor 0.7)")
+    assert said.endswith("5.0% of the 40 slices with outlined edema show most of it there.")
+    assert sentence_of_reach(None, StudyConfig()) == ""

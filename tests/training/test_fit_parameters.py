@@ -42,7 +42,11 @@ CHANGES = {
     "flip_probability": (0.0, {"batches", *LEARNED}),
     "rotation_degrees": (0.0, {"batches", *LEARNED}),
 }
-BUILT_WITH = {"hidden_units": 5, "weights": "none"}  # they make the network; its arithmetic (mode): test_device.py
+BUILT_WITH = {
+    "hidden_units": 5,
+    "weights": "none",
+    "context_slices": 3,
+}  # they make the network; its arithmetic (mode): test_device.py
 
 
 class Linear(nn.Module):
@@ -209,8 +213,9 @@ def test_the_network_is_built_as_asked_for(patches, tmp_path):
             (BASE, fold),
         ):
             train(Fit(one, patches, "resnet34", 1), config, RunStore(tmp_path))
-    assert [given[:3] for given in asked] == [
-        ("resnet34", config.hidden_units, config.weights) for config in (BASE, replace(BASE, **BUILT_WITH), BASE, BASE)
+    assert [(*given[:3], given[4]) for given in asked] == [
+        ("resnet34", config.hidden_units, config.weights, config.context_slices)
+        for config in (BASE, replace(BASE, **BUILT_WITH), BASE, BASE)
     ]
     first, again, other_seed, other_fold = (given[3] for given in asked)
     assert first == again

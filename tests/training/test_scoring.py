@@ -11,8 +11,9 @@ from sijstudy.training.scoring import SCORED_AT_ONCE, load_model, predict
 
 
 def test_the_network_of_a_run_is_the_one_that_was_trained():
-    trained = build_model("resnet34", 5, "none", seed=3)
-    run = SimpleNamespace(config=lambda: {"backbone": "resnet34", "hidden_units": 5}, weights=trained.state_dict)
+    trained = build_model("resnet34", 5, "none", seed=3, channels=3)
+    config = {"backbone": "resnet34", "hidden_units": 5, "context_slices": 3}
+    run = SimpleNamespace(config=lambda: config, weights=trained.state_dict)
     loaded = load_model(run)
     assert not any(module.training for module in loaded.modules())
     assert loaded.state_dict().keys() == trained.state_dict().keys()
