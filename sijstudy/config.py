@@ -68,6 +68,16 @@ class StudyConfig:
     control_subjects: int = _param(19, "[2.1]", low=5)
     positive_slices: int = _param(422, "[2.1] all from axSpA subjects", low=20)
     negative_slices: int = _param(393, "[2.1] all from control subjects", low=20)
+    slices: str = _param(
+        "selected",
+        "[2.1] of a synthetic subject: selected for clear edema or none, or the whole examination",
+        choices=("selected", "whole"),
+    )
+    inactive_subjects: int = _param(
+        0,
+        "further axSpA subjects without edema, who bring slices to whole examinations only; the paper has none",
+        low=0,
+    )
     matrix_size: int = _param(448, "[2.1] rows and columns of a synthetic slice, pixels", low=64, high=1024)
     phantom_contrast: str = _param(
         "gd_fs_t1",
