@@ -22,6 +22,7 @@ PROFILES = sorted((PROJECT / "notebooks" / "profiles").glob("*.yaml"))
 NAMES = [
     "01_data_audit", "02_roi_comparison", "03_resnet_selection", "04_five_fold_training",
     "05_subject_diagnosis", "06_grad_cam", "07_external_validation", "08_ablations",
+    "09_whole_examinations",
 ]  # fmt: skip
 
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
