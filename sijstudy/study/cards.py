@@ -124,7 +124,7 @@ def render_model_card(facts: Facts, reports: Path) -> str:
         sentences=facts.sentences,
         calibration=_calibration(facts),
         subgroups=_subgroups(facts),
-        answers={number: str(facts.of(number).get("answer", "")) for number in ("03", "04", "05", "06", "07")},
+        answers={number: str(facts.of(number).get("answer", "")) for number in ("03", "04", "05", "06", "07", "09")},
         external=facts.external,
         version=__version__,
     )
