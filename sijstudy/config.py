@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
@@ -235,35 +235,6 @@ def read_profile(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise StudyError(f"profile {path} must hold 'name: value' lines, found {type(content).__name__}")
     return content
-
-
-def parameters_cell(names: Collection[str] | None = None) -> str:
-    """Source of a notebook's parameters cell: name, default and note of the named parameters, by default of all."""
-    lines = [
-        "# Papermill sets these, and any other that `sijstudy parameters` lists",
-        "# (-f notebooks/profiles/NAME.yaml or -p NAME VALUE). By hand, add a line of the same form.",
-    ]
-    for spec in fields(StudyConfig):
-        assert spec.default is not MISSING
-        if names is None or spec.name in names:
-            lines.append(f"{spec.name} = {_literal(spec.default)}  # {spec.metadata['note']}")
-    return "\n".join(lines)
-
-
-def parameters_table() -> str:
-    """Every parameter on a line: name, default, note and what it may be."""
-    rows = [(spec.name, repr(spec.default), _note(spec.metadata)) for spec in fields(StudyConfig)]
-    wide = [max(len(row[column]) for row in rows) for column in (0, 1)]
-    return "\n".join(f"{name:<{wide[0]}}  {default:<{wide[1]}}  {note}" for name, default, note in rows)
-
-
-def _note(rule: Mapping[str, Any]) -> str:
-    choices = rule["choices"]
-    return f"{rule['note']} ({' | '.join(choices)})" if isinstance(choices, tuple) else str(rule["note"])
-
-
-def _literal(value: Any) -> str:
-    return f'"{value}"' if isinstance(value, str) else repr(value)
 
 
 def _nearest(name: str, known: tuple[str, ...]) -> str:

@@ -13,8 +13,9 @@ import nbformat
 import pytest
 import yaml
 
-from sijstudy.config import StudyConfig, parameters_cell
+from sijstudy.config import StudyConfig
 from sijstudy.study.notebook_files import named_parameters
+from sijstudy.study.parameters import parameters_cell
 
 PROJECT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((PROJECT / "notebooks").glob("[0-9]*.ipynb"))
