@@ -144,7 +144,7 @@ class StudyConfig:
     slice_threshold: float = _param(0.5, "ASSUMED: a slice is positive at or above it", low=0.0, high=1.0)
     subject_rule: str = _param(
         "mean",
-        "[3.1] what makes a diagnosis: mean of filtered slices, ASAS two-slice rule, longest run, highest score",
+        "[3.1] decides by: mean of filtered slices, ASAS two-slice rule, longest run, highest score",
         choices=("mean", "asas", "run", "highest"),
     )
     subject_threshold: float = _param(0.5, "ASSUMED: a subject is positive at or above it", low=0.0, high=1.0)
