@@ -34,7 +34,7 @@ def test_a_perfect_result_is_no_certainty_and_names_its_people(predictions):
         assert row["low"] < wanted, name
         assert row["effective"] <= row["people"]
     cells = fold_summary.format_table({"": fold_summary.beside_paper(summary, {})})
-    assert cells.loc[("", "Specificity"), "people"].startswith(f"{controls} (")
+    assert cells.loc[("", "Specificity"), "people"].startswith(f"{controls}\N{NO-BREAK SPACE}(")
 
 
 def test_an_interval_in_words():
