@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.metrics import roc_auc_score
 
 from benchmarks.measure import Line
 from benchmarks.resampling import bootstrap, difference
@@ -32,8 +33,9 @@ FEATURES, SHIFTED = 15, 3  # values of a slice; those that edema shifts
 POPULATION = 20_000  # subjects of each group, a slice of each, that stand for everyone
 ARMS = ("ROI", "whole slice")
 QUANTITIES = (
-    *((arm, name) for arm in ARMS for name in ("accuracy", "recall", "specificity")),
+    *((arm, name) for arm in ARMS for name in ("accuracy", "recall", "specificity", "auc")),
     ("difference", "accuracy"),
+    ("difference", "auc"),
 )
 KINDS = ("bootstrap", "bootstrap within groups", "corrected t", "over folds")
 RECOMMENDED = KINDS[-1]
@@ -128,29 +130,32 @@ def study(level: Level, everyone: Mapping[str, Array], seed: int) -> tuple[dict[
     reached: dict[str, float] = {}
     for place, arm in enumerate(ARMS):
         slices = pd.DataFrame({"subject_id": subject, "label": label})
-        frames[arm], (recall, specificity) = _trained(
+        frames[arm], (recall, specificity, auc) = _trained(
             slices, np.vstack([own[place] for own in values]), folds, everyone[arm]
         )
         accuracy = (recall * SLICES[0] + specificity * SLICES[1]) / sum(SLICES)
         reached |= {f"{arm} accuracy": accuracy, f"{arm} recall": recall, f"{arm} specificity": specificity}
-    reached["difference accuracy"] = reached[f"{ARMS[0]} accuracy"] - reached[f"{ARMS[1]} accuracy"]
+        reached[f"{arm} auc"] = auc
+    for name in ("accuracy", "auc"):
+        reached[f"difference {name}"] = reached[f"{ARMS[0]} {name}"] - reached[f"{ARMS[1]} {name}"]
     return frames, reached
 
 
 def _trained(
     slices: pd.DataFrame, values: Array, folds: tuple[Fold, ...], everyone: Array
-) -> tuple[pd.DataFrame, tuple[float, float]]:
-    """Test slices of all folds with scores and decisions, and mean recall and specificity on everyone."""
+) -> tuple[pd.DataFrame, tuple[float, float, float]]:
+    """Test slices of all folds with scores and decisions, and mean recall, specificity and AUC on everyone."""
     tested, rates = [], []
     for fold in folds:
         inside = slices["subject_id"].isin(fold.test).to_numpy()
         network = LinearDiscriminantAnalysis(solver="lsqr").fit(values[~inside], slices["label"][~inside])
         score = network.decision_function(values[inside])
         tested.append(slices[inside].assign(fold=fold.number, score=score, decision=(score > 0).astype(int)))
-        called = network.decision_function(everyone) > 0
-        rates.append([called[:POPULATION].mean(), 1 - called[POPULATION:].mean()])
-    recall, specificity = np.mean(rates, axis=0).tolist()
-    return pd.concat(tested, ignore_index=True), (recall, specificity)
+        score = network.decision_function(everyone)
+        called, truth = score > 0, np.repeat([1, 0], POPULATION)
+        rates.append([called[:POPULATION].mean(), 1 - called[POPULATION:].mean(), roc_auc_score(truth, score)])
+    recall, specificity, auc = np.mean(rates, axis=0).tolist()
+    return pd.concat(tested, ignore_index=True), (recall, specificity, auc)
 
 
 def population(level: Level, rng: np.random.Generator) -> dict[str, Array]:

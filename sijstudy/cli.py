@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from sijstudy.cohort.options import CONTRAST, SERIES, SKIP_BROKEN, BuildOptions, Wanted
-from sijstudy.config import StudyConfig, parameters_cell, parameters_table
+from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
 from sijstudy.options import joined_words, option, taking
 from sijstudy.signals import raised_signals
@@ -193,6 +193,8 @@ def parameters(
     cell: Annotated[bool, typer.Option("--cell", help="Print them as a notebook's parameters cell instead.")] = False,
 ) -> None:
     """List every parameter: name, default, where it comes from."""
+    from sijstudy.study.parameters import parameters_cell, parameters_table
+
     print(parameters_cell() if cell else parameters_table())
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
@@ -45,7 +45,9 @@ class StudyConfig:
 
     # --- run ------------------------------------------------------------------------------------
     profile: str = _param("custom", "name shown in reports; smoke, quick, paper and stir are shipped")
-    seed: int = _param(2021, "every random number of the study derives from it", low=0)
+    seed: int = _param(
+        2021, "every random number derives from it; 1, 2 and 2021 were looked at while the phantom was made", low=0
+    )
     device: str = _param("auto", "auto takes a GPU when there is one", choices=("auto", "cpu", "cuda"))
     mode: str = _param(
         "strict", "strict: the same numbers twice on one machine; fast: quicker on a GPU", choices=("strict", "fast")
@@ -68,6 +70,16 @@ class StudyConfig:
     control_subjects: int = _param(19, "[2.1]", low=5)
     positive_slices: int = _param(422, "[2.1] all from axSpA subjects", low=20)
     negative_slices: int = _param(393, "[2.1] all from control subjects", low=20)
+    slices: str = _param(
+        "selected",
+        "[2.1] of a synthetic subject: selected for clear edema or none, or the whole examination",
+        choices=("selected", "whole"),
+    )
+    inactive_subjects: int = _param(
+        0,
+        "further axSpA subjects without edema, who bring slices to whole examinations only; the paper has none",
+        low=0,
+    )
     matrix_size: int = _param(448, "[2.1] rows and columns of a synthetic slice, pixels", low=64, high=1024)
     phantom_contrast: str = _param(
         "gd_fs_t1",
@@ -134,7 +146,7 @@ class StudyConfig:
     slice_threshold: float = _param(0.5, "ASSUMED: a slice is positive at or above it", low=0.0, high=1.0)
     subject_rule: str = _param(
         "mean",
-        "[3.1] what makes a diagnosis: mean of filtered slices, ASAS two-slice rule, longest run, highest score",
+        "[3.1] decides by: mean of filtered slices, ASAS two-slice rule, longest run, highest score",
         choices=("mean", "asas", "run", "highest"),
     )
     subject_threshold: float = _param(0.5, "ASSUMED: a subject is positive at or above it", low=0.0, high=1.0)
@@ -225,35 +237,6 @@ def read_profile(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise StudyError(f"profile {path} must hold 'name: value' lines, found {type(content).__name__}")
     return content
-
-
-def parameters_cell(names: Collection[str] | None = None) -> str:
-    """Source of a notebook's parameters cell: name, default and note of the named parameters, by default of all."""
-    lines = [
-        "# Papermill sets these, and any other that `sijstudy parameters` lists",
-        "# (-f notebooks/profiles/NAME.yaml or -p NAME VALUE). By hand, add a line of the same form.",
-    ]
-    for spec in fields(StudyConfig):
-        assert spec.default is not MISSING
-        if names is None or spec.name in names:
-            lines.append(f"{spec.name} = {_literal(spec.default)}  # {spec.metadata['note']}")
-    return "\n".join(lines)
-
-
-def parameters_table() -> str:
-    """Every parameter on a line: name, default, note and what it may be."""
-    rows = [(spec.name, repr(spec.default), _note(spec.metadata)) for spec in fields(StudyConfig)]
-    wide = [max(len(row[column]) for row in rows) for column in (0, 1)]
-    return "\n".join(f"{name:<{wide[0]}}  {default:<{wide[1]}}  {note}" for name, default, note in rows)
-
-
-def _note(rule: Mapping[str, Any]) -> str:
-    choices = rule["choices"]
-    return f"{rule['note']} ({' | '.join(choices)})" if isinstance(choices, tuple) else str(rule["note"])
-
-
-def _literal(value: Any) -> str:
-    return f'"{value}"' if isinstance(value, str) else repr(value)
 
 
 def _nearest(name: str, known: tuple[str, ...]) -> str:

@@ -6,9 +6,12 @@ how people differ: its intervals are too narrow (docs/BENCHMARKS.md, section cov
 - the variance is the jackknife's, a person at a time, within the groups;
 - it grows by test / training subjects, which is what training on other subjects adds (Nadeau & Bengio 2003);
 - it is averaged with that of people who are right or wrong altogether, which counts as one person beside the K people
-  with an error: few errors say little of how slices of one person hang together, none say nothing;
+  with an error: few errors say little of how slices of one person hang together. Without any, K counts as one, so that
+  no error never tells less than one; and no more people count than K times those that there are;
 - a share has Wilson's interval with the effective number of people that this variance amounts to, and the t quantile of
-  the people behind it (as Korn & Graubard 1998); where nothing is wrong, that is Kish's number of people, corrected.
+  the people behind it (as Korn & Graubard 1998);
+- a paired difference has two people more, one of whom differs, in what its variance is averaged with (as Agresti & Min
+  2005): few differences, or none, do not make it certain.
 """
 
 from __future__ import annotations
@@ -67,8 +70,8 @@ def difference_over_folds(
 ) -> tuple[float, float, float]:
     """A measure of ``one`` minus that of ``other``: mean over folds and 95% interval, fractions.
 
-    Both hold the same rows, decided by two methods with the same folds, so that what they share cancels. Where no
-    decision (for AUC, no score) differs, the ends are Wilson's for none of the people. Raises ValueError when the rows
+    Both hold the same rows, decided by two methods with the same folds, so that what they share cancels. A row differs
+    where its decision does, for AUC where only one of them has it on the wrong side. Raises ValueError when the rows
     are not the same.
     """
     keys = ["fold", "subject_id", "label"]
@@ -77,19 +80,25 @@ def difference_over_folds(
     first, second = delete_one(one), delete_one(other)
     mean = first.observed[name] - second.observed[name]
     variance, freedom = _variance(first.without[name] - second.without[name], mean, first.groups)
-    column, counted = "score" if name == "auc" else "decision", _counted(one, name) | _counted(other, name)
-    differs = counted & (one[column].to_numpy() != other[column].to_numpy())
-    weights = min(_behind(one, name), _behind(other, name), key=kish)
-    people, differing = kish(weights), one["subject_id"][differs].nunique()
+    counted = _counted(one, name) | _counted(other, name)
+    differs = counted & _differs(one, other, name)
+    people = kish(min(_behind(one, name), _behind(other, name), key=kish))
     if np.isnan(mean) or not people:
         return float("nan"), float("nan"), float("nan")
+    differing = one["subject_id"][differs].nunique()
+    share = (people * differs.sum() / counted.sum() + 1) / (people + 2)
+    alike, quantile = share * (1 - share) / (people + 2), stats.t.ppf(0.975, freedom)
     if not differing or np.isnan(variance):
-        end = wilson(0.0, people / (1 + ratio))[1]
-        return mean, max(-1.0, mean - end), min(1.0, mean + end)
-    share = differs.sum() / counted.sum()
-    variance = (1 + ratio) * (differing * variance + share * (1 - share) / people) / (differing + 1)
-    half = stats.t.ppf(0.975, freedom) * np.sqrt(variance)
+        variance, quantile = alike, Z
+    half = quantile * np.sqrt((1 + ratio) * (differing * variance + alike) / (differing + 1))
     return mean, max(-1.0, float(mean - half)), min(1.0, float(mean + half))
+
+
+def _differs(one: pd.DataFrame, other: pd.DataFrame, name: str) -> Array:
+    """Rows that count differently in a measure of two methods, ``(n,)`` bool."""
+    if name == "auc":
+        return misordered(one) != misordered(other)
+    return one["decision"].to_numpy() != other["decision"].to_numpy()
 
 
 def delete_one(frame: pd.DataFrame) -> Deleted:
@@ -119,12 +128,13 @@ def _share(deleted: Deleted, name: str, weights: Array, erring: int, ratio: floa
     if np.isnan(mean) or not people:
         return (float("nan"),) * 3 + (0, 0.0)
     variance, freedom = _variance(deleted.without[name], mean, deleted.groups)
-    effective, quantile = people / (1 + ratio), Z
-    if erring and 0 < mean < 1 and not np.isnan(variance):
+    effective, quantile, different = 2 * people / (1 + ratio), Z, int((weights > 0).sum())
+    if erring and 0 < mean < 1:
         spread = mean * (1 - mean)
-        effective = spread / ((1 + ratio) * (erring * variance + spread / people) / (erring + 1))
-        quantile = stats.t.ppf(0.975, freedom)
-    return (mean, *wilson(mean, effective, quantile), int((weights > 0).sum()), float(effective))
+        known, quantile = (variance, stats.t.ppf(0.975, freedom)) if variance == variance else (spread / people, Z)
+        effective = spread / ((1 + ratio) * (erring * known + spread / people) / (erring + 1))
+    effective = min(effective, max(erring, 1) * different)
+    return (mean, *wilson(mean, effective, quantile), different, float(effective))
 
 
 def _variance(without: Array, observed: float, strata: Array) -> tuple[float, float]:
@@ -164,6 +174,12 @@ def _behind(frame: pd.DataFrame, name: str) -> Array:
 
 
 def _erring(frame: pd.DataFrame, name: str, errors: Array) -> int:
-    """Different people with an error in what is counted, or with something right if those are fewer."""
+    """Different people with an error in what is counted, or with something right if those are fewer.
+
+    For AUC those of the class with fewer people: one of them may be on the wrong side of nearly all others.
+    """
     counted, people = _counted(frame, name), frame["subject_id"]
+    if name == "auc":
+        classes = [(frame["label"] == one).to_numpy() for one in (0, 1)]
+        counted = min(classes, key=lambda own: people[own].nunique())
     return min(people[counted & errors].nunique(), people[counted & ~errors].nunique())

@@ -69,7 +69,8 @@ def wilson(share: float, n: float, z: float = Z) -> tuple[float, float]:
     """Wilson's 95% interval of a share in [0, 1] among n > 0 independent people; n may be an effective number."""
     centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    return float(max(0.0, centre - half)), float(min(1.0, centre + half))
+    low, high = float(max(0.0, centre - half)), float(min(1.0, centre + half))
+    return 0.0 if share == 0 else low, 1.0 if share == 1 else high
 
 
 def kish(weights: Array | Sequence[float]) -> float:

@@ -8,8 +8,9 @@ from dicom_samples import write_cohort
 from toy_study import notebook, write_project
 
 from sijstudy import cli
-from sijstudy.config import StudyConfig, parameters_cell
+from sijstudy.config import StudyConfig
 from sijstudy.options import joined_words
+from sijstudy.study.parameters import parameters_cell
 
 
 @pytest.fixture

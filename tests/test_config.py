@@ -6,8 +6,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sijstudy.config import StudyConfig, parameters_cell, read_profile
+from sijstudy.config import StudyConfig, read_profile
 from sijstudy.errors import StudyError
+from sijstudy.study.parameters import parameters_cell
 
 ROOT = Path(__file__).parent.parent
 

@@ -29,10 +29,10 @@ def test_a_tenth_of_the_people_tested_is_a_ninth_of_those_trained_on():
     assert split_ratio(0.1) == pytest.approx(1 / 9)
 
 
-def test_where_nothing_is_wrong_people_count_once_and_corrected():
+def test_where_nothing_is_wrong_no_more_people_count_than_there_are():
     row = over_folds(one_fold(20, 0), ratio=0.25).loc["recall"]
-    assert (row["mean"], row["people"], row["effective"]) == (1, 20, pytest.approx(16))
-    assert (row["low"], row["high"]) == pytest.approx(wilson(1, 16))
+    assert (row["mean"], row["people"], row["effective"]) == (1, 20, 20)
+    assert (row["low"], row["high"]) == pytest.approx(wilson(1, 20))
     slices = pd.concat([one_fold(20, 0)] * 7)  # more slices of the same people tell nothing more of other people
     assert over_folds(slices, ratio=0.25).loc["recall"].tolist() == pytest.approx(row.tolist())
 
@@ -41,7 +41,7 @@ def test_people_tested_in_several_folds_count_by_kish():
     frame = pd.concat([one_fold(20, 0), one_fold(5, 0).assign(fold=2)])
     row = over_folds(frame, ratio=0.25).loc["recall"]
     weights = [1 / 20 + 1 / 5] * 5 + [1 / 20] * 15  # each fold counts as much
-    assert (row["people"], row["effective"]) == (20, pytest.approx(kish(weights) / 1.25))
+    assert (row["people"], row["effective"]) == (20, pytest.approx(2 * kish(weights) / 1.25))
 
 
 def test_a_share_of_independent_people_in_closed_form():
@@ -50,16 +50,6 @@ def test_a_share_of_independent_people_in_closed_form():
     effective = 0.8 * 0.2 / (1.25 * (4 * jackknife + alike) / 5)  # four people err; one more is thought to be as others
     assert row["effective"] == pytest.approx(effective)
     assert (row["low"], row["high"]) == pytest.approx(wilson(0.8, effective, stats.t.ppf(0.975, 19)))
-
-
-def test_one_error_tells_hardly_more_than_none():
-    """A hundred slices of each of ten people, one of them wrong: their variance alone would claim near certainty."""
-    frame = pd.concat([one_fold(10, 0)] * 100, ignore_index=True)
-    none = over_folds(frame, ratio=0).loc["accuracy"]
-    frame.loc[0, "decision"] = 0
-    one = over_folds(frame, ratio=0).loc["accuracy"]
-    assert none["low"] < one["low"] < 0.85
-    assert one["effective"] < 2.1 * none["effective"]
 
 
 def test_every_measure_without_a_person_equals_a_plain_loop():
@@ -145,3 +135,42 @@ def test_a_difference_of_other_slices_is_refused():
     frame = predictions()
     with pytest.raises(ValueError, match="same slices"):
         difference_over_folds(frame, frame.iloc[1:], "accuracy", ratio=0.4)
+
+
+@pytest.mark.parametrize("slices", [1, 5, 40])
+@pytest.mark.parametrize("people", [6, 12, 30])
+def test_an_error_never_tells_more_than_none(people, slices):
+    frame = pd.concat([one_fold(people, 0)] * slices, ignore_index=True)
+    none = over_folds(frame, ratio=0.4).loc["recall"]
+    frame.loc[0, "decision"] = 0
+    one = over_folds(frame, ratio=0.4).loc["recall"]
+    assert one["low"] < none["low"]
+    assert one["effective"] <= people and none["effective"] <= people
+
+
+def test_one_control_above_one_patient_tells_no_more_than_none():
+    frame = pd.DataFrame({"fold": 1, "subject_id": [f"S{k:02d}" for k in range(40)], "label": [0] * 10 + [1] * 30})
+    frame = frame.assign(decision=frame["label"], score=frame["label"] * 0.5 + np.arange(40) / 1000)
+    none = over_folds(frame, ratio=0.4).loc["auc"]
+    frame.loc[9, "score"] = 0.512  # above the first three patients
+    one = over_folds(frame, ratio=0.4).loc["auc"]
+    assert none["mean"] == 1 > one["mean"] > 0.98
+    assert one["low"] < none["low"]
+
+
+def test_a_difference_of_one_person_is_no_surer_than_none():
+    frame = one_fold(40, 0)
+    same = difference_over_folds(frame, frame, "accuracy", ratio=0.4)
+    other = frame.assign(decision=frame["decision"].where(frame.index > 0, 0))
+    one = difference_over_folds(frame, other, "accuracy", ratio=0.4)
+    assert same[0] == 0 and one[0] == pytest.approx(1 / 40)
+    assert one[2] - one[0] > same[2] - same[0] > 0.03
+
+
+def test_scores_of_another_scale_differ_in_no_rank():
+    frame = pd.DataFrame({"fold": 1, "subject_id": [f"S{k:02d}" for k in range(40)], "label": [0, 1] * 20})
+    frame = frame.assign(decision=frame["label"], score=np.random.default_rng(1).uniform(size=40))
+    other = frame.assign(score=frame["score"] ** 3)
+    assert difference_over_folds(frame, other, "auc", ratio=0.4) == difference_over_folds(
+        frame, frame, "auc", ratio=0.4
+    )

@@ -9,9 +9,9 @@ from pathlib import Path
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from sijstudy.config import parameters_cell
 from sijstudy.study.execution import Job, execute
 from sijstudy.study.notebook_files import read_notebook
+from sijstudy.study.parameters import parameters_cell
 from sijstudy.study.plan import make_plan
 from sijstudy.study.progress import Progress
 from sijstudy.study.run import StudyResult, run_study

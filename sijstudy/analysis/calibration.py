@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sijstudy.intervals import interval, row_weights
+from sijstudy.intervals import interval, row_weights, wilson
 from sijstudy.metrics import mean_sd
 from sijstudy.weighted_metrics import groups
 
@@ -64,6 +64,7 @@ def reliability(frame: pd.DataFrame, bins: Bins, *, samples: int, seed: int) -> 
 
     The CI resamples the subjects of each group by themselves.
     frame: subject_id, label (0/1), score in [0, 1]; a subject brings all its rows, of all folds.
+    In a bin of one label alone the CI is Wilson's for its different people.
     A row per bin that holds a score: count, predicted (mean score), observed (share positive), low, high.
     """
     label, score, drawn = _arrays(frame, samples, seed)
@@ -75,6 +76,8 @@ def reliability(frame: pd.DataFrame, bins: Bins, *, samples: int, seed: int) -> 
         total = weight.sum(axis=1)
         share = (weight @ label[inside])[total > 0] / total[total > 0]
         low, high = interval(share)
+        if len(set(label[inside])) == 1:  # no resample can hold another label
+            low, high = wilson(float(label[inside][0]), frame.loc[inside, "subject_id"].nunique())
         rows.append(
             {
                 "count": int(inside.sum()),
@@ -124,7 +127,7 @@ def format_table(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
             row = table.loc[measure]
             rows[(name, label)] = {
                 "all folds": _cell(row["pooled"]),
-                "95% CI": f"{_cell(row['low'])} to {_cell(row['high'])}",
+                "95% CI": "–" if np.isinf(row["pooled"]) else f"{_cell(row['low'])} to {_cell(row['high'])}",
                 "mean ± SD of folds": f"{_cell(row['mean'])} ± {_cell(row['sd'])}",
             }
     return pd.DataFrame.from_dict(rows, orient="index")
@@ -137,7 +140,7 @@ def in_words(table: pd.DataFrame) -> str:
         return "cannot be judged, as only one class was tested"
     if np.isposinf(slope):
         return "separate the classes without an error, so that no finite calibration slope fits them"
-    numbers = f"(slope {_cell(slope)}, 95% CI {_cell(low)} to {_cell(high)})"
+    numbers = f"(slope {_cell(slope)}, 95% CI given these networks {_cell(low)} to {_cell(high)})"
     if low > 1:
         return f"are too timid: nearer to the middle than what they stand for {numbers}"
     if high < 1:

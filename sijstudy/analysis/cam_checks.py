@@ -8,7 +8,7 @@ what was learned.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,11 @@ Array = np.ndarray[Any, Any]
 NETWORK, BLIND, REDRAWN = "", "blind ", "redrawn "  # whose map a column is of, in front of the measure's name
 COMPARED = ("peak_in", "peak_near", "energy")
 STEP = 8  # every 8th pixel of a map is compared with another's: a cell of a ResNet's last map has 32
+NAMES = {  # of COMPARED in a sentence
+    "peak_in": "peak in the edema",
+    "peak_near": "peak in it or within half a cell of it",
+    "energy": "share of the map in it",
+}
 MARGIN = 1e-9  # of a difference of shares that is none
 
 
@@ -81,18 +86,37 @@ def comparison(measures: pd.DataFrame, *, samples: int, seed: int) -> pd.DataFra
 
 
 def verdict(table: pd.DataFrame, similarity: float) -> str:
-    """What the comparison says of the maps, in two sentences. similarity: mean Spearman's correlation, -1 to 1."""
-    near = table.loc["peak_near"]
-    if near["low"] > MARGIN:
-        said = "so the maps follow the image beyond where edema usually lies"
-    elif near["high"] < -MARGIN:
-        said = "so the maps point worse than the place where edema usually lies"
-    else:
-        said = "so it is not shown that the maps follow the image beyond where edema usually lies"
+    """What the comparison says of the maps, every measure of it. similarity: mean Spearman's correlation, -1 to 1."""
+    found = {name: _side(row) for name, row in table.iterrows()}
+    said = [f"{NAMES[str(name)]} {_against(row)}" for name, row in table.iterrows()]
     return (
-        f"The peak lies in the edema or within half a cell of it on {near['network']:.0f}% of the slices; that of a "
-        "map which never saw the image, the mean outline of the training subjects, does on "
-        f"{near['blind']:.0f}% (difference {near['difference']:+.0f}, 95% CI {near['low']:+.0f} to "
-        f"{near['high']:+.0f}), {said}. With weights drawn anew it does on {near['redrawn']:.0f}%, and those maps "
-        f"correlate with the network's by {similarity:.2f} (Spearman)."
+        "Against a map which never saw the image, the mean outline of the training subjects, the maps reach: "
+        f"{'; '.join(said)} (95% CI given these networks). {_conclusion(found)} With weights drawn anew the peak lies "
+        f"near the edema on {table.loc['peak_near', 'redrawn']:.0f}%, and those maps correlate with the network's by "
+        f"{similarity:.2f} (Spearman)."
+    )
+
+
+def _side(row: pd.Series[Any]) -> str:
+    return "better" if row["low"] > MARGIN else "worse" if row["high"] < -MARGIN else "open"
+
+
+def _against(row: pd.Series[Any]) -> str:
+    return (
+        f"{row['network']:.0f}% against {row['blind']:.0f}% ({row['difference']:+.1f}, {row['low']:+.1f} to "
+        f"{row['high']:+.1f})"
+    ).replace("-", "\N{MINUS SIGN}")
+
+
+def _conclusion(found: Mapping[Any, str]) -> str:
+    """Which measures speak for the maps, which against them."""
+    sides = {side: [NAMES[str(name)] for name, own in found.items() if own == side] for side in ("better", "worse")}
+    if len(sides["better"]) == len(found):
+        return "So they follow the image beyond where edema usually lies."
+    if not sides["better"] and not sides["worse"]:
+        return "So it is not shown that they follow the image beyond where edema usually lies."
+    words = [f"better in {' and '.join(own)}" if side == "better" else f"worse in {' and '.join(own)}"
+             for side, own in sides.items() if own]  # fmt: skip
+    return (
+        f"So they are {', '.join(words)}, than the place where edema usually lies, and nothing is shown for the rest."
     )

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from sijstudy.intervals import intervals, row_weights
 from sijstudy.weighted_metrics import groups
@@ -35,7 +36,7 @@ def decision_curve(
 ) -> pd.DataFrame:
     """Net benefit by threshold, pooled over folds, with 95% CI given these networks.
 
-    The CI resamples the subjects of each group by themselves.
+    The CI resamples the subjects of each group by themselves; recall or specificity without an error is Jeffreys'.
     frame: subject_id, label (0/1), score in [0, 1]; a case is acted on when its score reaches the threshold.
     prevalence: that of the cohort by default; another one keeps recall and specificity as measured.
     Columns threshold, model, low, high, treat_all (treating no one has 0), and gain_low: the lower end of the 95% CI of
@@ -56,7 +57,7 @@ def decision_curve(
             "threshold": thresholds,
             "model": model,
             "low": low,
-            "high": high,
+            "high": np.maximum(high, model),
             "treat_all": net_benefit(1.0, 0.0, share, thresholds),
             "gain_low": gain_low,
         }
@@ -90,6 +91,24 @@ def _curve(frame: pd.DataFrame, weights: Array, prevalence: float | None, thresh
     positives, negatives = weights @ label, weights @ (1 - label)
     with np.errstate(divide="ignore", invalid="ignore"):
         recall = (weights * label) @ acted / positives[:, None]
-        alarms = (weights * (1 - label)) @ acted / negatives[:, None]
+        specificity = 1 - (weights * (1 - label)) @ acted / negatives[:, None]
+    if len(weights) > 1:  # resamples; who treats everyone, or no one, makes no error for certain
+        telling = (acted != acted[:1]).any(axis=0)
+        recall = np.where(telling, _unsure(frame[label == 1], recall), recall)
+        specificity = np.where(telling, _unsure(frame[label == 0], specificity), specificity)
     share = (positives / weights.sum(axis=1))[:, None] if prevalence is None else prevalence
-    return net_benefit(recall, 1 - alarms, share, thresholds)
+    return net_benefit(recall, specificity, share, thresholds)
+
+
+def _unsure(rows: pd.DataFrame, shares: Array) -> Array:
+    """Resampled shares ``(samples, thresholds)`` of what is right, spread out where no resample can hold an error.
+
+    There they are the quantiles of Jeffreys' posterior for as many people as the rows have, all of them right, in an
+    order that has nothing to do with the other resamples.
+    """
+    people, samples = rows["subject_id"].nunique(), len(shares)
+    if not people:
+        return shares
+    quantiles = stats.beta.ppf((np.arange(samples) + 0.5) / samples, people + 0.5, 0.5)
+    mixed = quantiles[np.random.default_rng(people).permutation(samples)]
+    return np.where((shares == 1).all(axis=0), mixed[:, None], shares)

@@ -238,7 +238,7 @@ def headline(cohort: ExternalCohort, areas: pd.DataFrame) -> dict[str, Any]:
     own = {key: None if np.isnan(value) else float(value) for key, value in areas.iloc[0].items()}
     name = f"Slice AUC on {cohort.manifest.name}"
     numbers = {"ours": own["auc"], "low": own["low"], "high": own["high"], "people": int(areas["people"].iloc[0])}
-    return {"name": name, "unit": "", "paper": None, **numbers}
+    return {"name": name, "unit": "", "paper": None, **numbers, "given_networks": True}
 
 
 def origin(cohort: ExternalCohort) -> dict[str, str]:

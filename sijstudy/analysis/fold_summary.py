@@ -70,7 +70,7 @@ def format_table(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
             rows[(name, METRIC_NAMES[metric])] = {
                 "this run": _cell("{:.2f} ± {:.2f}", row["mean"], row["sd"]),
                 "95% CI": _cell("{:.1f} to {:.1f}", row["low"], row["high"]),
-                "people": _cell("{:.0f} ({:.0f})", row["people"], row["effective"]),
+                "people": _cell("{:.0f}" if metric == "f1" else "{:.0f} ({:.0f})", row["people"], row["effective"]),
                 "paper": _cell("{:.2f} ± {:.2f}", row["paper_mean"], row["paper_sd"]),
                 "difference": _cell("{:+.2f}", row["difference"]),
             }
@@ -81,7 +81,7 @@ def _cell(template: str, *numbers: float) -> str:
     """Numbers as text with a true minus sign; a dash when undefined (an empty denominator in every fold)."""
     if math.isnan(numbers[0]):
         return "–"
-    return template.format(*numbers).replace("nan", "–").replace("-", "−")
+    return template.format(*numbers).replace("nan", "–").replace("-", "−").replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def interval_text(row: Mapping[str, Any]) -> str:

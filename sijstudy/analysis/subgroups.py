@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from sijstudy.config import StudyConfig
+from sijstudy.fold_intervals import split_ratio
 from sijstudy.intervals import kish, wilson
 from sijstudy.metrics import confusion, six_metrics
 
@@ -13,7 +15,7 @@ AGE_BANDS = {"under 30 years": 0, "30 to 39 years": 30, "40 years and over": 40}
 SEXES = {"F": "women", "M": "men"}
 
 
-def subgroup_table(subjects: pd.DataFrame, demographics: pd.DataFrame, *, ratio: float) -> pd.DataFrame:
+def subgroup_table(subjects: pd.DataFrame, demographics: pd.DataFrame, config: StudyConfig) -> pd.DataFrame:
     """Diagnoses of all folds together, for everyone, by sex and by age band.
 
     subjects: ``slice_courses.subject_predictions``; demographics: subject_id, age_years, sex ("M" or "F"),
@@ -21,10 +23,10 @@ def subgroup_table(subjects: pd.DataFrame, demographics: pd.DataFrame, *, ratio:
     Columns subgroup, subjects (different people), diagnoses (one per fold in which a person is tested),
     accuracy with low and high, recall, specificity, all in percent. The 95% CI is Wilson's with Kish's number of
     people, as several diagnoses of one person are not independent, made fewer by what training on other subjects adds
-    (``fold_intervals``). ratio: ``fold_intervals.split_ratio``. Subgroups without a subject are left out.
+    (``fold_intervals``). Subgroups without a subject are left out.
     """
     known = subjects.merge(demographics[["subject_id", "age_years", "sex"]], on="subject_id", how="left")
-    rows = []
+    ratio, rows = split_ratio(config.test_fraction), []
     for name, members in {"all subjects": pd.Series(True, index=known.index), **_members(known)}.items():
         if members.any():
             rows.append({"subgroup": name, **_performance(known[members], ratio)})

@@ -111,10 +111,15 @@ def roi_interpretations(image: Array, ilium: IliumBoxes, drawn: Mapping[str, tup
 
 @plain_style()
 def noisy_versions(patches: Mapping[str, Array]) -> Figure:
-    """Fig. 3b: one patch without noise and with each interpretation of the noise; name -> ``(S, S)``."""
+    """Fig. 3b: one patch without noise and with each interpretation of the noise; name -> ``(S, S)``.
+
+    All on the 8-bit scale, as an image file would show them: 0 is black, 255 and all beyond white.
+    """
     figure, axes = _figure(len(patches))
     for axis, (name, patch) in zip(axes, patches.items(), strict=True):
-        _image(axis, patch, name)
+        axis.imshow(patch, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+        axis.set_title(name.replace(", ", ",\n"), fontsize=TITLE)
+        axis.set_axis_off()
     return figure
 
 

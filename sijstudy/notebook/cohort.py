@@ -22,6 +22,7 @@ COHORT_PARAMETERS = (
     "control_subjects",
     "positive_slices",
     "negative_slices",
+    "slices",
     "matrix_size",
     "phantom_contrast",
     "phantom_randomised",
@@ -60,5 +61,7 @@ def prepare_cohort(config: StudyConfig, root: Path, *, workers: int = 2, progres
 
 def synthetic_name(config: StudyConfig) -> str:
     """Name of the synthetic cohort: its sizes, its seed, and a hash of all that shapes its pixels."""
-    mark = digest({**config.subset(*COHORT_PARAMETERS), "code": code_digest(generate_cohort)})[:8]
-    return f"synthetic-{config.axspa_subjects}x{config.control_subjects}-seed{config.seed}-{mark}"
+    shaping = (*COHORT_PARAMETERS, "inactive_subjects") if config.slices == "whole" else COHORT_PARAMETERS
+    mark = digest({**config.subset(*shaping), "code": code_digest(generate_cohort)})[:8]
+    kind = "synthetic-whole" if config.slices == "whole" else "synthetic"
+    return f"{kind}-{config.axspa_subjects}x{config.control_subjects}-seed{config.seed}-{mark}"

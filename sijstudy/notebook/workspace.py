@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,6 +15,7 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from sijstudy.analysis.external import ExternalCohort, apply_networks
+from sijstudy.analysis.whole import score_whole
 from sijstudy.audit.cohort import Audit, audit_cohort
 from sijstudy.cohort.manifest import Manifest, load_manifest
 from sijstudy.cohort.slice_outlines import SliceOutlines
@@ -143,6 +144,22 @@ class Workspace:
         shown = tqdm(self.folds, desc="attention over slices", unit="fold")
         with self.stage("attention"):
             return {fold.number: attended(runs[fold.number], patches, fold, config, self.store) for fold in shown}
+
+    @cached_property
+    def whole_examinations(self) -> Manifest:
+        """Every slice of the subjects: of a synthetic cohort its whole examinations, of a hospital's what it has."""
+        if self.config.manifest or self.config.slices == "whole":
+            return self.manifest
+        with self.stage("whole examinations"):
+            config = replace(self.config, slices="whole")
+            return prepare_cohort(config, self.root, workers=os.cpu_count() or 1)
+
+    def score_whole(self) -> pd.DataFrame:
+        """``analysis.whole.score_whole`` by the networks that notebook 04 left in this profile's folder."""
+        runs, manifest = open_networks(self.folder.root).runs["roi"], self.whole_examinations
+        with self.stage("scoring whole examinations"):
+            workers = os.cpu_count() or 1
+            return score_whole(manifest, runs, self.folds, self.config, self.store, workers=workers)
 
     def save_fits(self, runs: Mapping[Arm, Mapping[int, FitRun]]) -> None:
         """Note in this profile's folder which fit belongs to which arm and fold."""

@@ -31,6 +31,7 @@ POSE_LIMIT = 1.5  # SDs of turn and shift at most: a scan that lies further aske
 EDEMA_GAIN = (0.26, 0.60)
 EDEMA_GAIN_POWER = 1.15  # > 1 makes faint foci more frequent than gross ones
 EDEMA_MIN_AREA_MM2 = 180.0  # "only slices in which lesions were clearly observed" [2.1]: about 13 x 14 mm at least
+EDEMA_SEEN_MM2 = 30.0  # in whole examinations, edema that reaches a slice beside a lesion counts from here on
 EDEMA_MIN_CONTRAST = 3.1  # mean of the lesion over that of the joints' region without it, in SDs of the latter
 EDEMA_MAX_BRIGHTENING = 2.5  # a lesion that would need more stays as hard to see as that leaves it
 EDEMA_DEPTH_MM = (6.0, 24.0)  # how far a focus reaches from the joint into the bone

@@ -105,9 +105,10 @@ def render_subject(subject: PlannedSubject, seed: int, protocol: Protocol) -> li
     def mm(position: int) -> float:
         return (position - ACQUIRED // 2) * protocol.step  # from the middle slice, growing upwards
 
-    runs = [(mm(first), mm(last)) for first, last in subject.runs] if subject.group == "axSpA" else []
+    runs = [(mm(first), mm(last)) for first, last in subject.runs]
     body = draw_body((seed, 1, subject.number), runs, protocol)
     grid = Grid(protocol.size, protocol.fov)
     return [
-        render_slice(body, grid, mm(k), np.random.default_rng((seed, 2, subject.number, k))) for k in subject.slices
+        render_slice(body, grid, mm(k), np.random.default_rng((seed, 2, subject.number, k)), clear=k in subject.lesions)
+        for k in subject.slices
     ]

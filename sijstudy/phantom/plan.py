@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,7 +26,11 @@ MALES = {"axSpA": 43 / 60, "control": 13 / 19}  # [2.1]
 
 @dataclass(frozen=True)
 class PlannedSubject:
-    """One subject of the cohort; ``slices`` are used positions of the acquisition, 0 (lowest) to 36, growing."""
+    """One subject of the cohort.
+
+    slices: used positions of the acquisition, 0 (lowest) to 36, growing. lesions: those of them on which edema is
+    clearly observed; none in a control, or in an axSpA subject whose disease is inactive.
+    """
 
     number: int
     subject_id: str
@@ -34,16 +38,21 @@ class PlannedSubject:
     age_years: int
     sex: Sex
     slices: tuple[int, ...]
+    lesions: tuple[int, ...] = ()
 
     @property
     def runs(self) -> list[tuple[int, int]]:
-        """First and last slice of every stretch of neighbouring used slices."""
-        cuts = np.flatnonzero(np.diff(self.slices) > 1) + 1
-        return [(int(part[0]), int(part[-1])) for part in np.split(np.array(self.slices), cuts)]
+        """First and last slice of every stretch of neighbouring slices with edema."""
+        cuts = np.flatnonzero(np.diff(self.lesions) > 1) + 1
+        return [(int(part[0]), int(part[-1])) for part in np.split(np.array(self.lesions), cuts) if len(part)]
 
 
 def plan_cohort(config: StudyConfig) -> tuple[PlannedSubject, ...]:
-    """All subjects, in an order that does not tell the group. The configured totals are met exactly."""
+    """All subjects, in an order that does not tell the group. The configured totals are met exactly.
+
+    Whole examinations are of the very same people: they bring every slice of the acquisition, edema where their
+    selection has it. After them come the inactive subjects, whom no selection holds.
+    """
     rng = np.random.default_rng((config.seed, 0))
     counts = {
         "axSpA": split_total(rng, config.positive_slices, config.axspa_subjects, AXSPA_SLICES, skew=1.1),
@@ -58,7 +67,27 @@ def plan_cohort(config: StudyConfig) -> tuple[PlannedSubject, ...]:
         rows += [(group, a, s, tuple(choose(rng, n))) for a, s, n in zip(ages, sexes, count, strict=True)]
     order = rng.permutation(len(rows))
     width = max(3, len(str(len(rows))))
-    return tuple(PlannedSubject(n, f"SYN{n + 1:0{width}d}", *rows[k]) for n, k in enumerate(order))
+    selected = [_selected(n, width, *rows[k]) for n, k in enumerate(order)]
+    if config.slices == "selected":
+        return tuple(selected)
+    whole = [replace(subject, slices=tuple(range(ACQUIRED))) for subject in selected]
+    return (*whole, *_inactive(config, len(whole), width))
+
+
+def _selected(number: int, width: int, group: Group, age: int, sex: Sex, slices: tuple[int, ...]) -> PlannedSubject:
+    lesions = slices if group == "axSpA" else ()
+    return PlannedSubject(number, f"SYN{number + 1:0{width}d}", group, age, sex, slices, lesions)
+
+
+def _inactive(config: StudyConfig, known: int, width: int) -> list[PlannedSubject]:
+    """axSpA subjects without edema; numbered after the ``known`` others."""
+    rng, count = np.random.default_rng((config.seed, 5)), config.inactive_subjects
+    people = zip(_ages(rng, "axSpA", count), _sexes(rng, "axSpA", count), strict=True) if count else ()
+    every = tuple(range(ACQUIRED))
+    return [
+        PlannedSubject(n, f"SYN{n + 1:0{width}d}", "axSpA", age, sex, every)
+        for n, (age, sex) in enumerate(people, start=known)
+    ]
 
 
 def split_total(rng: np.random.Generator, total: int, people: int, limits: tuple[int, int], skew: float) -> list[int]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sijstudy.phantom import difficulty
 from sijstudy.phantom.anatomy import Anatomy, draw_anatomy
 from sijstudy.phantom.bones import bones_of
 from sijstudy.phantom.fields import Array, Grid
@@ -63,16 +64,22 @@ def draw_body(seed: tuple[int, ...], runs: list[tuple[float, float]], protocol: 
     )
 
 
-def render_slice(body: Body, grid: Grid, z: float, noise: np.random.Generator) -> Rendered:
-    """The slice at scanner position ``z`` mm, averaged over its thickness; ``noise`` feeds the receiver only."""
+def render_slice(body: Body, grid: Grid, z: float, noise: np.random.Generator, *, clear: bool = True) -> Rendered:
+    """The slice at scanner position ``z`` mm, averaged over its thickness; ``noise`` feeds the receiver only.
+
+    clear: edema of the body is as large and as bright here as a selection of slices asks for [2.1]. Otherwise it is
+    what reaches here from the slices of the lesions, and no reader outlines less than ``EDEMA_SEEN_MM2``.
+    """
     protocol = body.protocol
     offsets = ((np.arange(protocol.samples) + 0.5) / protocol.samples - 0.5) * protocol.thickness
-    layers = [_layer(body, Plane(body.anatomy, grid, z + float(offset))) for offset in offsets]
+    layers = [_layer(body, Plane(body.anatomy, grid, z + float(offset)), clear) for offset in offsets]
     signal = np.mean([layer.signal for layer in layers], axis=0)
     pixels = acquire(grid, signal, body.scanner, noise)
     masks = np.mean([layer.masks for layer in layers], axis=0) >= 0.5
-    contrast = float(np.mean([layer.contrast for layer in layers]))
-    return Rendered(pixels, masks, contrast, float(masks[..., 3].sum()) * grid.pixel**2)
+    contrast, area = float(np.mean([layer.contrast for layer in layers])), float(masks[..., 3].sum()) * grid.pixel**2
+    if not clear and area < difficulty.EDEMA_SEEN_MM2:
+        masks[..., 3], contrast, area = False, 0.0, 0.0
+    return Rendered(pixels, masks, contrast, area)
 
 
 @dataclass(frozen=True)
@@ -84,15 +91,16 @@ class _Layer:
     contrast: float
 
 
-def _layer(body: Body, plane: Plane) -> _Layer:
+def _layer(body: Body, plane: Plane, clear: bool) -> _Layer:
     bones = bones_of(plane)
     canvas = paint_tissues(plane, bones, body.looks)
     if body.stress:
         canvas.signal[...] += edema_of(plane, bones, body.stress, least=0.0).gain
     receive = receive_profile(plane, body.scanner)
     lesions = body.protocol.lesions
-    edema = edema_of(plane, bones, body.foci, lesions.min_area)
-    edema = clearly_observed(edema, canvas.signal, receive, plane, bones, lesions.min_contrast)
+    edema = edema_of(plane, bones, body.foci, lesions.min_area if clear else 0.0)
+    if clear:
+        edema = clearly_observed(edema, canvas.signal, receive, plane, bones, lesions.min_contrast)
     canvas.signal[...] += edema.gain
     in_body = canvas.inside > 0.5
     left, right = (distance < 0 for distance in bones.ilium)

@@ -6,8 +6,10 @@ from dataclasses import fields
 
 import pandas as pd
 
+from sijstudy.aggregation import RULES
 from sijstudy.analysis.baseline_tables import in_words
 from sijstudy.analysis.edema_reach import EdemaReach
+from sijstudy.analysis.slice_courses import subject_limit
 from sijstudy.audit.agreement import readers_of
 from sijstudy.config import StudyConfig
 
@@ -76,3 +78,31 @@ def sentence_of_reach(reach: EdemaReach | None, config: StudyConfig) -> str:
         f"{config.roi_factor}), which networks on ROI patches never see; {100 * reach.mostly:.1f}% of the "
         f"{reach.slices} slices with outlined edema show most of it there."
     )
+
+
+def sentence_of_counts(slices: pd.DataFrame | None) -> str:
+    """How many subjects and slices the cohort has, beside the paper's [2.1]; empty without a cohort."""
+    if slices is None:
+        return ""
+    paper = StudyConfig()
+    theirs = (paper.axspa_subjects + paper.control_subjects, paper.positive_slices + paper.negative_slices)
+    ours = (slices["subject_id"].nunique(), len(slices))
+    beside = "as many as the paper's" if ours == theirs else f"the paper's has {theirs[0]} and {theirs[1]}"
+    return f"It has {ours[0]} subjects and {ours[1]} slices; {beside}."
+
+
+def words_of_method(config: StudyConfig, slices: pd.DataFrame | None) -> dict[str, str]:
+    """What this run did, as parts of the checklist's sentences: name in braces -> words."""
+    silent = config.noise_poisson == "none" and config.noise_gaussian_variance == 0
+    test = 100 * config.test_fraction
+    many = f"{config.folds} independent splits" if config.folds > 1 else "One split"
+    share = "" if slices is None else f"{100 * slices['label'].mean():.0f}% of the slices show edema"
+    return {
+        "splits": f"{many} {100 - test:.0f}/{test:.0f}",
+        "noise": "no noise" if silent else "noise",
+        "loss": config.loss.replace("_", " "),
+        "balance": share or "the classes' shares are not known here",
+        "thresholds": f"{config.slice_threshold:g} for slices, {subject_limit(config):g} for subjects",
+        "backbone": config.backbone.replace("resnet", "ResNet"),
+        "decision": f"a median filter of {config.median_size}, {RULES[config.subject_rule].title}, threshold",
+    }

@@ -29,9 +29,11 @@ from sijstudy.files import write_atomic
 from sijstudy.folds import Fold, load_folds
 from sijstudy.study.card_facts import (
     sentence_of_baselines,
+    sentence_of_counts,
     sentence_of_labels,
     sentence_of_reach,
     sentence_of_training,
+    words_of_method,
 )
 from sijstudy.study.index import headline_row
 from sijstudy.study.templating import render
@@ -91,6 +93,8 @@ class Facts:
             "tested": tested_sentence(self.folds),
             "labels": sentence_of_labels(self.slices),
             "training": sentence_of_training(self.config),
+            "counts": sentence_of_counts(self.slices),
+            **words_of_method(self.config, self.slices),
             "baselines": sentence_of_baselines(self.baselines),
             "reach": sentence_of_reach(self.reach, self.config),
         }
@@ -124,7 +128,7 @@ def render_model_card(facts: Facts, reports: Path) -> str:
         sentences=facts.sentences,
         calibration=_calibration(facts),
         subgroups=_subgroups(facts),
-        answers={number: str(facts.of(number).get("answer", "")) for number in ("03", "04", "05", "06", "07")},
+        answers={number: str(facts.of(number).get("answer", "")) for number in ("03", "04", "05", "06", "07", "09")},
         external=facts.external,
         version=__version__,
     )

@@ -92,17 +92,19 @@ def render_index(index: Index) -> str:
 def headline_row(entry: Mapping[str, Any]) -> HeadlineRow:
     """One entry of a notebook's ``headline`` as text; a value that is missing or NaN becomes a dash.
 
-    entry: name, paper, ours, low and high in ``unit``, people; a difference of percentages is in points.
+    entry: name, paper, ours, low and high in ``unit``, people, given_networks (the interval allows for
+    no other training); a difference of percentages is in points.
     """
     unit = str(entry.get("unit", ""))
     numbers = {key: _number(entry.get(key)) for key in ("paper", "ours", "low", "high")}
     paper, ours, low, high = numbers.values()
+    given = " given these networks" if entry.get("given_networks") else ""
     difference = None if paper is None or ours is None else ours - paper
     return HeadlineRow(
         name=str(entry.get("name", "")),
         paper=_quantity(paper, unit),
         ours=_quantity(ours, unit),
-        interval="" if low is None or high is None else f"{low:.2f} to {high:.2f}",
+        interval="" if low is None or high is None else f"{low:.2f} to {high:.2f}{given}",
         difference=_quantity(difference, "" if unit == "%" else unit, signed=True),
         in_points=unit == "%" and difference is not None,
         numbers={key: value for key, value in numbers.items() if unit == "%" and value is not None},

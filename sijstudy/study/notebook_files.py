@@ -7,9 +7,10 @@ from pathlib import Path
 
 import nbformat
 
-from sijstudy.config import StudyConfig, parameters_cell
+from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
 from sijstudy.files import write_atomic
+from sijstudy.study.parameters import parameters_cell
 
 
 def find_notebooks(root: Path) -> tuple[Path, ...]:

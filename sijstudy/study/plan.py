@@ -18,7 +18,9 @@ from sijstudy.study.profiles import profile_settings
 ABLATIONS = "08_ablations"
 RESERVED = ("fits", "patches", "maps")  # folders beside runs/<profile>
 KEPT = "paper"  # the profile whose reports the repository keeps; git leaves out all others
-NETWORKS_NOT_NEEDED = ("01_data_audit", "05_subject_diagnosis", "07_external_validation")  # they train nothing
+NETWORKS_NOT_NEEDED = (  # they train nothing
+    *("01_data_audit", "05_subject_diagnosis", "07_external_validation", "09_whole_examinations"),
+)
 SELECTION, CANDIDATES = "03_resnet_selection", ("resnet18", "resnet50")  # Fig. 5
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from sijstudy.analysis import decision_curve
 from sijstudy.analysis.decision_curve import useful_text, useful_thresholds
@@ -73,3 +74,16 @@ def test_the_gain_is_over_the_better_default_of_the_same_resample():
     )
     rare = decision_curve.decision_curve(FRAME.assign(score=0.995), samples=300, seed=1, prevalence=0.99)
     assert rare.loc[rare["threshold"] < 0.95, "gain_low"].to_numpy() == pytest.approx(0, abs=1e-12)
+
+
+def test_without_an_error_the_curve_is_no_certainty():
+    """Ten controls and twenty patients told apart: at a prevalence of 30% the lower end must not beat both defaults."""
+    frame = pd.DataFrame({"subject_id": range(30), "label": [0] * 10 + [1] * 20})
+    frame["score"] = 0.2 + 0.6 * frame["label"]
+    curve = decision_curve.decision_curve(frame, samples=400, seed=1, prevalence=0.3).set_index("threshold")
+    assert curve.loc[0.5, "model"] == pytest.approx(0.3)
+    recall, specificity = (stats.beta.ppf(0.025, people + 0.5, 0.5) for people in (20, 10))
+    assert curve.loc[0.5, "low"] < 0.3 - 0.3 * (1 - recall)
+    assert curve.loc[0.5, "low"] > decision_curve.net_benefit(recall, specificity, 0.3, 0.5)  # both at once is rarer
+    assert curve.loc[0.1, "low"] == curve.loc[0.1, "model"] == curve.loc[0.1, "treat_all"]  # everyone is treated
+    assert len(useful_thresholds(curve.reset_index())) < np.count_nonzero(frame["score"].min() < curve.index)

@@ -34,6 +34,7 @@ MOVES = {
     "control_subjects": (18, {COHORT}),
     "positive_slices": (421, {COHORT}),
     "negative_slices": (394, {COHORT}),
+    "slices": ("whole", {COHORT}),
     "matrix_size": (256, {COHORT}),
     "phantom_contrast": ("stir", {COHORT}),
     "phantom_randomised": (True, {COHORT}),
@@ -44,6 +45,7 @@ MOVES = {
     "noise_gaussian_variance": (0.4, NETWORKS),
     "noise_poisson": ("log_of_power", NETWORKS),
     "noise_redraw": (False, NETWORKS),
+    "context_slices": (3, NETWORKS),
     "backbone": ("resnet34", {FITS}),
     "hidden_units": (5, NETWORKS),
     "weights": ("imagenet", NETWORKS),
@@ -66,6 +68,7 @@ STAYS = {
     "profile": "other",
     "scheduler": "tcp://host:8786",
     "external_manifest": "elsewhere",
+    "inactive_subjects": 2,  # of whole examinations only
     "median_size": 5,
     "median_input": "score",
     "slice_threshold": 0.4,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import highdicom as hd
@@ -14,6 +15,7 @@ from pydicom import Dataset, dcmread
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
 from sijstudy.phantom import generate_cohort
+from sijstudy.phantom.plan import ACQUIRED
 
 CONFIG = StudyConfig(
     axspa_subjects=5, control_subjects=5, positive_slices=20, negative_slices=90, matrix_size=64, seed=7
@@ -128,3 +130,24 @@ def test_a_killed_generation_leaves_nothing_under_the_name(tmp_path: Path, monke
     with pytest.raises(KeyboardInterrupt):
         generate_cohort(tmp_path / "cohort", CONFIG, workers=1, progress=False)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_whole_examination_holds_the_selection_bit_for_bit(cohort: Path, tmp_path: Path) -> None:
+    """And edema-free slices of ill subjects, and subjects without any edema."""
+    generate_cohort(tmp_path / "whole", replace(CONFIG, slices="whole", inactive_subjects=1), progress=False)
+    pixels = [
+        {path.relative_to(root): hashlib.sha256(path.read_bytes()).hexdigest() for path in root.glob("*/MR_*.dcm")}
+        for root in (cohort, tmp_path / "whole")
+    ]
+    assert len(pixels[1]) == 11 * ACQUIRED and pixels[0].items() <= pixels[1].items()
+    votes = pd.read_csv(tmp_path / "whole" / "votes.csv")
+    edema = votes.filter(like="reader_").sum(axis=1) >= 2
+    subjects = pd.read_csv(tmp_path / "whole" / "subjects.csv").set_index("subject_id")
+    positive = edema.groupby(votes["subject_id"]).sum()
+    group = subjects["group"].loc[positive.index]
+    assert (positive[group == "control"] == 0).all()
+    assert sorted(positive[group == "axSpA"])[0] == 0 < sorted(positive[group == "axSpA"])[1]
+    assert positive[group == "axSpA"].max() < ACQUIRED
+    for folder in (path.parent for path in (tmp_path / "whole").glob("*/SEG.dcm")):
+        outlined = {uid for uid, mask in edema_frames(folder).items() if mask.any()}
+        assert outlined == set(votes["sop_instance_uid"][edema & (votes["subject_id"] == folder.name)])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -81,3 +83,16 @@ def test_on_stir_edema_lies_where_cartilage_covers_the_joint() -> None:
     assert np.median(positions["axSpA"]) < (ACQUIRED - 1) / 2 - 2
     assert abs(np.median(positions["control"]) - (ACQUIRED - 1) / 2) < 1  # controls show the whole pelvis
     assert min(positions["axSpA"]) >= (ACQUIRED - 25) // 2 - 1
+
+
+def test_whole_examinations_are_of_the_same_people() -> None:
+    config = StudyConfig(seed=4)
+    selected, whole = plan_cohort(config), plan_cohort(replace(config, slices="whole", inactive_subjects=9))
+    for one, other in zip(selected, whole, strict=False):
+        assert replace(other, slices=one.slices) == one
+        assert other.slices == tuple(range(ACQUIRED))
+        assert one.lesions == (one.slices if one.group == "axSpA" else ())
+    inactive = whole[len(selected) :]
+    assert [s.group for s in inactive] == ["axSpA"] * 9 and not any(s.lesions or s.runs for s in inactive)
+    assert len({s.subject_id for s in whole}) == len(whole) == len({s.number for s in whole})
+    assert plan_cohort(replace(config, inactive_subjects=9)) == selected  # no selection holds them

@@ -18,6 +18,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.notebooks]
 PAGES = [
     "index", "01_data_audit", "02_roi_comparison", "03_resnet_selection", "04_five_fold_training",
     "05_subject_diagnosis", "06_grad_cam", "07_external_validation", "08_ablations",
+    "09_whole_examinations",
 ]  # fmt: skip
 REPORTS = PAGES[1:]
 EVERY_PAGE = [*PAGES, "checklist", "model_card"]

@@ -2,9 +2,9 @@ import nbformat
 import pytest
 from toy_study import notebook
 
-from sijstudy.config import parameters_cell
 from sijstudy.errors import StudyError
 from sijstudy.study.notebook_files import find_notebooks, read_notebook, sync_parameters
+from sijstudy.study.parameters import parameters_cell
 
 
 @pytest.mark.parametrize("content", ["no json", "{}", '{"cells": 3, "nbformat": 4, "nbformat_minor": 5}'])

@@ -252,11 +252,10 @@ def test_a_page_that_would_be_too_large_holds_its_figures_in_a_smaller_format(mo
         assert picture.size == (400, 300)
 
 
-def test_an_interval_of_no_width_is_explained():
-    entry = {"name": "recall", "paper": 100, "ours": 100, "low": 100, "high": 100, "unit": "%"}
-    assert "no width is no certainty" in index(headline=[headline_row(entry)])
-    for other in ({**entry, "low": 97.5}, {**entry, "low": math.nan, "high": math.nan}):
-        assert "no width" not in index(headline=[headline_row(other)])
+def test_an_interval_has_the_people_behind_it():
+    entry = {"name": "recall", "paper": 100, "ours": 100, "low": 78.5, "high": 100, "unit": "%", "people": 14}
+    assert "78.50 to 100.00, 14 people" in index(headline=[headline_row(entry)])
+    assert " people" not in index(headline=[headline_row({**entry, "people": None})]).split("<tbody>")[1]
 
 
 def test_the_headline_is_drawn_as_dots_with_whiskers():
