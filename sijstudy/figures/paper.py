@@ -118,7 +118,7 @@ def noisy_versions(patches: Mapping[str, Array]) -> Figure:
     figure, axes = _figure(len(patches))
     for axis, (name, patch) in zip(axes, patches.items(), strict=True):
         axis.imshow(patch, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-        axis.set_title(name.replace(", ", ",\n"), fontsize=TITLE)
+        axis.set_title(name.replace(": ", ":\n"), fontsize=TITLE)
         axis.set_axis_off()
     return figure
 

@@ -140,3 +140,10 @@ def test_a_compact_figure_has_fewer_bytes_and_is_as_sharp(shown):
     widths = [_png_width(image) for image in (full, small)]
     assert widths[0] == pytest.approx(widths[1], abs=2)
     assert _pixels(full) == _pixels(small)
+
+
+def test_noise_is_drawn_on_the_scale_of_image_files():
+    """Not stretched panel by panel: what lies beyond 255 is white, as in Fig. 3b."""
+    figure = paper.noisy_versions({"none": IMAGE, "rate: much": IMAGE + 400})
+    assert [axis.get_images()[0].get_clim() for axis in figure.axes] == [(0, 255)] * 2
+    np.testing.assert_array_equal(figure.axes[1].get_images()[0].get_array(), IMAGE + 400)
