@@ -58,6 +58,7 @@ def summary(result: Diagnosis) -> str:
         ensemble_sentence(result),
         training_warning(result),
         decision_sentence(result),
+        selection_warning(result),
         NOTICE,
     ]
     return "\n".join(filter(None, lines))
@@ -78,6 +79,21 @@ def decision_sentence(result: Diagnosis) -> str:
     return (
         f"Active sacroiliitis: {verdict}. The subject score, {rule.title} ({len(result.slices)} slices), is "
         f"{opinion.score:.2f}; the threshold is {subject_limit(result.config):g}.{votes}{others}"
+    )
+
+
+def selection_warning(result: Diagnosis) -> str:
+    """What a rule that asks for a share of the slices needs on a whole series; empty for the other rules.
+
+    The paper's subjects bring selections, patients only slices with clear edema [2.1]; notebook 09 tests whole ones.
+    """
+    if result.config.subject_rule not in ("mean", "run"):
+        return ""
+    count = len(result.slices)
+    needed = max(1, math.ceil(subject_limit(result.config) * count - 1e-9))
+    return (
+        f"This rule was made for selections of slices: to be positive it needs edema on {needed} of the {count} "
+        "slices, which a whole examination of a patient may not show."
     )
 
 
@@ -185,7 +201,7 @@ def _page(result: Diagnosis, run: Path, now: datetime.datetime) -> str:
         "diagnosis.html.j2",
         subject=result.subject.subject_id,
         notice=NOTICE,
-        decision=decision_sentence(result),
+        decision=" ".join(filter(None, (decision_sentence(result), selection_warning(result)))),
         arm=ARM_NAMES[result.arm],
         patches=" ".join(filter(None, (patch_sentence(result), broken_sentence(result)))),
         whole_images=result.arm == "original",

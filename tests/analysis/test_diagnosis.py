@@ -3,6 +3,8 @@
 import json
 import re
 import shutil
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -11,7 +13,9 @@ import pytest
 from sijstudy import cli
 from sijstudy.analysis.diagnosis import diagnose
 from sijstudy.cohort.subject_folder import read_subject
+from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
+from sijstudy.study.diagnosis_page import selection_warning
 from sijstudy.training.networks import open_networks
 
 
@@ -111,6 +115,15 @@ def test_the_command_writes_a_page_and_json(finished_work, tmp_path, capsys):
     assert not re.search(r'(src|href)="(?!data:|#)', page)
     assert all(re.search(r'alt="[^"]+"', image) for image in re.findall(r"<img[^>]*>", page))
     assert str(tmp_path) not in page
+
+
+@pytest.mark.parametrize(("rule", "threshold", "needed"), [("mean", 0.5, 10), ("run", 0.3, 6), ("mean", 0.0, 1)])
+def test_a_rule_made_for_selections_says_what_it_needs_of_a_whole_series(rule, threshold, needed):
+    config = StudyConfig(subject_rule=rule, subject_threshold=threshold)
+    said = selection_warning(SimpleNamespace(config=config, slices=range(20)))
+    assert f"it needs edema on {needed} of the 20 slices" in said
+    for other in ("asas", "highest"):
+        assert not selection_warning(SimpleNamespace(config=replace(config, subject_rule=other), slices=range(20)))
 
 
 def test_a_subject_of_the_training_data_is_pointed_out(finished_work, tmp_path, capsys):
