@@ -197,21 +197,31 @@ def readers_choice(table: pd.DataFrame) -> str:
     return str(table["train_recall"].idxmax())
 
 
+def _cell(row: pd.Series[Any], name: str) -> str:
+    return f"{row[name]:.1f} ({row[f'{name}_low']:.1f} to {row[f'{name}_high']:.1f})".replace("nan", "–")
+
+
+def format_slices(table: pd.DataFrame) -> pd.DataFrame:
+    """``slice_table`` as text cells, percent with 95% CI."""
+    rows = [
+        {"slices without edema": name, "number": f"{row['slices']:.0f}", "AUC": _cell(row, "auc"),
+         "specificity": _cell(row, "specificity")}
+        for name, row in table.iterrows()
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
 def format_rules(table: pd.DataFrame) -> pd.DataFrame:
     """``rule_table`` as text cells, percent with 95% CI."""
-
-    def cell(row: pd.Series[Any], name: str) -> str:
-        return f"{row[name]:.1f} ({row[f'{name}_low']:.1f} to {row[f'{name}_high']:.1f})".replace("nan", "–")
-
     rows = [
         {
             "rule": RULES[str(name)].title,
-            "AUC": cell(row, "auc"),
-            "recall": cell(row, "recall"),
-            "specificity": cell(row, "specificity"),
+            "AUC": _cell(row, "auc"),
+            "recall": _cell(row, "recall"),
+            "specificity": _cell(row, "specificity"),
             "threshold chosen": f"{row['threshold']:.3f}",
-            "recall at it": cell(row, "chosen_recall"),
-            "specificity at it": cell(row, "chosen_specificity"),
+            "recall at it": _cell(row, "chosen_recall"),
+            "specificity at it": _cell(row, "chosen_specificity"),
         }
         for name, row in table.iterrows()
     ]

@@ -69,6 +69,7 @@ def test_negatives_of_controls_and_of_patients_apart():
     assert table.loc["of controls", "specificity"] == table.loc["of controls", "auc"] == 100
     assert table.loc["of patients", "specificity"] < 80 and table.loc["of patients", "auc"] < 100
     assert table["slices"].tolist() == [2 * (14 * SLICES - 36), 2 * 7 * SLICES, 2 * (7 * SLICES - 36)]
+    assert whole.format_slices(table)["AUC"].iloc[1].startswith("100.0 (")
     alarms = whole.false_alarms(courses)
     assert list(alarms.index) == list(whole.PARTS)
     assert alarms.loc["highest fifth", "patients"] == 100 and alarms.loc["lowest fifth", "patients"] == 0
