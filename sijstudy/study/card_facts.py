@@ -88,7 +88,7 @@ def sentence_of_counts(slices: pd.DataFrame | None) -> str:
     theirs = (paper.axspa_subjects + paper.control_subjects, paper.positive_slices + paper.negative_slices)
     ours = (slices["subject_id"].nunique(), len(slices))
     beside = "as many as the paper's" if ours == theirs else f"the paper's has {theirs[0]} and {theirs[1]}"
-    return f"It has {ours[0]} subjects and {ours[1]} slices; {beside}."
+    return f"The cohort has {ours[0]} subjects and {ours[1]} slices; {beside}."
 
 
 def words_of_method(config: StudyConfig, slices: pd.DataFrame | None) -> dict[str, str]:

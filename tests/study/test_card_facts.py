@@ -7,7 +7,13 @@ import pytest
 
 from sijstudy.analysis.edema_reach import EdemaReach
 from sijstudy.config import StudyConfig
-from sijstudy.study.card_facts import sentence_of_labels, sentence_of_reach, sentence_of_training
+from sijstudy.study.card_facts import (
+    sentence_of_counts,
+    sentence_of_labels,
+    sentence_of_reach,
+    sentence_of_training,
+    words_of_method,
+)
 
 
 def cohort(labels, **readers):
@@ -52,3 +58,28 @@ def test_how_much_edema_the_roi_leaves_out():
     assert said.startswith("Of the outlined edema's area 12.3% lies beyond the ROI (beyond_edge, factor 0.7)")
     assert said.endswith("5.0% of the 40 slices with outlined edema show most of it there.")
     assert sentence_of_reach(None, StudyConfig()) == ""
+
+
+def test_counts_stand_beside_the_papers():
+    assert (
+        sentence_of_counts(cohort([1, 1, 0, 0]))
+        == "The cohort has 2 subjects and 4 slices; the paper's has 79 and 815."
+    )
+    whole = pd.DataFrame({"subject_id": [f"s{k % 79}" for k in range(815)]})
+    assert sentence_of_counts(whole) == "The cohort has 79 subjects and 815 slices; as many as the paper's."
+    assert sentence_of_counts(None) == ""
+
+
+def test_the_method_in_the_runs_own_words():
+    words = words_of_method(StudyConfig(), cohort([1, 1, 0, 0]))
+    assert words["splits"] == "5 independent splits 70/30" and words["noise"] == "noise"
+    assert words["balance"] == "50% of the slices show edema"
+    other = StudyConfig(
+        folds=1, test_fraction=0.2, loss="cross_entropy", subject_rule="asas", median_size=5, slice_threshold=0.4,
+        noise_poisson="none", noise_gaussian_variance=0.0, backbone="resnet34",
+    )  # fmt: skip
+    assert words_of_method(other, None) == {
+        "splits": "One split 80/20", "noise": "no noise", "loss": "cross entropy", "backbone": "ResNet34",
+        "balance": "the classes' shares are not known here", "thresholds": "0.4 for slices, 0.5 for subjects",
+        "decision": "a median filter of 5, ASAS two-slice rule, threshold",
+    }  # fmt: skip
