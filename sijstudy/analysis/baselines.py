@@ -23,6 +23,7 @@ from torch.nn.functional import adaptive_avg_pool2d
 from tqdm.auto import tqdm
 
 from sijstudy.analysis.external import intensity_baselines
+from sijstudy.analysis.slice_courses import in_slice_order
 from sijstudy.config import StudyConfig
 from sijstudy.folds import Fold
 from sijstudy.fresh_torch import fresh_torch
@@ -56,13 +57,7 @@ def baseline_predictions(
         for fold in tqdm(folds, desc="baselines", unit="fold", disable=not progress):
             for name, values in known.items():
                 tested.setdefault(name, []).append(_of_fold(fold, name, values, patches, config.seed))
-    columns = ["fold", "subject_id", "group", "slice_index", "label", "score"]
-    return {
-        name: pd.concat(parts)
-        .assign(group=lambda table: table["subject_id"].map(groups))[columns]
-        .sort_values(["fold", "subject_id", "slice_index"], ignore_index=True)
-        for name, parts in tested.items()
-    }
+    return {name: in_slice_order(parts, groups) for name, parts in tested.items()}
 
 
 def _of_fold(fold: Fold, name: str, values: Array, patches: PatchSet, seed: int) -> pd.DataFrame:

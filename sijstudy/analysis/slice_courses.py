@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,11 @@ def collect_predictions(runs: Mapping[int, FitRun], groups: Mapping[str, str]) -
     runs: fold number -> finished run. groups: subject_id -> axSpA or control.
     Columns: fold, subject_id, group, slice_index, label (0/1), score in [0, 1].
     """
-    parts = [run.predictions().assign(fold=fold) for fold, run in runs.items()]
+    return in_slice_order([run.predictions().assign(fold=fold) for fold, run in runs.items()], groups)
+
+
+def in_slice_order(parts: Sequence[pd.DataFrame], groups: Mapping[str, str]) -> pd.DataFrame:
+    """Predictions of folds, each with its column fold, as ``collect_predictions`` gives them."""
     frame = pd.concat(parts, ignore_index=True).assign(group=lambda table: table["subject_id"].map(groups))
     columns = ["fold", "subject_id", "group", "slice_index", "label", "score"]
     return frame[columns].sort_values(["fold", "subject_id", "slice_index"], ignore_index=True)

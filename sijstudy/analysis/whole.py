@@ -12,21 +12,20 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from filelock import FileLock
 from tqdm.auto import tqdm
 
 from sijstudy.aggregation import RULES
 from sijstudy.analysis.external import with_boxes
-from sijstudy.analysis.slice_courses import add_courses, subject_predictions
+from sijstudy.analysis.slice_courses import subject_predictions
 from sijstudy.code import code_digest
 from sijstudy.cohort.manifest import Manifest
 from sijstudy.config import StudyConfig
-from sijstudy.files import digest, read_csv, write_csv
 from sijstudy.fold_intervals import over_folds, split_ratio
 from sijstudy.folds import Fold
 from sijstudy.fresh_torch import environment_identity
 from sijstudy.training.device import numerics, resolve_device
 from sijstudy.training.inputs import noisy_patches
+from sijstudy.training.kept import kept_table
 from sijstudy.training.patches import PatchSet, load_patches
 from sijstudy.training.scoring import load_model, predict
 from sijstudy.training.store import FitRun, RunStore
@@ -62,13 +61,8 @@ def score_whole(
         **environment_identity(),
         **config.subset("seed", "mode", "precision", "noise_gaussian_variance", "noise_poisson", "context_slices"),
     }
-    file = store.root / "whole" / f"{digest(asked)}.csv"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(file.with_suffix(".lock")):
-        if not file.exists():
-            with numerics(config, device):
-                write_csv(file, _scored(patches, runs, config))
-    rows = read_csv(file)
+    with numerics(config, device):
+        rows = kept_table(store.root / "whole", asked, lambda: _scored(patches, runs, config))
     groups = manifest.subjects.set_index("subject_id")["group"]
     trained = {(fold.number, name) for fold in folds for name in fold.train}
     tested = [(fold, name) not in trained for fold, name in zip(rows["fold"], rows["subject_id"], strict=True)]
@@ -152,15 +146,15 @@ def threshold_at(scores: Array, labels: Array, specificity: float) -> float:
     return float((last + above.min()) / 2) if np.isfinite(above.min()) else float(np.nextafter(1.0, 2.0))
 
 
-def rule_table(scored: pd.DataFrame, config: StudyConfig) -> pd.DataFrame:
+def rule_table(courses: pd.DataFrame, config: StudyConfig) -> pd.DataFrame:
     """Every rule on the whole examinations of test subjects, as the study has it and as training subjects would set it.
 
-    scored: ``score_whole``. A row per rule: auc, recall, specificity at the study's threshold; threshold (mean over
-    folds of that with SPECIFICITY on the fold's training subjects), train_recall at it, and chosen_recall and
-    chosen_specificity of test subjects at it; low and high of each but threshold and train_recall. Percent, but for the
-    threshold.
+    courses: ``add_courses`` of ``score_whole``. A row per rule: auc, recall, specificity at the study's threshold;
+    threshold (mean over folds of that with SPECIFICITY on the fold's training subjects), train_recall at it, and
+    chosen_recall and chosen_specificity of test subjects at it; low and high of each but threshold and train_recall.
+    Percent, but for the threshold.
     """
-    courses, ratio = add_courses(scored, config), split_ratio(config.test_fraction)
+    ratio = split_ratio(config.test_fraction)
     tested = subject_predictions(courses[courses["tested"]].reset_index(drop=True), config)
     known = subject_predictions(courses[~courses["tested"]].reset_index(drop=True), config)
     rows = {}

@@ -13,15 +13,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import torch
-from filelock import FileLock
 from torch import Tensor, nn
 
 from sijstudy.code import code_digest
-from sijstudy.files import digest, read_csv, write_csv
 from sijstudy.folds import Fold
 from sijstudy.fresh_torch import environment_identity, fresh_torch
 from sijstudy.training.device import numerics, resolve_device
 from sijstudy.training.inputs import noisy_patches, seeded
+from sijstudy.training.kept import kept_table
 from sijstudy.training.patches import PatchSet
 from sijstudy.training.scoring import SCORED_AT_ONCE, load_model
 from sijstudy.training.store import FitRun, RunStore
@@ -75,13 +74,8 @@ def attended(run: FitRun, patches: PatchSet, fold: Fold, config: StudyConfig, st
         **environment_identity(),
         **config.subset("seed", "mode", "noise_gaussian_variance", "noise_poisson"),
     }
-    file = store.root / "attention" / f"{digest(asked)}.csv"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(file.with_suffix(".lock")):
-        if not file.exists():
-            with numerics(config, device):
-                write_csv(file, _learned(run, patches, fold, config, device))
-    return read_csv(file)
+    with numerics(config, device):
+        return kept_table(store.root / "attention", asked, lambda: _learned(run, patches, fold, config, device))
 
 
 @fresh_torch()

@@ -40,7 +40,7 @@ def test_contents_count_people_once():
 
 def test_the_mean_misses_patients_whom_a_run_finds():
     """Six of twenty slices: their mean cannot reach a half, however good the slices are."""
-    table = whole.rule_table(scored(), CONFIG)
+    table = whole.rule_table(add_courses(scored(), CONFIG), CONFIG)
     assert list(table.index) == list(RULES)
     assert table.loc["mean", "recall"] == 0 and table.loc["mean", "specificity"] == 100
     assert table.loc["asas", "recall"] == 100
@@ -56,7 +56,7 @@ def test_the_mean_misses_patients_whom_a_run_finds():
 def test_what_is_tested_chooses_no_threshold():
     frame = scored()
     turned = frame.assign(score=frame["score"].where(~frame["tested"], 1 - frame["score"]))
-    one, other = whole.rule_table(frame, CONFIG), whole.rule_table(turned, CONFIG)
+    one, other = (whole.rule_table(add_courses(each, CONFIG), CONFIG) for each in (frame, turned))
     pd.testing.assert_frame_equal(one[["threshold", "train_recall"]], other[["threshold", "train_recall"]])
     assert not np.allclose(one["chosen_specificity"], other["chosen_specificity"])
 
