@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -65,6 +65,23 @@ def split_validation(fold: Fold, subjects: pd.DataFrame, fraction: float, seed: 
     inside = subjects[subjects["subject_id"].isin(fold.train)]
     (split,) = make_folds(inside, folds=1, test_fraction=fraction, seed=seed)
     return Fold(fold.number, split.train, split.test)
+
+
+def with_others(folds: Sequence[Fold], subjects: Iterable[str], *, test_fraction: float, seed: int) -> tuple[Fold, ...]:
+    """The folds with those of ``subjects`` who are in none of them: each fold tests a share of them, at least one.
+
+    Who was in a fold stays on the same side of it, so that what was trained on the folds is tested on the same people.
+    """
+    known = {name for fold in folds for name in (*fold.train, *fold.test)}
+    others = sorted(set(subjects) - known)
+    if not others:
+        return tuple(folds)
+    tested, made = max(1, round(test_fraction * len(others))), []
+    for fold in folds:
+        order = [str(name) for name in np.random.default_rng((seed, fold.number)).permutation(others)]
+        train, test = (*fold.train, *order[tested:]), (*fold.test, *order[:tested])
+        made.append(Fold(fold.number, tuple(sorted(train)), tuple(sorted(test))))
+    return tuple(made)
 
 
 def save_folds(path: Path, folds: Sequence[Fold]) -> None:

@@ -11,7 +11,8 @@ def row(group, variant, difference=(NAN, NAN, NAN), **changes):
     """One variant's row; difference: from the study, with the ends of its interval."""
     middle, low, high = difference
     return {
-        "group": group, "variant": variant, "changed": "x=1", "measure": "slice accuracy", "mean": 90.0, "sd": 2.0,
+        "group": group, "variant": variant, "changed": "x=1", "against": REFERENCE, "measure": "slice accuracy",
+        "mean": 90.0, "sd": 2.0,
         "low": 85.04, "high": 95.0, "difference": middle, "difference_low": low, "difference_high": high,
         "excludes_zero": bool(low > 0 or high < 0), "missing": "", **changes,
     }  # fmt: skip

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sijstudy.errors import StudyError
-from sijstudy.folds import Fold, fold_composition, load_folds, make_folds, save_folds, split_validation
+from sijstudy.folds import Fold, fold_composition, load_folds, make_folds, save_folds, split_validation, with_others
 
 
 def cohort(axspa=60, controls=19):
@@ -110,3 +110,18 @@ def test_composition_counts_slices_and_subjects():
         "train_negative_subjects": 1, "test_positive_slices": 1, "test_positive_subjects": 1,
         "test_negative_slices": 1, "test_negative_subjects": 1,
     }  # fmt: skip
+
+
+def test_others_are_on_either_side_of_every_fold_and_nobody_changes_sides():
+    subjects = pd.DataFrame({"subject_id": list("abcdefgh"), "group": ["axSpA"] * 4 + ["control"] * 4})
+    folds = make_folds(subjects, folds=5, test_fraction=0.3, seed=1)
+    wider = with_others(folds, [*"abcdefgh", *"uvwxyz"], test_fraction=0.3, seed=1)
+    for own, fold in zip(wider, folds, strict=True):
+        assert own.number == fold.number
+        assert set(own.train) - set("uvwxyz") == set(fold.train) and set(own.test) - set("uvwxyz") == set(fold.test)
+        assert len(set(own.test) & set("uvwxyz")) == 2 and len(set(own.train) & set("uvwxyz")) == 4
+    assert len({fold.test for fold in wider}) > 1  # drawn anew for every fold
+    assert wider == with_others(folds, [*"zyxwvu", *"abcdefgh"], test_fraction=0.3, seed=1)
+    assert with_others(folds, list("abcdefgh"), test_fraction=0.3, seed=1) == folds
+    (alone, *_) = with_others(folds, [*"abcdefgh", "u"], test_fraction=0.3, seed=1)
+    assert "u" in alone.test

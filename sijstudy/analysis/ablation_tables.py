@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from sijstudy.analysis.ablations import GROUPS, MEASURES, REFERENCE, Trial
+from sijstudy.analysis.ablations import GROUPS, REFERENCE, Trial
 from sijstudy.config import StudyConfig
 
 MARK = "◆"  # of a difference whose CI excludes 0
@@ -45,15 +45,24 @@ def value_cells(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def difference_cells(table: pd.DataFrame) -> pd.DataFrame:
-    """Differences from the study with their 95% CI as text, points; a diamond marks a CI that excludes 0."""
-    return _cells(table[table["variant"] != REFERENCE], _difference_text)
+    """Differences with their 95% CI as text, points, and from what where that is not always the study; a diamond marks
+    a CI that excludes 0."""
+    shown = table[table["variant"] != REFERENCE]
+    cells = _cells(shown, difference_text)
+    if (shown["against"] == REFERENCE).all():
+        return cells
+    against = {_label_of(row): row["against"] for _, row in shown.iterrows()}
+    cells.insert(1, "compared with", cells["variant"].map(against))
+    return cells
 
 
-def _difference_text(row: pd.Series[Any]) -> str:
+def difference_text(row: pd.Series[Any]) -> str:
+    """A row's difference with its 95% CI, points; a diamond marks a CI that excludes 0."""
     if row["difference_low"] == row["difference_high"] == 0:
         return "the same"
     mark = f"{MARK}\N{NO-BREAK SPACE}" if row["excludes_zero"] else ""
-    return f"{mark}{row['difference']:+.1f} {_range(row['difference_low'], row['difference_high'], '+.1f')}"
+    interval = _range(row["difference_low"], row["difference_high"], "+.1f")
+    return _plain(f"{mark}{row['difference']:+.1f} {interval}")
 
 
 def _cells(table: pd.DataFrame, text: Callable[[pd.Series[Any]], str]) -> pd.DataFrame:
@@ -89,10 +98,11 @@ def forest_text(table: pd.DataFrame) -> str:
     """What the forest plot shows, for those who cannot see it."""
     shown = table[(table["variant"] != REFERENCE) & (table["missing"] == "")]
     clear = [f"{_label_of(row)}, {row['measure']}" for _, row in shown[shown["excludes_zero"]].iterrows()]
+    panels = ", ".join(dict.fromkeys(shown["measure"]))
     return (
         f"Forest plot: the differences of {shown['variant'].nunique()} variants from this study with their 95% CIs, a "
-        f"panel each for {', '.join(MEASURES)}. Intervals that exclude 0: {'; '.join(clear) or 'none'}. The table "
-        "below has the numbers."
+        f"panel each for {panels}. Intervals that exclude 0: {'; '.join(clear) or 'none'}. The table below has the "
+        "numbers."
     )
 
 

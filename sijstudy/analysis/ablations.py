@@ -26,6 +26,7 @@ from sijstudy.model import build_model
 from sijstudy.training.store import FitRun
 
 NONE, ALL = "none", "all"
+WHOLE = "whole"  # the group whose variants are tried on whole examinations (``whole_variants``)
 REFERENCE = "this study"
 PRETRAINED, OTHER_SEED = "the study's weights, else imagenet", "the study's seed + 1"  # values that hang on the study
 
@@ -34,7 +35,8 @@ PRETRAINED, OTHER_SEED = "the study's weights, else imagenet", "the study's seed
 class Variant:
     """One change of the study. changes: parameter -> value; question: what a reviewer wants to know of it.
 
-    attention: subjects are diagnosed by ``training.attention`` in place of filter and rule.
+    attention: subjects are diagnosed by ``training.attention`` in place of filter and rule. against: the variant that
+    it is compared with; the study, where that one is not tried.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Variant:
     question: str
     changes: Mapping[str, Any] = field(default_factory=dict)
     attention: bool = False
+    against: str = REFERENCE
 
 
 NO_NOISE = {"noise_gaussian_variance": 0.0, "noise_poisson": "none"}
@@ -66,6 +69,9 @@ VARIANTS = (
       for depth in (18, 34, 50)),
     *(Variant(f"{count} slice{'s' * (count > 1)} at once", "context", "Does a network do better that sees the "
               "neighbouring slices, too?", {"context_slices": count}) for count in (1, 3, 5)),
+    *(Variant(f"{count} slices at once, no filter", "context", "Does a network that sees the neighbouring slices do "
+              "better than the median filter over them?", {"context_slices": count, "median_size": 1})
+      for count in (3, 5)),
     Variant("attention", "subject", "Does attention, learned on what the networks see in the slices, diagnose subjects "
             "better than filter and rule?", attention=True),
     Variant("another seed", "repeat", "How much does training alone change, nothing else being changed?",
@@ -81,12 +87,18 @@ GROUPS = {
     "context": "Neighbours",
     "subject": "Subject",
     "repeat": "Repeated",
+    WHOLE: "Whole examinations",
 }
 
-MEASURES = {  # column of the tables -> rows it is computed on, metric
+Units = dict[str, pd.DataFrame]
+Attended = Mapping[int, pd.DataFrame]
+Measures = Mapping[str, tuple[str, str]]
+
+MEASURES: Measures = {  # column of the tables -> rows it is computed on, metric
     "slice accuracy": ("slices", "accuracy"),
     "slice AUC": ("slices", "auc"),
     "filtered slice accuracy": ("filtered slices", "accuracy"),
+    "filtered slice AUC": ("filtered slices", "auc"),
     "subject recall": ("subjects", "recall"),
     "subject specificity": ("subjects", "specificity"),
 }
@@ -125,15 +137,16 @@ def chosen_groups(ablations: str) -> tuple[str, ...]:
     return tuple(group for group in GROUPS if group in wanted)
 
 
-def plan_trials(study: StudyConfig) -> tuple[Trial, ...]:
+def plan_trials(study: StudyConfig, variants: Sequence[Variant] = VARIANTS) -> tuple[Trial, ...]:
     """The study itself first, then every chosen variant that changes one of its parameters; empty for none."""
     groups = chosen_groups(study.ablations)
+    chosen = [variant for group in groups for variant in variants if variant.group == group]
     trials = [Trial(Variant(REFERENCE, "", "What the others are compared with."), study)]
-    for variant in (variant for group in groups for variant in VARIANTS if variant.group == group):
+    for variant in chosen:
         config = replace(study, **{name: _settled(value, study) for name, value in variant.changes.items()})
         if config != study or variant.attention:
             trials.append(Trial(variant, config, _missing(config, study)))
-    return tuple(trials) if groups else ()
+    return tuple(trials) if chosen else ()
 
 
 def _settled(value: Any, study: StudyConfig) -> Any:
@@ -185,46 +198,37 @@ def courses_of(
 
 
 def ablation_table(
-    trials: Sequence[Trial],
-    courses: Mapping[str, pd.DataFrame],
-    study: StudyConfig,
-    attended: Mapping[str, Mapping[int, pd.DataFrame]] | None = None,
+    trials: Sequence[Trial], units: Mapping[str, Units], study: StudyConfig, measures: Measures = MEASURES
 ) -> pd.DataFrame:
-    """A row per trial and measure: percent, differences from the study in percentage points.
+    """A row per trial and measure: percent, differences in percentage points from what the trial is compared with.
 
-    attended: of the trials with attention, fold -> ``training.attention.attended``.
-    Columns: group, variant, changed (``name=value`` of each parameter), measure; mean, sd (over folds, ddof 1), low,
-    high (95% CI, ``fold_intervals``); difference, difference_low, difference_high (paired: the same subjects and folds
-    in both; all 0 where every score and decision is the study's), excludes_zero; missing. Numbers are NaN for a trial
-    that could not be run; differences, for the study itself.
+    units: of every trial that was run, by its name (``units_of``).
+    Columns: group, variant, changed (``name=value`` of each parameter), against (the trial it is compared with),
+    measure; mean, sd (over folds, ddof 1), low, high (95% CI, ``fold_intervals``); difference, difference_low,
+    difference_high (paired: the same subjects and folds in both; all 0 where every score and decision is the same),
+    excludes_zero; missing. Numbers are NaN for a trial that could not be run; differences, for the study itself.
     """
-    learned = attended or {}
-    units = {name: _units(frame, _trial(trials, name).config, learned.get(name)) for name, frame in courses.items()}
     ratio, rows = split_ratio(study.test_fraction), []
-    found = {
-        (name, unit): over_folds(frame, ratio=ratio) for name, each in units.items() for unit, frame in each.items()
-    }
+    used = dict.fromkeys(unit for unit, _ in measures.values())
+    found = {(name, unit): over_folds(each[unit], ratio=ratio) for name, each in units.items() for unit in used}
     for trial in trials:
+        against = trial.variant.against if trial.variant.against in units else REFERENCE
         head = {"group": trial.variant.group, "variant": trial.name, "changed": _changed(trial, study)}
-        for measure, (unit, metric) in MEASURES.items():
+        for measure, (unit, metric) in measures.items():
             numbers = {}
             if trial.name in units:
                 numbers = _numbers(units[trial.name][unit], found[trial.name, unit], metric)
             if trial.name in units and trial.name != REFERENCE:
-                numbers |= _against(units[trial.name][unit], units[REFERENCE][unit], metric, ratio)
-            rows.append({**head, "measure": measure, **numbers, "missing": trial.missing})
+                numbers |= _against(units[trial.name][unit], units[against][unit], metric, ratio)
+            rows.append({**head, "against": against, "measure": measure, **numbers, "missing": trial.missing})
     table = pd.DataFrame(rows).reindex(columns=COLUMNS)
     return table.assign(excludes_zero=(table["difference_low"] > 0) | (table["difference_high"] < 0))
 
 
 COLUMNS = [
-    "group", "variant", "changed", "measure", "mean", "sd", "low", "high",
+    "group", "variant", "changed", "against", "measure", "mean", "sd", "low", "high",
     "difference", "difference_low", "difference_high", "excludes_zero", "missing",
 ]  # fmt: skip
-
-
-def _trial(trials: Sequence[Trial], name: str) -> Trial:
-    return next(trial for trial in trials if trial.name == name)
 
 
 def _changed(trial: Trial, study: StudyConfig) -> str:
@@ -238,15 +242,22 @@ def _changed(trial: Trial, study: StudyConfig) -> str:
     )
 
 
-def _units(
-    courses: pd.DataFrame, config: StudyConfig, attended: Mapping[int, pd.DataFrame] | None
-) -> dict[str, pd.DataFrame]:
-    """What is counted: fold, subject_id, group, label, decision and score of slices, filtered slices and subjects."""
-    head, subjects = courses[["fold", "subject_id", "group", "label"]], subject_predictions(courses, config)
+def units_of(courses: pd.DataFrame, config: StudyConfig, attended: Attended | None = None) -> Units:
+    """What is counted: fold, subject_id, group, label, decision and score of slices, filtered slices and subjects.
+
+    courses: ``slice_courses.add_courses``. attended: fold -> ``training.attention.attended``, which decides of the
+    subjects in place of filter and rule.
+    """
+    subjects = subject_predictions(courses, config)
+    return slice_units(courses) | {"subjects": by_attention(subjects, attended, config) if attended else subjects}
+
+
+def slice_units(courses: pd.DataFrame) -> Units:
+    """``units_of`` slices and filtered slices."""
+    head = courses[["fold", "subject_id", "group", "label"]]
     return {
         "slices": head.assign(decision=courses["decision"], score=courses["score"]),
         "filtered slices": head.assign(decision=courses["filtered_decision"], score=courses["filtered_score"]),
-        "subjects": by_attention(subjects, attended, config) if attended else subjects,
     }
 
 

@@ -14,14 +14,14 @@ from typing import Any, TypeVar
 import pandas as pd
 from tqdm.auto import tqdm
 
-from sijstudy.analysis.external import ExternalCohort, apply_networks
+from sijstudy.analysis.external import ExternalCohort, apply_networks, with_boxes
 from sijstudy.analysis.whole import score_whole
 from sijstudy.audit.cohort import Audit, audit_cohort
 from sijstudy.cohort.manifest import Manifest, load_manifest
 from sijstudy.cohort.slice_outlines import SliceOutlines
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
-from sijstudy.folds import Fold, load_folds
+from sijstudy.folds import Fold, load_folds, with_others
 from sijstudy.notebook.cohort import prepare_cohort
 from sijstudy.notebook.provenance import cohort_line, provenance
 from sijstudy.records import Arm, Slice
@@ -106,10 +106,10 @@ class Workspace:
 
     def patches(self, arm: Arm, config: StudyConfig | None = None) -> PatchSet:
         """The cohort's patches for one arm, cached on disk; config: a variant's parameters in place of the study's."""
-        manifest = self.manifest
+        config = config or self.config
+        manifest = self.manifest if config.slices == self.config.slices else self.whole_examinations
         with self.stage("patches"):
-            workers = os.cpu_count() or 1
-            return load_patches(manifest, arm, config or self.config, self.store.patches, workers=workers)
+            return load_patches(manifest, arm, config, self.store.patches, workers=os.cpu_count() or 1)
 
     def train_folds(self, arms: tuple[Arm, ...], folds: tuple[Fold, ...]) -> dict[Arm, dict[int, FitRun]]:
         """Trained runs by arm and fold number; all missing ones are trained side by side."""
@@ -129,7 +129,7 @@ class Workspace:
         asked = [
             (Fit(fold, patches[name], config.backbone, config.epochs), config)
             for name, config in configs.items()
-            for fold in self.folds
+            for fold in self._folds_of(config)
         ]
         with self.stage("training"):
             runs = iter(fit_each(asked, self.store))
@@ -141,25 +141,38 @@ class Workspace:
         runs: fold -> run of the ROI arm. config: under which they were trained.
         """
         patches = self.patches("roi", config)
-        shown = tqdm(self.folds, desc="attention over slices", unit="fold")
+        shown = tqdm(self._folds_of(config), desc="attention over slices", unit="fold")
         with self.stage("attention"):
             return {fold.number: attended(runs[fold.number], patches, fold, config, self.store) for fold in shown}
 
     @cached_property
     def whole_examinations(self) -> Manifest:
-        """Every slice of the subjects: of a synthetic cohort its whole examinations, of a hospital's what it has."""
+        """Every slice with an ilium box: of a synthetic cohort's whole examinations, of a hospital's what it has."""
         if self.config.manifest or self.config.slices == "whole":
-            return self.manifest
+            return with_boxes(self.manifest)
         with self.stage("whole examinations"):
             config = replace(self.config, slices="whole")
-            return prepare_cohort(config, self.root, workers=os.cpu_count() or 1)
+            return with_boxes(prepare_cohort(config, self.root, workers=os.cpu_count() or 1))
 
-    def score_whole(self) -> pd.DataFrame:
-        """``analysis.whole.score_whole`` by the networks that notebook 04 left in this profile's folder."""
-        runs, manifest = open_networks(self.folder.root).runs["roi"], self.whole_examinations
+    @cached_property
+    def whole_folds(self) -> tuple[Fold, ...]:
+        """The folds with those subjects on either side whom only whole examinations hold, the inactive ones."""
+        names, config = self.whole_examinations.subjects["subject_id"], self.config
+        return with_others(self.folds, names, test_fraction=config.test_fraction, seed=config.seed)
+
+    def _folds_of(self, config: StudyConfig) -> tuple[Fold, ...]:
+        """The folds on which a variant of the study is trained."""
+        return self.folds if config.slices == self.config.slices else self.whole_folds
+
+    def score_whole(self, runs: Mapping[int, FitRun] | None = None, config: StudyConfig | None = None) -> pd.DataFrame:
+        """``analysis.whole.score_whole`` by the networks that notebook 04 left in this profile's folder.
+
+        runs: fold -> run of a variant of the study, in place of these. config: its parameters.
+        """
+        runs, manifest = runs or open_networks(self.folder.root).runs["roi"], self.whole_examinations
+        folds, config = self.whole_folds, config or self.config
         with self.stage("scoring whole examinations"):
-            workers = os.cpu_count() or 1
-            return score_whole(manifest, runs, self.folds, self.config, self.store, workers=workers)
+            return score_whole(manifest, runs, folds, config, self.store, workers=os.cpu_count() or 1)
 
     def save_fits(self, runs: Mapping[Arm, Mapping[int, FitRun]]) -> None:
         """Note in this profile's folder which fit belongs to which arm and fold."""

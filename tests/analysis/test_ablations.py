@@ -1,9 +1,7 @@
 """Variants of the study: which there are, that they share its networks and subjects, and their numbers by hand."""
 
 from dataclasses import asdict, replace
-from pathlib import Path
 
-import nbformat
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,21 +16,20 @@ from sijstudy.analysis.ablations import (
     POISSON_RATES,
     REFERENCE,
     VARIANTS,
+    WHOLE,
     Trial,
     Variant,
     ablation_table,
     chosen_groups,
     courses_of,
     plan_trials,
+    units_of,
 )
 from sijstudy.analysis.interpretations import choices_of
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
-from sijstudy.notebook.workspace import Workspace
 from sijstudy.study.plan import make_plan
 from sijstudy.training import parallel
-
-NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "08_ablations.ipynb"
 
 
 @pytest.fixture(autouse=True)
@@ -77,7 +74,7 @@ def test_all_that_reviewers_ask_for_is_varied():
             {"loss": "cross_entropy", "median_size": 1, "backbone": "resnet34", "roi_factor": 0.7, "context_slices": 3},
             {
                 *("the paper's noise, rate (log10 x)^4", "cross-entropy", "centre inward", "no filter", "from scratch"),
-                *("ResNet34", "3 slices at once"),
+                *("ResNet34", "3 slices at once", "3 slices at once, no filter"),
             },
         ),
     ],
@@ -110,7 +107,7 @@ def test_each_variant_changes_its_own_parameters_and_nothing_else():
         assert differing <= set(trial.variant.changes)
         assert differing or trial.variant.attention
         assert trial.variant.question.endswith("?")
-    assert list(GROUPS) == list(dict.fromkeys(variant.group for variant in VARIANTS))
+    assert list(GROUPS) == [*dict.fromkeys(variant.group for variant in VARIANTS), WHOLE]
 
 
 def test_groups_are_chosen_by_name():
@@ -180,6 +177,7 @@ TRIALS = (
     Trial(Variant("cross-entropy", "loss", "?", {"loss": "cross_entropy"}), replace(STUDY, loss="cross_entropy")),
     Trial(Variant("pretrained", "pretraining", "?", {"weights": "imagenet"}), STUDY, "no file"),
 )
+BY_NAME = {trial.name: trial for trial in TRIALS}
 
 
 @pytest.fixture(scope="module")
@@ -195,7 +193,8 @@ def courses():
 
 @pytest.fixture(scope="module")
 def table(courses):
-    return ablation_table(TRIALS, courses, STUDY)
+    units = {name: units_of(courses[name], trial.config) for name, trial in BY_NAME.items() if name in courses}
+    return ablation_table(TRIALS, units, STUDY)
 
 
 def of(table, variant):
@@ -210,7 +209,8 @@ def test_numbers_are_those_of_the_studys_own_tables(table, courses):
     subjects = fold_summary.summarise(slice_courses.subject_predictions(courses[REFERENCE], STUDY), STUDY)
     for measure, wanted in (
         ("slice accuracy", plain.loc["accuracy"]), ("slice AUC", plain.loc["auc"]),
-        ("filtered slice accuracy", filtered.loc["accuracy"]), ("subject recall", subjects.loc["recall"]),
+        ("filtered slice accuracy", filtered.loc["accuracy"]), ("filtered slice AUC", filtered.loc["auc"]),
+        ("subject recall", subjects.loc["recall"]),
         ("subject specificity", subjects.loc["specificity"]),
     ):  # fmt: skip
         np.testing.assert_allclose(rows.loc[measure, numbers].to_numpy(float), wanted[numbers].to_numpy(float))
@@ -235,12 +235,12 @@ def test_a_filter_leaves_unfiltered_slices_alone(table):
     assert (unfiltered == 0).all(axis=None)
     assert rows.loc["filtered slice accuracy", "mean"] == rows.loc["slice accuracy", "mean"]
     assert rows.loc["filtered slice accuracy", "difference"] != 0
-    assert list(rows["changed"]) == ["median_size=1"] * 5
+    assert list(rows["changed"]) == ["median_size=1"] * len(MEASURES)
 
 
 def test_a_variant_that_was_not_run_keeps_its_rows_without_numbers(table):
     rows = of(table, "pretrained")
-    assert len(rows) == 5
+    assert len(rows) == len(MEASURES)
     assert rows[["mean", "difference"]].isna().all(axis=None)
     assert not rows["excludes_zero"].any()
     assert set(rows["missing"]) == {"no file"}
@@ -269,31 +269,3 @@ def test_another_roi_has_patches_of_its_own(sample_work):
     assert sample_work.patches("roi", replace(sample_work.config, loss="cross_entropy")).digest == (
         sample_work.patches("roi").digest
     )
-
-
-@pytest.mark.parametrize("ablations", ["none", "filter,pretraining", "subject"])
-def test_the_notebook_runs_with_and_without_variants(finished_work, monkeypatch, ablations):
-    work, _ = finished_work
-    monkeypatch.setattr(
-        "sijstudy.notebook.workspace.open_workspace",
-        lambda names: Workspace(StudyConfig.from_namespace(names), work.root),
-    )
-    namespace = {}
-    for cell in nbformat.read(NOTEBOOK, as_version=4).cells:
-        if cell.cell_type == "code":
-            exec(compile(cell.source, cell.id, "exec"), namespace)
-        if "parameters" in cell.metadata.get("tags", []):
-            namespace |= {**asdict(work.config), "ablations": ablations}
-    result = (work.folder.root / "results" / "08_ablations.json").read_text()
-    if ablations == "none":
-        assert "--only 08 -p ablations all" in result
-    elif ablations == "subject":
-        saved = work.folder.load_table("ablations").set_index(["variant", "measure"])
-        assert saved.loc[("attention", "slice accuracy"), ["difference_low", "difference_high"]].tolist() == [0, 0]
-        assert saved.loc[("attention", "subject recall"), "changed"] == "attention in place of filter and rule"
-        assert saved.loc[("attention", "subject recall"), "mean"] >= 0
-    else:
-        saved = work.folder.load_table("ablations")
-        assert list(saved["variant"].unique()) == [REFERENCE, "no filter", "5 slices", "7 slices", "pretrained"]
-        assert "Of 3 variants none differs" in result
-        assert "1 more could not be run" in result

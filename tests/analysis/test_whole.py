@@ -8,27 +8,34 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sijstudy.aggregation import RULES
-from sijstudy.analysis import whole
-from sijstudy.analysis.slice_courses import add_courses
+from sijstudy.analysis import whole, whole_rules
+from sijstudy.analysis.external import with_boxes
+from sijstudy.analysis.slice_courses import add_courses, subject_predictions
 from sijstudy.config import StudyConfig
+from sijstudy.folds import Fold
 
 CONFIG = StudyConfig()
 SLICES = 20
 
 
+EVERYONE = "abcdefghijklmn"
+# Each fold tests every other subject: the one what the other trains on.
+FOLDS = tuple(Fold(number, tuple(EVERYONE[1 - number % 2 :: 2]), tuple(EVERYONE[number % 2 :: 2])) for number in (1, 2))
+
+
 def scored(seed=0, positives=6):
-    """Two folds train on every other subject: patients a to f with edema on some slices, g inactive; controls."""
+    """Two folds test every other subject: patients a to f with edema on some slices, g inactive; controls."""
     rng = np.random.default_rng(seed)
     rows = []
-    for fold in (1, 2):
-        for number, subject in enumerate("abcdefghijklmn"):
+    for fold in FOLDS:
+        for subject in fold.test:
             group = "axSpA" if subject < "h" else "control"
             edema = range(5, 5 + positives) if subject < "g" else range(0)
             for place in range(SLICES):
                 label = int(place in edema)
                 score = float(np.clip(rng.normal(0.8 if label else 0.15, 0.1), 0, 1))
-                rows.append((fold, (number + fold) % 2 == 0, subject, group, place, label, score))
-    return pd.DataFrame(rows, columns=["fold", "tested", "subject_id", "group", "slice_index", "label", "score"])
+                rows.append((fold.number, subject, group, place, label, score))
+    return pd.DataFrame(rows, columns=["fold", "subject_id", "group", "slice_index", "label", "score"])
 
 
 def test_contents_count_people_once():
@@ -40,25 +47,43 @@ def test_contents_count_people_once():
 
 def test_the_mean_misses_patients_whom_a_run_finds():
     """Six of twenty slices: their mean cannot reach a half, however good the slices are."""
-    table = whole.rule_table(add_courses(scored(), CONFIG), CONFIG)
+    table = whole_rules.rule_table(add_courses(scored(), CONFIG), FOLDS, CONFIG)
     assert list(table.index) == list(RULES)
     assert table.loc["mean", "recall"] == 0 and table.loc["mean", "specificity"] == 100
     assert table.loc["asas", "recall"] == 100
     assert table.loc["mean", "auc"] == table.loc["run", "auc"] == table.loc["highest", "auc"] == 100
     for name in ("mean", "run", "highest"):
         assert table.loc[name, "chosen_recall"] == table.loc[name, "train_recall"] == 100, name
-    assert whole.readers_choice(table) == "mean"  # the first of equals
-    assert whole.format_rules(table)["recall"].iloc[0].startswith("0.0 (0.0 to ")
-    said = whole.answer_sentence(table, CONFIG)
+    assert whole_rules.readers_choice(table["train_recall"]) == "mean"  # the first of equals
+    assert whole_rules.format_rules(table)["recall"].iloc[0].startswith("0.0 (0.0 to ")
+    said = whole_rules.answer_sentence(table, CONFIG)
     assert said.startswith("On whole examinations the mean of the filtered slices finds 0.0% (95% CI 0.0 to ")
 
 
-def test_what_is_tested_chooses_no_threshold():
-    frame = scored()
-    turned = frame.assign(score=frame["score"].where(~frame["tested"], 1 - frame["score"]))
-    one, other = (whole.rule_table(add_courses(each, CONFIG), CONFIG) for each in (frame, turned))
-    pd.testing.assert_frame_equal(one[["threshold", "train_recall"]], other[["threshold", "train_recall"]])
-    assert not np.allclose(one["chosen_specificity"], other["chosen_specificity"])
+def test_a_threshold_is_chosen_on_training_subjects_by_networks_that_do_not_know_them():
+    """Fold 1's is that of the subjects whom fold 2 tests; turned scores of its own test subjects change nothing."""
+    frame, turned = scored(), scored()
+    turned.loc[turned["fold"] == 1, "score"] = 1 - turned["score"]
+    one, other = (subject_predictions(add_courses(each, CONFIG), CONFIG) for each in (frame, turned))
+    for name in ("mean", "highest"):
+        first, second = (
+            whole_rules.at_chosen_threshold(whole_rules.by_rule(each, name), FOLDS) for each in (one, other)
+        )
+        assert first.limits[1] == second.limits[1] and first.limits[2] != second.limits[2]
+        own = whole_rules.by_rule(one[one["fold"] == 2], name)
+        assert first.limits[1] == whole_rules.threshold_at(own["score"].to_numpy(), own["label"].to_numpy(), 0.9)
+        decided = first.subjects[first.subjects["fold"] == 1]
+        assert (decided["decision"] == (decided["score"] >= first.limits[1])).all()
+
+
+def test_one_fold_has_nobody_to_choose_a_threshold_on():
+    only = FOLDS[:1]
+    table = whole_rules.rule_table(add_courses(scored()[lambda rows: rows["fold"] == 1], CONFIG), only, CONFIG)
+    assert table[["threshold", "train_recall", "chosen_recall", "chosen_specificity_low"]].isna().all(axis=None)
+    assert table["auc"].notna().all()
+    assert whole_rules.readers_choice(table["train_recall"]) == "mean"
+    assert whole_rules.format_rules(table)["recall at it"].tolist() == ["–"] * len(RULES)
+    assert whole_rules.answer_sentence(table, CONFIG).endswith("nobody is left to choose another threshold on.")
 
 
 def test_negatives_of_controls_and_of_patients_apart():
@@ -68,7 +93,7 @@ def test_negatives_of_controls_and_of_patients_apart():
     table = whole.slice_table(courses, CONFIG)
     assert table.loc["of controls", "specificity"] == table.loc["of controls", "auc"] == 100
     assert table.loc["of patients", "specificity"] < 80 and table.loc["of patients", "auc"] < 100
-    assert table["slices"].tolist() == [2 * (14 * SLICES - 36), 2 * 7 * SLICES, 2 * (7 * SLICES - 36)]
+    assert table["slices"].tolist() == [14 * SLICES - 36, 7 * SLICES, 7 * SLICES - 36]
     assert whole.format_slices(table)["AUC"].iloc[1].startswith("100.0 (")
     alarms = whole.false_alarms(courses)
     assert list(alarms.index) == list(whole.PARTS)
@@ -81,7 +106,7 @@ def test_negatives_of_controls_and_of_patients_apart():
 )
 def test_a_threshold_keeps_the_specificity_it_was_chosen_for(pairs, specificity):
     scores, labels = np.array([pair[0] / 10 for pair in pairs]), np.array([int(pair[1]) for pair in pairs])
-    limit = whole.threshold_at(scores, labels, specificity)
+    limit = whole_rules.threshold_at(scores, labels, specificity)
     negatives = scores[labels == 0]
     if not len(negatives):
         assert np.isnan(limit)
@@ -102,18 +127,19 @@ def test_the_selection_in_words():
 
 
 def test_scores_are_the_networks_own_and_kept(finished_work):
-    """On the study's own slices: test subjects score as they were tested, training subjects are told apart."""
+    """On the study's own slices test subjects score as they were tested."""
     work, runs = finished_work
-    found = whole.score_whole(work.manifest, runs["roi"], work.folds, work.config, work.store)
+    given = (with_boxes(work.manifest), runs["roi"], work.folds)
+    found = whole.score_whole(*given, work.config, work.store)
     for fold in work.folds:
         own = found[found["fold"] == fold.number]
-        assert set(own.loc[own["tested"], "subject_id"]) == set(fold.test)
-        assert set(own.loc[~own["tested"], "subject_id"]) == set(fold.train)
+        assert set(own["subject_id"]) == set(fold.test)
         known = runs["roi"][fold.number].predictions().merge(own, on=["subject_id", "slice_index", "label"])
+        assert len(known) == len(own)
         np.testing.assert_allclose(known["score_x"], known["score_y"], atol=1e-5)
     files = list((work.store.root / "whole").glob("*.csv"))
-    again = whole.score_whole(work.manifest, runs["roi"], work.folds, replace(work.config, epochs=7), work.store)
+    again = whole.score_whole(*given, replace(work.config, epochs=7), work.store)
     pd.testing.assert_frame_equal(again, found)
     assert list((work.store.root / "whole").glob("*.csv")) == files and len(files) == 1
-    other = whole.score_whole(work.manifest, runs["roi"], work.folds, replace(work.config, seed=5), work.store)
+    other = whole.score_whole(*given, replace(work.config, seed=5), work.store)
     assert not other["score"].equals(found["score"])  # another draw of the noise
