@@ -56,10 +56,7 @@ def known_to(subjects: pd.DataFrame, folds: Sequence[Fold]) -> dict[int, pd.Data
     No network knows whom it scores there, so that a threshold chosen on them is a fair one; nobody whom the fold tests
     is among them. subjects: a row per fold and test subject. Empty where there is one fold only.
     """
-    return {
-        fold.number: subjects[(subjects["fold"] != fold.number) & subjects["subject_id"].isin(fold.train)]
-        for fold in folds
-    }
+    return {fold.number: subjects[subjects["subject_id"].isin(fold.train)] for fold in folds}
 
 
 def at_chosen_threshold(subjects: pd.DataFrame, folds: Sequence[Fold]) -> Chosen:

@@ -76,6 +76,10 @@ def test_a_threshold_is_chosen_on_training_subjects_by_networks_that_do_not_know
         assert (decided["decision"] == (decided["score"] >= first.limits[1])).all()
 
 
+def test_the_rule_that_finds_most_training_subjects_is_chosen():
+    assert whole_rules.readers_choice(pd.Series({"mean": 0.8, "asas": np.nan, "run": 0.9, "highest": 0.9})) == "run"
+
+
 def test_one_fold_has_nobody_to_choose_a_threshold_on():
     only = FOLDS[:1]
     table = whole_rules.rule_table(add_courses(scored()[lambda rows: rows["fold"] == 1], CONFIG), only, CONFIG)
