@@ -115,9 +115,8 @@ class DiagnoseOptions:
         "CSV with ilium boxes per slice.", None, show_default="the folder's DICOM SEG, else whole images"
     )
     segments: Path | None = option("CSV: what the labels of segments in the DICOM SEG mean.", None)
-    output: Path | None = option(
-        "Folder for diagnosis.html and diagnosis.json.", None, show_default="diagnoses/SUBJECT"
-    )
+    output: Path | None = option("Folder for the page and its JSON.", None, show_default="diagnoses/SUBJECT")
+    rule: str = option("Decide by auto (as notebook 09 chose), mean, asas, run or highest.", "auto")
     fold: str = option("The network of this fold, or all.", "all")
     contrast: str = option(CONTRAST, "gd_t1")
     series: str = option(SERIES, "", metavar="REGEX")
@@ -137,11 +136,12 @@ def diagnose(
     from sijstudy.cohort.subject_folder import read_subject
     from sijstudy.study.diagnosis_page import summary, write_diagnosis
     from sijstudy.training.networks import open_networks
+    from sijstudy.training.rule_choice import asked_rule
 
-    networks = open_networks(run).of_fold(options.fold)
+    networks, rule = open_networks(run).of_fold(options.fold), asked_rule(options.rule, run)
     wanted = Wanted(options.contrast, options.series, skip_broken=options.skip_broken)
     subject = read_subject(dicom_dir, options.boxes, wanted, options.segments)
-    result = diagnosis.diagnose(subject, networks, device=options.device)
+    result = diagnosis.diagnose(subject, networks, rule, device=options.device)
     files = write_diagnosis(result, options.output or Path("diagnoses") / subject.subject_id, run)
     print(summary(result))
     print(f"Report: {files.html}")

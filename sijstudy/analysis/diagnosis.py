@@ -12,7 +12,7 @@ import torch
 from tqdm.auto import tqdm
 
 from sijstudy.aggregation import RULES, Course
-from sijstudy.analysis.slice_courses import course_of, diagnosed
+from sijstudy.analysis.slice_courses import course_of
 from sijstudy.cohort.subject_folder import SubjectFolder
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
@@ -24,6 +24,7 @@ from sijstudy.training.device import numerics, resolve_device
 from sijstudy.training.inputs import middle, noisy_patches
 from sijstudy.training.networks import Networks
 from sijstudy.training.patches import SLICE_COLUMNS, PatchSet, patch_of
+from sijstudy.training.rule_choice import RuleChoice
 from sijstudy.training.scoring import load_model, predict
 from sijstudy.training.store import FitRun
 
@@ -32,12 +33,34 @@ EXPLAINED = 6  # slices with the highest scores
 
 
 @dataclass(frozen=True)
-class Opinion:
-    """What was decided of a subject: score in [0, 1] and decision by the study's rule, decision by each rule's name."""
+class Ruling:
+    """By which rule a subject is decided, a name in RULES, and why.
+
+    choice: notebook 09's, when the rule is of it. asked: the rule was named by hand. With neither, the study's own.
+    limits: by each rule's name the score from which on it says positive: the choice's of its rule, else the study's.
+    """
+
+    rule: str
+    limits: Mapping[str, float]
+    choice: RuleChoice | None = None
+    asked: bool = False
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What one rule says: positive when the score, in [0, 1], reaches the threshold."""
 
     score: float
+    threshold: float
     positive: bool
-    by_rule: Mapping[str, bool]
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """What was decided of a subject: by the rule that decides, and by each rule's name."""
+
+    decided: Verdict
+    by_rule: Mapping[str, Verdict]
 
 
 @dataclass(frozen=True)
@@ -65,6 +88,7 @@ class Diagnosis:
     config: StudyConfig
     trained_on: str
     arm: Arm
+    ruling: Ruling
     slices: pd.DataFrame
     networks: pd.DataFrame
     opinion: Opinion
@@ -72,14 +96,24 @@ class Diagnosis:
     explained: tuple[Explanation, ...]
 
 
-def diagnose(subject: SubjectFolder, networks: Networks, *, device: str = "auto", progress: bool = True) -> Diagnosis:
-    """Diagnose one subject as the study does its test subjects: same patches, noise, filter and thresholds.
+def diagnose(
+    subject: SubjectFolder,
+    networks: Networks,
+    rule: RuleChoice | str | None = None,
+    *,
+    device: str = "auto",
+    progress: bool = True,
+) -> Diagnosis:
+    """Diagnose one subject as the study does its test subjects: same patches, noise and filter.
 
-    With ilium boxes the ROI arm's networks are used, on the slices that have one; without any, whole slices
-    and the original arm's. Raises StudyError when there is no network for what the folder holds.
+    rule: notebook 09's choice for whole examinations, the name of a rule (at the study's threshold), or None for the
+    study's own. With ilium boxes the ROI arm's networks are used, on the slices that have one; without any, whole
+    slices and the original arm's, for which the study's own rule takes the choice's place. Raises StudyError when there
+    is no network for what the folder holds.
     """
     config = replace(networks.config, device=device)
     arm, used = _arm(subject, networks)
+    ruling = _ruling(rule, arm, config)
     runs = networks.runs[arm]
     inputs = noisy_patches(_patches(used, arm, config, progress), config, "test")
     models = {fold: _model(run) for fold, run in runs.items()}
@@ -89,15 +123,16 @@ def diagnose(subject: SubjectFolder, networks: Networks, *, device: str = "auto"
         scores = np.stack([predict(model.to(place), inputs, config, place) for _, model in shown])
         explained = _explained(used, scores.mean(axis=0), inputs, list(models.values()), progress)
     course = _course(used, scores.mean(axis=0), config)
-    opinions = [_opinion(_course(used, row, config), config) for row in scores]
+    opinions = [_opinion(_course(used, row, config), ruling) for row in scores]
     return Diagnosis(
         subject=subject,
         config=config,
         trained_on=networks.trained_on,
         arm=arm,
+        ruling=ruling,
         slices=_slice_table(used, course, scores),
         networks=_by_network(runs, opinions, subject.subject_id),
-        opinion=_opinion(course, config),
+        opinion=_opinion(course, ruling),
         left_out=tuple(item for item in subject.slices if item not in used),
         explained=explained,
     )
@@ -137,10 +172,20 @@ def _course(items: tuple[Slice, ...], scores: Array, config: StudyConfig) -> Cou
     return course_of(scores, np.array([item.index for item in items]), config)
 
 
-def _opinion(course: Course, config: StudyConfig) -> Opinion:
-    found = diagnosed(course, config)
-    by_rule = {name: bool(found[f"{name}_decision"]) for name in RULES}
-    return Opinion(float(found["score"]), bool(found["decision"]), by_rule)
+def _ruling(rule: RuleChoice | str | None, arm: Arm, config: StudyConfig) -> Ruling:
+    """Who decides. ASSUMED: a threshold chosen on the scores of single networks holds for their mean."""
+    limits = {name: each.limit(config.subject_threshold) for name, each in RULES.items()}
+    if isinstance(rule, str):
+        return Ruling(rule, limits, asked=True)
+    if rule is None or arm != "roi":
+        return Ruling(config.subject_rule, limits)
+    return Ruling(rule.rule, {**limits, rule.rule: rule.threshold}, rule)
+
+
+def _opinion(course: Course, ruling: Ruling) -> Opinion:
+    scores = {name: float(rule.score(course)) for name, rule in RULES.items()}
+    by_rule = {name: Verdict(scores[name], limit, scores[name] >= limit) for name, limit in ruling.limits.items()}
+    return Opinion(by_rule[ruling.rule], by_rule)
 
 
 def _slice_table(items: tuple[Slice, ...], course: Course, scores: Array) -> pd.DataFrame:
@@ -167,9 +212,9 @@ def _by_network(runs: Mapping[int, FitRun], opinions: list[Opinion], subject_id:
             {
                 "fold": fold,
                 "address": run.folder.resolve().name,
-                "score": opinion.score,
-                "positive": opinion.positive,
-                **{f"{name}_positive": positive for name, positive in opinion.by_rule.items()},
+                "score": opinion.decided.score,
+                "positive": opinion.decided.positive,
+                **{f"{name}_positive": verdict.positive for name, verdict in opinion.by_rule.items()},
                 "trained_on_name": subject_id in run.config().get("train", ()),
             }
             for (fold, run), opinion in zip(runs.items(), opinions, strict=True)

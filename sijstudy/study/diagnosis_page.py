@@ -14,8 +14,7 @@ from matplotlib.figure import Figure
 
 from sijstudy import __version__
 from sijstudy.aggregation import RULES
-from sijstudy.analysis.diagnosis import Diagnosis
-from sijstudy.analysis.slice_courses import subject_limit
+from sijstudy.analysis.diagnosis import Diagnosis, Verdict
 from sijstudy.figures.diagnosis import cam_overlays, subject_course
 from sijstudy.figures.plain import plain_style
 from sijstudy.files import write_atomic, write_json
@@ -24,7 +23,7 @@ from sijstudy.notebook.provenance import commit, device_name, precision_line
 from sijstudy.study.cells import png_figure
 from sijstudy.study.templating import render
 
-FORMAT = 2  # of the JSON; raised when a field changes its meaning or goes
+FORMAT = 3  # of the JSON; raised when a field changes its meaning or goes
 NOTICE = "Research only, not for diagnosis."
 ARM_NAMES = {"roi": "ROI patches", "original": "whole slices"}
 
@@ -58,7 +57,9 @@ def summary(result: Diagnosis) -> str:
         ensemble_sentence(result),
         training_warning(result),
         decision_sentence(result),
+        rule_sentence(result),
         selection_warning(result),
+        others_sentence(result),
         NOTICE,
     ]
     return "\n".join(filter(None, lines))
@@ -66,35 +67,67 @@ def summary(result: Diagnosis) -> str:
 
 def decision_sentence(result: Diagnosis) -> str:
     """The decision with the numbers it rests on."""
-    opinion, networks = result.opinion, result.networks
-    verdict = "positive" if opinion.positive else "negative"
+    decided, networks = result.opinion.decided, result.networks
     agree = int(networks["positive"].sum())
-    rule = RULES[result.config.subject_rule]
-    others = "".join(
-        f" The {RULES[name].title} says {'positive' if positive else 'negative'}."
-        for name, positive in opinion.by_rule.items()
-        if name != result.config.subject_rule
-    )
     votes = f" {agree} of {len(networks)} networks by themselves say positive." if len(networks) > 1 else ""
     return (
-        f"Active sacroiliitis: {verdict}. The subject score, {rule.title} ({len(result.slices)} slices), is "
-        f"{opinion.score:.2f}; the threshold is {subject_limit(result.config):g}.{votes}{others}"
+        f"Active sacroiliitis: {_word(decided)}. The subject score, {RULES[result.ruling.rule].title} "
+        f"({len(result.slices)} slices), is {decided.score:.3f}; the threshold is {_limit(decided)}.{votes}"
+    )
+
+
+def rule_sentence(result: Diagnosis) -> str:
+    """Which rule decided, and why this one."""
+    ruling, profile = result.ruling, result.config.profile
+    if choice := ruling.choice:
+        return (
+            f"Notebook 09 chose this rule and threshold on whole examinations of {choice.active} people with active "
+            f"disease and {choice.others} without; among them it finds {choice.recall:.1%} of the active ones at a "
+            f"specificity of {choice.specificity:.1%}. For a selection of slices, as the paper's, give --rule mean."
+        )
+    if ruling.asked:
+        return f"The rule is the one that --rule names ({ruling.rule})."
+    own = f"The rule is the study's own (subject_rule: {ruling.rule})"
+    if result.arm == "original":
+        return f"{own}: what notebook 09 chooses on whole examinations holds for ROI patches, not for whole images."
+    return (
+        f"{own}, as notebook 09 has chosen none on whole examinations with these networks: `sijstudy run --profile "
+        f"{profile} --only 09`, with the parameters of that run, chooses one, and --run runs/{profile} uses it."
     )
 
 
 def selection_warning(result: Diagnosis) -> str:
-    """What a rule that asks for a share of the slices needs on a whole series; empty for the other rules.
+    """What a rule that asks for a share of the slices needs on a whole series; empty for the other rules, and for one
+    that was chosen on whole examinations.
 
     The paper's subjects bring selections, patients only slices with clear edema [2.1]; notebook 09 tests whole ones.
     """
-    if result.config.subject_rule not in ("mean", "run"):
+    if result.ruling.choice or result.ruling.rule not in ("mean", "run"):
         return ""
     count = len(result.slices)
-    needed = max(1, math.ceil(subject_limit(result.config) * count - 1e-9))
+    needed = max(1, math.ceil(result.ruling.limits[result.ruling.rule] * count - 1e-9))
     return (
         f"This rule was made for selections of slices: to be positive it needs edema on {needed} of the {count} "
         "slices, which a whole examination of a patient may not show."
     )
+
+
+def others_sentence(result: Diagnosis) -> str:
+    """What the rules say that did not decide."""
+    said = [
+        f"{RULES[name].title} {_word(verdict)} ({verdict.score:.3f}, threshold {_limit(verdict)})"
+        for name, verdict in result.opinion.by_rule.items()
+        if name != result.ruling.rule
+    ]
+    return f"By the other rules: {'; '.join(said)}."
+
+
+def _word(verdict: Verdict) -> str:
+    return "positive" if verdict.positive else "negative"
+
+
+def _limit(verdict: Verdict) -> str:
+    return "above 1, which no score reaches" if verdict.threshold > 1 else f"{verdict.threshold:.3g}"
 
 
 def patch_sentence(result: Diagnosis) -> str:
@@ -148,11 +181,11 @@ def _content(result: Diagnosis, run: Path, now: datetime.datetime) -> dict[str, 
         "notice": NOTICE,
         "subject_id": result.subject.subject_id,
         "decision": {
-            "positive": result.opinion.positive,
-            "score": result.opinion.score,
-            "rule": result.config.subject_rule,
-            "threshold": subject_limit(result.config),
-            "by_rule": dict(result.opinion.by_rule),
+            **asdict(result.opinion.decided),
+            "rule": result.ruling.rule,
+            "reason": rule_sentence(result),
+            "chosen": asdict(result.ruling.choice) if result.ruling.choice else None,
+            "by_rule": {name: asdict(verdict) for name, verdict in result.opinion.by_rule.items()},
         },
         "input": {
             "arm": result.arm,
@@ -201,7 +234,9 @@ def _page(result: Diagnosis, run: Path, now: datetime.datetime) -> str:
         "diagnosis.html.j2",
         subject=result.subject.subject_id,
         notice=NOTICE,
-        decision=" ".join(filter(None, (decision_sentence(result), selection_warning(result)))),
+        decision=decision_sentence(result),
+        reason=" ".join(filter(None, (rule_sentence(result), selection_warning(result)))),
+        warned=bool(selection_warning(result)),
         arm=ARM_NAMES[result.arm],
         patches=" ".join(filter(None, (patch_sentence(result), broken_sentence(result)))),
         whole_images=result.arm == "original",
@@ -212,8 +247,11 @@ def _page(result: Diagnosis, run: Path, now: datetime.datetime) -> str:
         course=_picture(course, _course_words(result)),
         overlays=_picture(overlays, "The slices with the highest scores as the networks see them, below each its map."),
         slices=result.slices.to_dict("records"),
-        rule=RULES[config.subject_rule].title,
-        rules={name: rule.title for name, rule in RULES.items() if name != config.subject_rule},
+        rule=RULES[result.ruling.rule].title,
+        rules=[
+            (name, RULES[name].title, f"{verdict.score:.3f}", _limit(verdict), _word(verdict))
+            for name, verdict in sorted(result.opinion.by_rule.items(), key=lambda one: one[0] != result.ruling.rule)
+        ],
         networks=result.networks.to_dict("records"),
         threshold=config.slice_threshold,
         size=config.median_size,
