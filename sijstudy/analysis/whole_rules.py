@@ -18,6 +18,7 @@ from sijstudy.analysis.whole import cell, ends
 from sijstudy.config import StudyConfig
 from sijstudy.fold_intervals import over_folds, split_ratio
 from sijstudy.folds import Fold
+from sijstudy.training.rule_choice import RuleChoice
 
 Array = np.ndarray[Any, Any]
 
@@ -116,6 +117,22 @@ def train_recalls(subjects: pd.DataFrame, folds: Sequence[Fold]) -> pd.Series[fl
 def readers_choice(train_recall: pd.Series[float]) -> str:
     """The rule with the highest recall of training subjects; the first of RULES among equals, or without any."""
     return str(train_recall.fillna(0.0).idxmax())
+
+
+def choice_of(subjects: pd.DataFrame, folds: Sequence[Fold]) -> RuleChoice | None:
+    """The reader's choice for subjects to come: its threshold is that of everyone whom the folds test.
+
+    subjects: ``subject_predictions`` of whole examinations. None where there is nothing to choose on.
+    """
+    recalls = train_recalls(subjects, folds)
+    if recalls.isna().all():
+        return None
+    name = readers_choice(recalls)
+    frame = by_rule(subjects, name)
+    limit = threshold_at(frame["score"].to_numpy(), frame["label"].to_numpy(), SPECIFICITY)
+    called, ill = frame["score"] >= limit, frame["label"] == 1
+    people = [frame.loc[own, "subject_id"].nunique() for own in (ill, ~ill)]
+    return RuleChoice(name, limit, float(called[ill].mean()), float((~called)[~ill].mean()), *people)
 
 
 def format_rules(table: pd.DataFrame) -> pd.DataFrame:

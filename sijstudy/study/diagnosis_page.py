@@ -82,8 +82,9 @@ def rule_sentence(result: Diagnosis) -> str:
     if choice := ruling.choice:
         return (
             f"Notebook 09 chose this rule and threshold on whole examinations of {choice.active} people with active "
-            f"disease and {choice.others} without; among them it finds {choice.recall:.1%} of the active ones at a "
-            f"specificity of {choice.specificity:.1%}. For a selection of slices, as the paper's, give --rule mean."
+            f"disease and {choice.others} without, seen by networks that were not trained on them; among them it finds "
+            f"{choice.recall:.1%} of the active ones at a specificity of {choice.specificity:.1%}. For a selection of "
+            "slices, as the paper's, give --rule mean."
         )
     if ruling.asked:
         return f"The rule is the one that --rule names ({ruling.rule})."

@@ -80,6 +80,17 @@ def test_the_rule_that_finds_most_training_subjects_is_chosen():
     assert whole_rules.readers_choice(pd.Series({"mean": 0.8, "asas": np.nan, "run": 0.9, "highest": 0.9})) == "run"
 
 
+def test_the_choice_for_subjects_to_come_is_made_on_everyone_tested():
+    subjects = subject_predictions(add_courses(scored(), CONFIG), CONFIG)
+    choice = whole_rules.choice_of(subjects, FOLDS)
+    assert choice.rule == "mean" and (choice.active, choice.others) == (6, 8)
+    assert choice.threshold == whole_rules.threshold_at(
+        subjects["mean_score"].to_numpy(), subjects["label"].to_numpy(), 0.9
+    )
+    assert choice.recall == 1 and choice.specificity >= 0.9
+    assert whole_rules.choice_of(subjects[subjects["fold"] == 1], FOLDS[:1]) is None
+
+
 def test_one_fold_has_nobody_to_choose_a_threshold_on():
     only = FOLDS[:1]
     table = whole_rules.rule_table(add_courses(scored()[lambda rows: rows["fold"] == 1], CONFIG), only, CONFIG)
