@@ -44,8 +44,8 @@ def score_whole(
 ) -> pd.DataFrame:
     """Every slice of every fold's test subjects by the fold's network of the ROI arm; from the store when known.
 
-    manifest: slices with an ilium box. A row per fold and slice: fold, subject_id, group, slice_index, label, score in
-    [0, 1].
+    manifest: slices with an ilium box. A row per fold and slice: fold, subject_id, group, slice_index, label (NaN where
+    nobody read it), score in [0, 1].
     """
     patches, device = (
         load_patches(manifest, "roi", config, store.patches, workers=workers),
@@ -78,10 +78,11 @@ def _scored(patches: PatchSet, runs: Mapping[int, FitRun], folds: Sequence[Fold]
 
 
 def contents(scored: pd.DataFrame) -> pd.DataFrame:
-    """What whole examinations hold: index kind of subject, columns people, slices, positive slices (mean and range)."""
+    """What whole examinations hold: index kind of subject, columns people, slices, positive slices (mean and range),
+    slices that nobody read, if there are any."""
     once = scored.drop_duplicates(["subject_id", "slice_index"])
     people = once.groupby("subject_id").agg(
-        group=("group", "first"), slices=("label", "size"), positive=("label", "sum")
+        group=("group", "first"), slices=("label", "size"), read=("label", "count"), positive=("label", "sum")
     )
     kinds = np.where(
         people["group"] != "axSpA", "control", np.where(people["positive"] > 0, "axSpA, active", "axSpA, inactive")
@@ -92,9 +93,11 @@ def contents(scored: pd.DataFrame) -> pd.DataFrame:
             "people": len(own),
             "slices of each": f"{own['slices'].min()} to {own['slices'].max()}",
             "with edema, mean": own["positive"].mean(),
-            "with edema, range": f"{own['positive'].min()} to {own['positive'].max()}",
+            "with edema, range": f"{own['positive'].min():.0f} to {own['positive'].max():.0f}",
+            "read by nobody": int((own["slices"] - own["read"]).sum()),
         }
-    return pd.DataFrame.from_dict(rows, orient="index")
+    table = pd.DataFrame.from_dict(rows, orient="index")
+    return table if table["read by nobody"].any() else table.drop(columns="read by nobody")
 
 
 def slice_table(courses: pd.DataFrame, config: StudyConfig) -> pd.DataFrame:
@@ -103,12 +106,12 @@ def slice_table(courses: pd.DataFrame, config: StudyConfig) -> pd.DataFrame:
     courses: ``add_courses`` of ``score_whole``. Index the negatives, columns slices (their number over the folds), auc,
     auc_low, auc_high, specificity, specificity_low, specificity_high.
     """
-    ratio, negative = split_ratio(config.test_fraction), courses["label"] == 0
+    ratio, positive, negative = split_ratio(config.test_fraction), courses["label"] == 1, courses["label"] == 0
     chosen = {"of everyone": negative, "of controls": negative & (courses["group"] != "axSpA"),
               "of patients": negative & (courses["group"] == "axSpA")}  # fmt: skip
     rows = {}
     for name, own in chosen.items():
-        found = over_folds(courses[own | ~negative], ratio=ratio)
+        found = over_folds(courses[own | positive], ratio=ratio)
         rows[name] = {
             "slices": int(own.sum()),
             **ends(found, "auc", "auc"),

@@ -68,7 +68,8 @@ def read_whole(courses: pd.DataFrame, folds: Sequence[Fold], trial: Trial, atten
     else:
         name = readers_choice(train_recalls(subjects, folds))
         subjects, rule = by_rule(subjects, name), f"the {RULES[name].title}"
-    return Read(slice_units(courses) | {"subjects": at_chosen_threshold(subjects, folds).subjects}, rule)
+    read = courses.dropna(subset="label")  # a slice that nobody read is in the course, and in no number of slices
+    return Read(slice_units(read) | {"subjects": at_chosen_threshold(subjects, folds).subjects}, rule)
 
 
 def rules_sentence(read: Mapping[str, Read]) -> str:

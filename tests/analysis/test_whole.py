@@ -116,6 +116,23 @@ def test_negatives_of_controls_and_of_patients_apart():
     assert (alarms["controls"] == 0).all()
 
 
+def test_slices_that_nobody_read_stay_in_the_course_and_enter_no_number():
+    """Of patient a the slices with edema, of control n all but the first ten are read by nobody."""
+    frame = scored()
+    unread = (frame["subject_id"] == "a") & (frame["label"] == 1) | (frame["subject_id"] == "n") & (
+        frame["slice_index"] > 9
+    )
+    part = add_courses(frame.assign(label=frame["label"].mask(unread)), CONFIG)
+    every = add_courses(frame, CONFIG)
+    pd.testing.assert_frame_equal(part[["score", "filtered_decision"]], every[["score", "filtered_decision"]])
+    known = whole.slice_table(every[~unread].reset_index(drop=True), CONFIG)
+    pd.testing.assert_frame_equal(whole.slice_table(part, CONFIG), known)
+    table = whole.contents(part)
+    assert table["read by nobody"].to_dict() == {"axSpA, active": 0, "axSpA, inactive": 6, "control": 10}
+    assert "read by nobody" not in whole.contents(every)
+    assert not whole.false_alarms(part).isna().all(axis=None)
+
+
 @given(
     st.lists(st.tuples(st.integers(0, 10), st.booleans()), min_size=1, max_size=30), st.sampled_from([0.5, 0.9, 1.0])
 )
