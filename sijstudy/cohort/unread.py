@@ -1,7 +1,8 @@
 """Slices of a used series that have no label: nobody read them, or the readers did not agree.
 
 ASSUMED: they train no network and enter no measure, but stay in the course along a whole series: a hospital's diagnosis
-is made of every slice it sends. A manifest built with ``--keep-unread`` lists them in a table of their own, ``unread.csv``.
+is made of every slice it sends. A manifest built with ``--keep-unread`` lists them in a table of their own,
+``unread.csv``.
 
 No module that trains imports this one, so that a change here moves no network's address.
 """
