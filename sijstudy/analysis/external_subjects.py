@@ -96,7 +96,7 @@ def format_diagnoses(subjects: pd.DataFrame, config: StudyConfig) -> pd.DataFram
     rows = [
         {
             "subject": subject["subject_id"],
-            "slices": str(subject["slices"]),
+            "slices scored": str(subject["slices"]),
             "truth": CALLED[subject["label"]],
             **{
                 f"{rule.title} (from {rule.limit(config.subject_threshold):g})": (

@@ -13,7 +13,6 @@ In order:
 4. ``manifest_account``, ``account``: what was used, what was left out and why.
 5. ``write``: all of it beside the old manifest, checked by ``manifest`` and ``schema``, then moved in.
 
-``unread`` reads the slices without a label that a manifest keeps, alone or among the others as whole series.
 ``subject_folder`` takes steps 1 to 3 for one new subject without labels. ``slice_outlines``: the outlines of a slice
 of a manifest, for all that show or measure them. ``box_cells``: ilium boxes as cells of a table, and back.
 """

@@ -106,7 +106,7 @@ def test_words_of_the_subjects(scored):
     assert plain.startswith("Every slice of the courses has a label")
     subjects = external_subjects.diagnoses(courses, cohort.config)
     table = external_subjects.format_diagnoses(subjects, cohort.config)
-    assert list(table)[:3] == ["subject", "slices", "truth"] and len(table.columns) == 3 + len(RULES)
+    assert list(table)[:3] == ["subject", "slices scored", "truth"] and len(table.columns) == 3 + len(RULES)
     assert table["truth"].tolist() == ["active", "active", "not active", "not active"]
 
 

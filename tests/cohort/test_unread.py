@@ -6,6 +6,7 @@ from dicom_samples import write_csv
 from sample_builds import BOX_EDGES, account_of, build, change_csv, refused, voted
 
 from sijstudy.audit.flow import cohort_flow
+from sijstudy.code import PACKAGE, reached
 from sijstudy.cohort.manifest import cohort_hash, load_manifest, verify_files
 from sijstudy.cohort.unread import NO_LABEL, TABLE, labelled, read_unread, whole_series
 from sijstudy.errors import StudyError
@@ -44,6 +45,7 @@ def test_without_the_option_nothing_is_kept_and_a_missing_row_stops_the_build(un
 
 
 def test_networks_keep_their_address(cohort):
+    assert "sijstudy.cohort.unread" not in reached("sijstudy.training.loop", PACKAGE)
     change_csv(cohort / "votes.csv", 0, reader_1="1", reader_2="0", reader_3="")
     kept, without = voted(cohort, keep_unread=True), voted(cohort, folder="without")
     assert len(read_unread(kept)) == 1 and not (without.folder / TABLE).exists()
