@@ -260,8 +260,9 @@ def manifest_build(
 def manifest_verify(manifest_folder: Annotated[Path, typer.Argument(help="Folder of a manifest.")]) -> None:
     """Check a manifest's tables and every file's SHA-256."""
     from sijstudy.cohort.manifest import load_manifest, verify_files
+    from sijstudy.cohort.unread import whole_series
 
-    manifest = load_manifest(manifest_folder)
+    manifest = whole_series(load_manifest(manifest_folder))
     verify_files(manifest)
     print(f"{manifest_folder}: {len(manifest.slices)} slices of {len(manifest.subjects)} subjects, all files unchanged")
 

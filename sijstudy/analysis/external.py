@@ -19,6 +19,7 @@ from sijstudy.aggregation import slice_decisions
 from sijstudy.audit.agreement import agreement, readers_of
 from sijstudy.cohort.manifest import Manifest, cohort_hash
 from sijstudy.cohort.slice_outlines import SliceOutlines
+from sijstudy.cohort.unread import labelled
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
 from sijstudy.fold_intervals import over_folds
@@ -31,7 +32,7 @@ from sijstudy.records import Slice
 from sijstudy.training.device import numerics, resolve_device
 from sijstudy.training.inputs import middle, noisy_patches
 from sijstudy.training.networks import Networks
-from sijstudy.training.patches import PatchSet, load_patches, mask_patch
+from sijstudy.training.patches import load_patches, mask_patch
 from sijstudy.training.scoring import load_model, predict
 
 Array = np.ndarray[Any, Any]
@@ -52,18 +53,25 @@ NOT_GIVEN = (
 class ExternalCohort:
     """Another cohort through the study's networks of the ROI arm.
 
-    manifest: the slices that have an ilium box. left_out: number of those that have none. frame: a row per slice
-    of ``manifest``: subject_id, slice_index, label, reader columns, score (mean over the networks), decision,
-    fold_1 ... (each network's score), the BASELINES, region (where these were measured). inputs: ``(n, C, S, S)``
-    float32, the noisy patches.
+    manifest: the slices that have a label and an ilium box. frame: a row per slice of ``manifest``: subject_id,
+    slice_index, label, reader columns, score (mean over the networks), decision, fold_1 ... (each network's score),
+    the BASELINES, region (where these were measured). inputs: ``(n, C, S, S)`` float32, their noisy patches.
+    given: every slice of the cohort. course: a row for each of them: subject_id, slice_index, label (NaN where it has
+    none), score (NaN where it has no ilium box).
     """
 
     manifest: Manifest
-    left_out: int
+    given: Manifest
     frame: pd.DataFrame
+    course: pd.DataFrame
     config: StudyConfig
     models: Mapping[int, EdemaNet]
     inputs: torch.Tensor
+
+    @property
+    def left_out(self) -> int:
+        """How many slices have no ilium box."""
+        return int(self.course["score"].isna().sum())
 
     @property
     def scores(self) -> dict[str, str]:
@@ -77,13 +85,15 @@ def apply_networks(
 ) -> ExternalCohort:
     """Score every slice that has an ilium box with each network of the ROI arm, as test slices are scored.
 
-    Raises StudyError when no slice has a box, or there is no such network.
+    manifest: plain, or with unread slices (``cohort.unread.whole_series``). Raises StudyError when no slice with a
+    label has a box, or there is no such network.
     """
     config = replace(networks.config, device=device)
     if "roi" not in networks.runs:
         raise StudyError("the study has no network for ROI patches; run notebook 04 again")
     kept = with_boxes(manifest)
-    if kept.slices.empty:
+    read = kept.slices["label"].notna().to_numpy(bool)
+    if not read.any():
         raise StudyError(f"{manifest.folder}: no slice has an ilium box; outline the ilia or give a table of boxes")
     patches = load_patches(kept, "roi", config, cache, workers=workers, progress=progress)
     inputs, place = noisy_patches(patches, config, "test"), resolve_device(config.device)
@@ -91,11 +101,15 @@ def apply_networks(
     shown = tqdm(models.items(), desc="scoring the external cohort", unit="network", disable=not progress)
     with numerics(config, place):
         scores = {f"fold_{fold}": predict(model, inputs, config, place) for fold, model in shown}
-    frame = kept.slices[["subject_id", "slice_index", "label", *readers_of(kept.slices)]].assign(**scores)
-    frame["score"] = frame[list(scores)].mean(axis=1)
+    every = kept.slices[["subject_id", "slice_index", "label", *readers_of(kept.slices)]].assign(**scores)
+    every["score"] = every[list(scores)].mean(axis=1)
+    course = manifest.slices[["subject_id", "slice_index", "label"]].astype({"label": float})
+    course = course.merge(every[["subject_id", "slice_index", "score"]], "left", ["subject_id", "slice_index"])
+    frame, own, places = every[read].reset_index(drop=True), labelled(kept), np.flatnonzero(read)
     frame["decision"] = slice_decisions(frame["score"].to_numpy(), config.slice_threshold)
-    frame = frame.join(pd.DataFrame(_baselines(kept, patches, progress)))
-    return ExternalCohort(kept, len(manifest.slices) - len(kept.slices), frame, config, models, inputs)
+    frame = frame.join(pd.DataFrame(_baselines(own, patches.patches, places, progress)))
+    tested = inputs if read.all() else inputs[torch.from_numpy(places)]
+    return ExternalCohort(own, manifest, frame, course, config, models, tested)
 
 
 def with_boxes(manifest: Manifest) -> Manifest:
@@ -146,7 +160,13 @@ def decision_table(cohort: ExternalCohort) -> pd.DataFrame:
 def curves(cohort: ExternalCohort) -> dict[str, Roc]:
     """ROC curve of every score, by column."""
     frame = cohort.frame
-    return {column: _roc(frame, column) for column in cohort.scores}
+    return {column: roc_of(frame, column) for column in cohort.scores}
+
+
+def roc_of(frame: pd.DataFrame, column: str) -> Roc:
+    """ROC curve of a column over the slices of ``frame`` that have a value in it."""
+    used = frame.dropna(subset=[column])
+    return roc(used["label"].to_numpy(), used[column].to_numpy())
 
 
 def reader_agreement(cohort: ExternalCohort, *, samples: int, seed: int) -> pd.DataFrame:
@@ -159,22 +179,6 @@ def reader_agreement(cohort: ExternalCohort, *, samples: int, seed: int) -> pd.D
         name = f"networks and {reader.replace('_', ' ')}"
         tables.append(agreement(pair, samples=samples, seed=seed).set_axis([name]))
     return pd.concat([*tables, agreement(frame, samples=samples, seed=seed)])
-
-
-def subject_table(cohort: ExternalCohort) -> pd.DataFrame:
-    """A row per subject: group, slices, with edema, called positive, mean score, AUC inside the subject."""
-    groups = cohort.manifest.subjects.set_index("subject_id")["group"]
-    rows = {}
-    for subject, part in cohort.frame.groupby("subject_id"):
-        rows[subject] = {
-            "group": groups[str(subject)],
-            "slices": len(part),
-            "with edema": int(part["label"].sum()),
-            "called positive": int(part["decision"].sum()),
-            "mean score": float(part["score"].mean()),
-            "AUC inside the subject": _roc(part, "score").auc,
-        }
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("subject")
 
 
 def examples(cohort: ExternalCohort, *, right: bool, count: int = 2) -> list[tuple[str, Array, Array, Array]]:
@@ -242,8 +246,8 @@ def headline(cohort: ExternalCohort, areas: pd.DataFrame) -> dict[str, Any]:
 
 
 def origin(cohort: ExternalCohort) -> dict[str, str]:
-    """The other cohort, for the provenance table."""
-    manifest = cohort.manifest
+    """The other cohort, for the provenance table; its hash is that of all its slices."""
+    manifest = cohort.given
     return {"external cohort": f"{manifest.name} ({manifest.source})", "external cohort_hash": cohort_hash(manifest)}
 
 
@@ -257,12 +261,13 @@ def _kappa_sentence(kappas: pd.DataFrame) -> str:
     return f" Cohen's kappa is {', '.join(parts)}." if parts else ""
 
 
-def _baselines(manifest: Manifest, patches: PatchSet, progress: bool) -> list[dict[str, Any]]:
+def _baselines(manifest: Manifest, patches: Array, places: Array, progress: bool) -> list[dict[str, Any]]:
+    """patches ``(N, 1, S, S)``; places ``(n,)``: where in them the slices of the manifest are."""
     outlines, rows = SliceOutlines(manifest), []
     items = tqdm(manifest.slice_records(), desc="intensity baselines", unit="slice", disable=not progress)
-    for row, item in enumerate(items):
+    for place, item in zip(places, items, strict=True):
         mask = outlines.bone(item)
-        values = patches.patches[row].ravel() if mask is None else tissue_of(read_image(item).pixels, mask)
+        values = patches[place].ravel() if mask is None else tissue_of(read_image(item).pixels, mask)
         rows.append({**intensity_baselines(values), "region": "ROI patch" if mask is None else "bone outline"})
     return rows
 
@@ -271,11 +276,6 @@ def _auc_row(frame: pd.DataFrame) -> dict[str, float]:
     """The mean AUC over the column fold of what is scored, and its interval."""
     found = over_folds(frame.dropna(subset=["score"]), ratio=GIVEN).loc["auc"]
     return {"auc": found["mean"], "low": found["low"], "high": found["high"], "people": int(found["people"])}
-
-
-def _roc(frame: pd.DataFrame, column: str) -> Roc:
-    used = frame.dropna(subset=[column])
-    return roc(used["label"].to_numpy(), used[column].to_numpy())
 
 
 def _edema(outlines: SliceOutlines, item: Slice, config: StudyConfig) -> Array:

@@ -63,13 +63,13 @@ def add_courses(predictions: pd.DataFrame, config: StudyConfig) -> pd.DataFrame:
 def subject_predictions(courses: pd.DataFrame, config: StudyConfig) -> pd.DataFrame:
     """The final diagnosis, a row per fold and test subject [3.1, Table 3].
 
-    label: 1 for active sacroiliitis: an axSpA subject with edema on any of the slices. score, decision: by the study's
-    rule. NAME_score, NAME_decision: by each of ``aggregation.RULES``.
+    label: 1 for active sacroiliitis: an axSpA subject with edema on any of the slices; a slice's label may be missing
+    (NaN). score, decision: by the study's rule. NAME_score, NAME_decision: by each of ``aggregation.RULES``.
     """
     groups, labels, table = courses["group"].to_numpy(), courses["label"].to_numpy(), []
     for (fold, subject), (rows, course) in courses_of(courses, config).items():
         group = groups[rows[0]]
-        active = int(group == "axSpA" and labels[rows].any())
+        active = int(group == "axSpA" and (labels[rows] == 1).any())
         who = {"fold": fold, "subject_id": subject, "group": group, "label": active, "slices": len(rows)}
         table.append({**who, **diagnosed(course, config)})
     return pd.DataFrame(table)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from sijstudy.cohort.account import IMAGES, USED, reasons
+from sijstudy.cohort.account import IMAGES, UNREAD, USED, reasons
 from sijstudy.cohort.manifest import Manifest
 from sijstudy.records import GROUPS
 
@@ -62,7 +62,8 @@ def _kinds(files: pd.DataFrame) -> tuple[str, ...]:
 
 
 def _reasons(rows: pd.DataFrame) -> tuple[str, ...]:
-    counts = reasons(rows)
+    unread = sum(reasons(rows, UNREAD).values())
+    counts = {**({"without a label, kept for the course": unread} if unread else {}), **reasons(rows)}
     lines = [f"{number} {reason}" for reason, number in counts.items()]
     rest = sum(list(counts.values())[SHOWN:])
     return (*lines[:SHOWN], *([f"{rest} for other reasons"] if rest else []))

@@ -14,7 +14,7 @@ from sijstudy.cohort.manifest import Manifest, read_account
 from sijstudy.cohort.write import BOXES
 
 COLUMNS = ("file", "kind", "subject_id", "series_uid", "series", "outcome", "reason")
-USED, LEFT_OUT = "used", "left out"
+USED, LEFT_OUT, UNREAD = "used", "left out", "unread"  # unread: without a label, kept for the course
 NO_DICOM = ("not DICOM", "table", "NIfTI volume", "label map")
 IMAGES = ("MR image", "MR multi-frame", "NIfTI volume")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run a cell that begins with one of these
@@ -69,15 +69,15 @@ def _files(account: pd.DataFrame) -> pd.DataFrame:
     return account[~account["file"].str.contains(r" #\d+$")].drop_duplicates("file")
 
 
-def reasons(account: pd.DataFrame) -> dict[str, int]:
-    """Why files and slices are left out -> how many, the most frequent first."""
-    left_out = account.loc[account["outcome"] == LEFT_OUT, "reason"]
+def reasons(account: pd.DataFrame, outcome: str = LEFT_OUT) -> dict[str, int]:
+    """Why files and slices are left out, or unread -> how many, the most frequent first."""
+    left_out = account.loc[account["outcome"] == outcome, "reason"]
     return dict(Counter(_kind_of_reason(reason) for reason in left_out).most_common())
 
 
 def summary(account: pd.DataFrame, slices: int, subjects: int) -> str:
-    """Five lines for the command line."""
-    counts, why = flow(account), reasons(account)
+    """Five lines for the command line, and one of slices without a label where they are kept."""
+    counts, why, unread = flow(account), reasons(account), sum(reasons(account, UNREAD).values())
     top = "; ".join(f"{number} {reason}" for reason, number in list(why.items())[:3])
     numbers = {"DICOM": counts["DICOM files"], "NIfTI volumes": int((_files(account)["kind"] == "NIfTI volume").sum())}
     kinds = " and ".join(f"{number} {kind}" for kind, number in numbers.items() if number) or "no image"
@@ -87,6 +87,7 @@ def summary(account: pd.DataFrame, slices: int, subjects: int) -> str:
             f"MR images    {counts['MR files']} files",
             f"series       {counts['series']}, of them {counts['chosen series']} chosen",
             f"slices used  {slices} of {subjects} subjects",
+            *([f"unread       {unread}, kept for the course"] if unread else []),
             f"left out     {sum(why.values())}{f': {top}' if top else ''}",
         )
     )
@@ -104,7 +105,7 @@ def build_summary(manifest: Manifest) -> str:
 
 
 def account_page(account: pd.DataFrame, chosen: Sequence[ChosenSeries], cohort: str) -> str:
-    """The account as Markdown: the flow, the reasons, the chosen series, the slices that are left out."""
+    """The account as Markdown: the flow, the reasons, the chosen series, the slices that are left out or unread."""
     steps = {**flow(account), "slices used": sum(series.slices for series in chosen)}
     series = account["series_uid"] + " " + account["series"]
     of_chosen = series.isin(series[account["outcome"] == USED])
@@ -112,6 +113,7 @@ def account_page(account: pd.DataFrame, chosen: Sequence[ChosenSeries], cohort: 
         (account["outcome"] == LEFT_OUT) & account["kind"].isin(IMAGES) & of_chosen & (account["series_uid"] != "")
     ]
     others = account[(account["outcome"] == LEFT_OUT) & account["kind"].isin(("SEG", "label map"))]
+    unread = account[account["outcome"] == UNREAD]
     parts = [
         f"# What became of every file of {_safe(cohort)}",
         "Written by `sijstudy manifest build`; `account.csv` beside it has a row per file.",
@@ -126,6 +128,14 @@ def account_page(account: pd.DataFrame, chosen: Sequence[ChosenSeries], cohort: 
         ),
         "## Images of chosen series that are left out",
         _table(("file", "reason"), slices[["file", "reason"]].to_numpy()) if len(slices) else "None.",
+        *(
+            (
+                "## Slices without a label, kept for the course",
+                _table(("file", "reason"), unread[["file", "reason"]].to_numpy()),
+            )
+            if len(unread)
+            else ()
+        ),
         "## Outlines that are left out",
         _table(("file", "reason"), others[["file", "reason"]].to_numpy()) if len(others) else "None.",
     ]

@@ -22,6 +22,7 @@ from sijstudy.cohort.schema import SLICES, SUBJECTS, read_validated
 from sijstudy.cohort.side_tables import Tables, read_tables
 from sijstudy.cohort.subject_rows import Settings, SubjectFiles, SubjectRows, subject_rows
 from sijstudy.cohort.subject_series import SubjectImages
+from sijstudy.cohort.unread import UNREAD
 from sijstudy.cohort.write import Draft, write_draft
 from sijstudy.errors import StudyError
 from sijstudy.images.segment_names import SegmentTable, read_segment_table
@@ -39,10 +40,11 @@ def build_manifest(
     else to the one its PatientID names. Of each subject one series is used: ``wanted`` and ``series_choice`` say which.
     Outlines are DICOM SEG files in ``dicom_root`` or in ``annotations``; segments_csv says what their labels mean. A
     slice's label is its readers' majority (votes_csv), else labels_csv; without both tables, whether the SEG outlines
-    edema on it. The manifest keeps the outlines, laid on its slices, in files of its own. Ilium boxes come from
-    boxes_csv, else from the SEG (else they are proposed from outlined bone); with require_boxes, slices that then have
-    none are left out. ``account.csv`` and ``account.md`` tell what became of every file. Raises StudyError naming the
-    file, row or subject; an earlier manifest in the folder then stays as it was.
+    edema on it. With keep_unread, slices that then have none are kept in unread.csv. The manifest keeps the outlines,
+    laid on its slices, in files of its own. Ilium boxes come from boxes_csv, else from the SEG (else they are proposed
+    from outlined bone); with require_boxes, slices that then have none are left out. ``account.csv`` and ``account.md``
+    tell what became of every file. Raises StudyError naming the file, row or subject; an earlier manifest in the folder
+    then stays as it was.
     """
     check_source(options.source, manifest_folder)
     options = replace(options, name=options.name or manifest_folder.resolve().name)
@@ -52,7 +54,7 @@ def build_manifest(
     places = Places(dicom_root, options.subjects_csv, options.annotations, without=manifest_folder)
     files = gather(places, subjects["subject_id"], options.wanted, segments, workers=workers, progress=progress)
     rules = OutlineRules(segments, options.rule, options.wanted.skip_broken)
-    settings = Settings(tables, rules, options.wanted.skip_broken, options.require_boxes)
+    settings = Settings(tables, rules, options.wanted.skip_broken, options.require_boxes, options.keep_unread)
     built = _read_subjects(files, settings, workers=workers, progress=progress)
     fates = fates_of(files, built, options.tables)
     slices = _checked_rows(files, built, tables, fates)
@@ -64,7 +66,8 @@ def build_manifest(
         **_about(options, segments, drawn=bool(outlines), proposed=bool(boxes)),
         "root": _root(manifest_folder, files),
     }
-    draft = Draft(slices, subjects, account, page, about, outlines, pd.DataFrame(boxes) if boxes else None)
+    unread = pd.DataFrame([row for subject in built for row in subject.unread], columns=list(UNREAD.columns))
+    draft = Draft(slices, subjects, account, page, about, outlines, pd.DataFrame(boxes) if boxes else None, unread)
     return write_draft(manifest_folder, draft)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sijstudy.cohort.account import LEFT_OUT, AccountRow, ChosenSeries
+from sijstudy.cohort.account import LEFT_OUT, UNREAD, AccountRow, ChosenSeries
 from sijstudy.cohort.gather import CohortFiles
 from sijstudy.cohort.scan import FoundFile
 from sijstudy.cohort.series import MrImage
@@ -19,11 +19,13 @@ from sijstudy.images.read import Source
 class Fates:
     """What became of files and slices. left_out: file -> why. slices: slices of used files that are no rows -> why.
 
-    series: MR file -> UID and text of the series it counts to. tables: tables that an option named.
+    unread: slices that are kept without a label -> why they have none. series: MR file -> UID and text of the series it
+    counts to. tables: tables that an option named.
     """
 
     left_out: Mapping[Path, str]
     slices: Mapping[Source, str]
+    unread: Mapping[Source, str]
     series: Mapping[Path, tuple[str, str]]
     tables: Collection[Path]
 
@@ -48,18 +50,24 @@ def fates_of(files: CohortFiles, built: Sequence[SubjectRows], tables: Collectio
         for one in (*(other for other, _ in subject.choice.left_out), subject.choice.chosen)
         for image in one.images
     }
-    return Fates(left_out, slices, series, {path.resolve() for path in tables})
+    unread = {source: reason for subject in built for source, reason in subject.why_unread.items()}
+    return Fates(left_out, slices, unread, series, {path.resolve() for path in tables})
 
 
 def account_rows(files: CohortFiles, fates: Fates) -> list[AccountRow]:
-    """A row per file, and one per slice that is left out of a used multi-frame file."""
+    """A row per file, and one per slice of a used multi-frame file that is left out or has no label."""
     used = {image.file for subject in files.subjects for image in subject.slices}
     used |= {path for paths in files.outlines.files.values() for path in paths}
     rows = []
     for file in files.found:
         row = _row(file, files, fates)
         if file.path in used:
-            own = {source: reason for source, reason in fates.slices.items() if source[0] == file.path}
+            own = {
+                source: (outcome, reason)
+                for outcome, fate in ((LEFT_OUT, fates.slices), (UNREAD, fates.unread))
+                for source, reason in fate.items()
+                if source[0] == file.path
+            }
             rows += _of_used(row, own, slices=len(file.images))
         elif file.kind == "table" and file.path.resolve() in fates.tables:
             rows.append(row)
@@ -102,11 +110,11 @@ def _row(file: FoundFile, files: CohortFiles, fates: Fates) -> AccountRow:
     return AccountRow(_seen_from(files.root, file.path), file.kind, owner, uid, text)
 
 
-def _of_used(row: AccountRow, left_out: Mapping[Source, str], *, slices: int) -> list[AccountRow]:
-    """The row of a used file, and what of it is left out; where that is all its slices, no row of its own."""
+def _of_used(row: AccountRow, others: Mapping[Source, tuple[str, str]], *, slices: int) -> list[AccountRow]:
+    """The row of a used file, and its slices with another outcome; where these are all it has, no row of its own."""
     gone = [
-        replace(row, file=row.file if frame is None else f"{row.file} #{frame}", outcome=LEFT_OUT, reason=reason)
-        for (_, frame), reason in left_out.items()
+        replace(row, file=row.file if frame is None else f"{row.file} #{frame}", outcome=outcome, reason=reason)
+        for (_, frame), (outcome, reason) in others.items()
     ]
     return gone if 0 < slices <= len(gone) else [row, *gone]
 

@@ -65,6 +65,9 @@ class BuildOptions:
     require_boxes: bool = option(
         "Leave out slices without an ilium box: they give no ROI patch.", False, "--require-boxes"
     )
+    keep_unread: bool = option(
+        "Keep slices without a label, in unread.csv: they stay in a subject's course.", False, "--keep-unread"
+    )
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,13 +31,15 @@ class Settings:
     """How slices are read and labelled.
 
     skip_broken: leave out slices that cannot be read, instead of stopping. require_boxes: leave out slices without
-    an ilium box, which give no ROI patch.
+    an ilium box, which give no ROI patch. keep_unread: keep slices without a label for the course, instead of leaving
+    them out or stopping.
     """
 
     tables: Tables
     outlines: OutlineRules
     skip_broken: bool = False
     require_boxes: bool = False
+    keep_unread: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,8 @@ class SubjectRows:
     """Rows of slices.csv, lowest slice first, and the PatientID that the files carry ("" when they carry none).
 
     left_out: slices that are no rows, and frames of a SEG on no slice -> why. outlines: content of the outlines' file
-    that the manifest keeps, None without outlines. proposed: rows of the table of proposed boxes.
+    that the manifest keeps, None without outlines. proposed: rows of the table of proposed boxes. unread: rows of
+    unread.csv, lowest slice first; why_unread: why these slices have no label.
     """
 
     subject_id: str
@@ -68,6 +71,12 @@ class SubjectRows:
     left_out: dict[Source, str]
     outlines: bytes | None = None
     proposed: tuple[Row, ...] = ()
+    unread: list[Row] = field(default_factory=list)
+    why_unread: dict[Source, str] = field(default_factory=dict)
+
+
+class _NotRead(StudyError):
+    """A slice has no label where each must have one."""
 
 
 def subject_rows(root: Path, files: SubjectFiles, settings: Settings) -> SubjectRows:
@@ -84,16 +93,19 @@ def subject_rows(root: Path, files: SubjectFiles, settings: Settings) -> Subject
     places = {header.uid: _place(root, header, files.subject_id) for header in ordered}
     boxes = boxes_of_slices(planes, places, drawn.segmentation if drawn else None, settings.tables.boxes)
     shared = _outlines_cells(drawn)
-    rows = []
+    kept: dict[Source, Row] = {}
+    why_unread: dict[Source, str] = {}
     for index, header in zip(_indices(ordered), ordered, strict=True):
-        row = _row(index, header, places[header.uid], drawn, settings.tables)
-        if row["label"] is None:
-            left_out[header.file, header.frame] = _disagreement(row, header, drawn, settings.tables)
-        elif settings.require_boxes and boxes.boxes[header.uid] is None:
-            left_out[header.file, header.frame] = "no ilium is outlined or boxed on it"
+        row, why = _row(index, header, places[header.uid], drawn, settings)
+        source, box = (header.file, header.frame), boxes.boxes[header.uid]
+        if why and not settings.keep_unread:
+            left_out[source] = why
+        elif settings.require_boxes and box is None:
+            left_out[source] = "no ilium is outlined or boxed on it"
         else:
-            rows.append({**row, **cells_of(boxes.boxes[header.uid]), **shared, "sha256": hashes[header.file]})
-    if not rows:
+            kept[source] = {**row, **cells_of(box), **shared, "sha256": hashes[header.file]}
+            why_unread |= {source: why} if why else {}
+    if len(kept) == len(why_unread):
         raise StudyError(
             f"subject {files.subject_id}: no slice has a label its readers agree on, and a box where one is required; "
             "settle some of them"
@@ -101,10 +113,12 @@ def subject_rows(root: Path, files: SubjectFiles, settings: Settings) -> Subject
     proposed = tuple(
         {"subject_id": files.subject_id, "file": places[header.uid].file, **cells_of(boxes.stored(header))}
         for header in ordered
-        if header.uid in boxes.proposed and header.uid in {row["sop_instance_uid"] for row in rows}
+        if header.uid in boxes.proposed and (header.file, header.frame) in kept
     )
-    content = drawn.content if drawn else None
-    return SubjectRows(files.subject_id, ordered[0].patient_id, rows, left_out, content, proposed)
+    rows = [row for source, row in kept.items() if source not in why_unread]
+    unread = [row for source, row in kept.items() if source in why_unread]
+    content, patient_id = drawn.content if drawn else None, ordered[0].patient_id
+    return SubjectRows(files.subject_id, patient_id, rows, left_out, content, proposed, unread, why_unread)
 
 
 def _outlines_cells(drawn: DrawnSubject | None) -> Row:
@@ -159,26 +173,40 @@ def _place(root: Path, header: DicomHeader, subject_id: str) -> Place:
     return Place(header.uid, file if header.frame is None else f"{file}#{header.frame}", subject_id)
 
 
-def _row(index: int, header: DicomHeader, place: Place, drawn: DrawnSubject | None, tables: Tables) -> Row:
+def _row(
+    index: int, header: DicomHeader, place: Place, drawn: DrawnSubject | None, settings: Settings
+) -> tuple[Row, str]:
+    """The cells that hang on no box and no file's content, and why the slice has no label; "" where it has one."""
+    tables = settings.tables
     given = tables.votes.of(place) if tables.votes else None
     votes = given or (drawn and drawn.votes.get(header.uid)) or (None,) * len(READERS)
-    return {
+    label, why = None, ""
+    try:
+        label = _label(header, place, drawn, tables)
+    except _NotRead as error:
+        if not settings.keep_unread:
+            raise
+        why = str(error).removeprefix(f"{header.file}: ").split(";")[0]
+    if label is None and not why:
+        why = _disagreement(votes, header, drawn, tables)
+    row = {
         "subject_id": place.subject_id,
         "slice_index": index,
-        "label": _label(header, place, drawn, tables),
+        "label": label,
         "file": place.file if header.frame is None else place.file.removesuffix(f"#{header.frame}"),
         "frame": header.frame,
         "sop_instance_uid": header.uid,
         "lesions": drawn.segmentation.lesion_count(header.uid) if drawn else None,
         **dict(zip(READERS, votes, strict=True)),
     }
+    return row, why
 
 
 def _label(header: DicomHeader, place: Place, drawn: DrawnSubject | None, tables: Tables) -> int | None:
     """The readers' majority, else the labels table; edema outlines only where a cohort brings neither table.
 
     None when two readers or more voted and no majority came of it, or drew and came to no label, or drew on other
-    slices: such a slice is left out.
+    slices. Raises _NotRead where a label is missing that a cohort of labelled slices ought to have.
     """
     votes = [vote for vote in (tables.votes and tables.votes.of(place)) or () if vote is not None]
     for answer in (1, 0):
@@ -188,21 +216,21 @@ def _label(header: DicomHeader, place: Place, drawn: DrawnSubject | None, tables
     if label is not None or len(votes) >= MAJORITY:
         return label
     if votes:
-        raise StudyError(f"{header.file}: has one reader's vote only; let another read it, or settle it as a label")
+        raise _NotRead(f"{header.file}: has one reader's vote only; let another read it, or settle it as a label")
     given = [str(table.path) for table in (tables.votes, tables.labels) if table]
     if given:
-        raise StudyError(f"{header.file}: has no label in {' or '.join(given)}; add its row or leave the slice out")
+        raise _NotRead(f"{header.file}: has no label in {' or '.join(given)}; add its row or leave the slice out")
     if drawn is None or "edema" not in drawn.segmentation.segments:
-        raise StudyError(f"{header.file}: has no label; give votes, a labels table or outlines with a segment 'edema'")
+        raise _NotRead(f"{header.file}: has no label; give votes, a labels table or outlines with a segment 'edema'")
     if header.uid not in drawn.labels and drawn.seg is not None:
-        raise StudyError(f"{header.file}: has no label; {drawn.seg.name} was not drawn on it")
+        raise _NotRead(f"{header.file}: has no label; {drawn.seg.name} was not drawn on it")
     return drawn.labels.get(header.uid)
 
 
-def _disagreement(row: Row, header: DicomHeader, drawn: DrawnSubject | None, tables: Tables) -> str:
+def _disagreement(votes: Sequence[int | None], header: DicomHeader, drawn: DrawnSubject | None, tables: Tables) -> str:
     if tables.votes or tables.labels or drawn is None:
-        votes = ", ".join(str(row[reader]) for reader in READERS if row[reader] is not None)
-        return f"no majority of the readers' votes '{votes}'"
+        given = ", ".join(str(vote) for vote in votes if vote is not None)
+        return f"no majority of the readers' votes '{given}'"
     if header.uid not in drawn.labels:
         return "no reading of edema covers it"
     return "some readings mark edema, too few agree on enough of it"

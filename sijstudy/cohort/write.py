@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from sijstudy.cohort.manifest import OUTLINES, Manifest, load_manifest
+from sijstudy.cohort.unread import TABLE, whole_series
 from sijstudy.errors import StudyError
 from sijstudy.files import write_atomic, write_csv, write_json
 
@@ -31,6 +32,7 @@ class Draft:
     about: Mapping[str, Any]
     outlines: Mapping[str, bytes]
     boxes: pd.DataFrame | None
+    unread: pd.DataFrame
 
 
 def write_draft(folder: Path, content: Draft) -> Manifest:
@@ -61,26 +63,29 @@ def write_draft(folder: Path, content: Draft) -> Manifest:
 
 
 def _write_extras(draft: Path, content: Draft) -> None:
-    """What only some manifests have: outlines, and boxes that were proposed."""
+    """What only some manifests have: outlines, boxes that were proposed, slices without a label."""
     for name, packed in content.outlines.items():
         (draft / OUTLINES).mkdir(exist_ok=True)
         (draft / OUTLINES / name).write_bytes(packed)
     if content.boxes is not None:
         write_csv(draft / BOXES, content.boxes)
+    if len(content.unread):
+        write_csv(draft / TABLE, content.unread)
 
 
 def _move_extras(draft: Path, place: Path) -> None:
     """Move them in; an earlier manifest's go, as they would no longer belong to it."""
-    (place / BOXES).unlink(missing_ok=True)
+    for name in (BOXES, TABLE):
+        (place / name).unlink(missing_ok=True)
     if (place / OUTLINES).is_dir():
         shutil.rmtree(place / OUTLINES)
-    for name in (OUTLINES, BOXES):
+    for name in (OUTLINES, BOXES, TABLE):
         if (draft / name).exists():
             (draft / name).replace(place / name)
 
 
 def _check_draft(draft: Path, folder: Path) -> None:
     try:
-        load_manifest(draft)
+        whole_series(load_manifest(draft))
     except StudyError as error:
         raise StudyError(str(error).replace(str(draft), str(folder))) from None

@@ -19,6 +19,7 @@ from sijstudy.analysis.whole import score_whole
 from sijstudy.audit.cohort import Audit, audit_cohort
 from sijstudy.cohort.manifest import Manifest, load_manifest
 from sijstudy.cohort.slice_outlines import SliceOutlines
+from sijstudy.cohort.unread import whole_series
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
 from sijstudy.folds import Fold, load_folds, with_others
@@ -147,9 +148,9 @@ class Workspace:
 
     @cached_property
     def whole_examinations(self) -> Manifest:
-        """Every slice with an ilium box: of a synthetic cohort's whole examinations, of a hospital's what it has."""
+        """Every slice with an ilium box: of a synthetic cohort's whole examinations, of a hospital's all it has."""
         if self.config.manifest or self.config.slices == "whole":
-            return with_boxes(self.manifest)
+            return with_boxes(whole_series(self.manifest))
         with self.stage("whole examinations"):
             config = replace(self.config, slices="whole")
             return with_boxes(prepare_cohort(config, self.root, workers=os.cpu_count() or 1))
@@ -184,7 +185,7 @@ class Workspace:
         StudyError when these are missing, or when the cohort shares a file with the study's own.
         """
         networks = open_networks(self.folder.root)
-        manifest = load_manifest(self.root / self.config.external_manifest)
+        manifest = whole_series(load_manifest(self.root / self.config.external_manifest))
         shared = len(set(manifest.slices["sha256"]) & set(self.manifest.slices["sha256"]))
         if shared:
             raise StudyError(

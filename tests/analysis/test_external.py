@@ -116,7 +116,7 @@ def test_padding_inside_the_bone_counts_for_no_baseline(monkeypatch):
     monkeypatch.setattr(external, "SliceOutlines", lambda manifest: SimpleNamespace(bone=lambda item: bone))
     monkeypatch.setattr(external, "read_image", lambda item: SimpleNamespace(pixels=pixels))
     manifest = SimpleNamespace(slice_records=lambda: ["a slice"])
-    (row,) = external._baselines(manifest, SimpleNamespace(patches=[]), False)
+    (row,) = external._baselines(manifest, [None], [0], False)
     assert row.pop("region") == "bone outline" and row == external.intensity_baselines(tissue)
 
 

@@ -56,6 +56,12 @@ def test_predictions_of_all_folds_are_in_slice_order():
     ]
 
 
+def test_a_slice_without_a_label_makes_no_subject_active():
+    frame = pd.DataFrame({"fold": 1, "subject_id": ["a", "a", "b", "b"], "group": "axSpA", "slice_index": [0, 1] * 2,
+                          "label": [0, np.nan, 1, np.nan], "score": 0.9})  # fmt: skip
+    assert slice_courses.subject_predictions(frame, StudyConfig())["label"].tolist() == [0, 1]
+
+
 def test_the_studys_rule_is_the_one_it_names(predictions):
     config = StudyConfig(subject_rule="asas", subject_threshold=0.9)
     subjects = slice_courses.subject_predictions(slice_courses.add_courses(predictions, config), config)

@@ -55,6 +55,16 @@ def test_summary_has_five_lines():
     assert summary(account_table(ROWS[:1]), 1, 1).splitlines()[-1] == "left out     0"
 
 
+def test_slices_without_a_label_are_told_apart_from_those_left_out():
+    rows = [AccountRow("b/5", "MR image", "S1", "1.4", "4 t1", "unread", "has no label in |votes.csv"), *ROWS]
+    table = account_table(rows)
+    assert reasons(table) == reasons(account_table(ROWS)) and flow(table)["MR files used"] == 2
+    assert summary(table, 9, 2).splitlines()[4] == "unread       1, kept for the course"
+    page = account_page(table, CHOSEN, "sample")
+    assert "kept for the course\n\n| file | reason |\n|---|---|\n| b/5 | has no label in &#124;votes.csv |" in page
+    assert "kept for the course" not in account_page(account_table(ROWS), CHOSEN, "sample")
+
+
 def test_summary_of_volumes_counts_volumes_once():
     rows = [AccountRow("a.nii", "NIfTI volume"), AccountRow("a.nii #3", "NIfTI volume", outcome="left out", reason="x")]
     assert summary(account_table(rows), 9, 1).splitlines()[0] == "files        1, of them 1 NIfTI volumes"

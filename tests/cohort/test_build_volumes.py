@@ -11,8 +11,9 @@ from dicom_samples import write_cohort, write_csv
 from volume_samples import DRAWN_PIXEL, drawn, upright_affine, write_nifti, write_nrrd
 
 from sijstudy.cohort.build import build_manifest
-from sijstudy.cohort.manifest import load_manifest, read_account, verify_files
+from sijstudy.cohort.manifest import cohort_hash, load_manifest, read_account, verify_files
 from sijstudy.cohort.options import BuildOptions, Wanted
+from sijstudy.cohort.unread import read_unread
 from sijstudy.errors import StudyError
 from sijstudy.images.consensus import EdemaRule
 from sijstudy.images.outlines import read_outlines
@@ -91,6 +92,22 @@ def test_what_became_of_every_file(cohort):
     assert account.loc["70_T1W.nii.gz", "reason"].startswith("named neither by --volumes nor")
     gone = account[account.index.str.startswith("7_STIR.nii.gz #")]
     assert gone["reason"].tolist() == ["some readings mark edema, too few agree on enough of it"]
+
+
+def test_a_plane_that_readings_disagree_on_is_kept_with_its_box(cohort):
+    rule = EdemaRule(min_pixels=5, negatives="unanimous")
+    without, manifest = build(cohort, "without", rule=rule), build(cohort, rule=rule, keep_unread=True)
+    assert cohort_hash(manifest) == cohort_hash(without)
+    (row,) = read_unread(manifest).to_dict("records")
+    assert (row["subject_id"], row["slice_index"], row["frame"], row["reader_2"]) == ("7", 2, 3, 1)
+    assert row["reader_1"] == row["reader_3"] == 0 and pd.notna(row["left_x0"])
+    boxes = pd.read_csv(manifest.folder / "boxes_proposed.csv", dtype=str)
+    assert len(boxes) == 10 and "7_STIR.nii.gz#3" in set(boxes["file"])
+    account = read_account(manifest.folder).set_index("file").loc["7_STIR.nii.gz #3"]
+    assert (account["outcome"], account["reason"]) == (
+        "unread",
+        "some readings mark edema, too few agree on enough of it",
+    )
 
 
 def test_proposed_boxes_are_kept_and_a_corrected_copy_wins(cohort, tmp_path):
