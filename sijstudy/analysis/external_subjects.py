@@ -11,6 +11,7 @@ from sijstudy.aggregation import RULES
 from sijstudy.analysis.external import FEW, ExternalCohort, roc_of
 from sijstudy.analysis.slice_courses import add_courses, subject_predictions
 from sijstudy.config import StudyConfig
+from sijstudy.training.rule_choice import RuleChoice
 
 SHOWN = 6  # subjects whose courses are drawn
 CALLED = {1: "active", 0: "not active"}
@@ -89,25 +90,29 @@ def diagnoses(courses: pd.DataFrame, config: StudyConfig) -> pd.DataFrame:
     return subjects.assign(label=subjects["subject_id"].isin(edema).astype(int)).drop(columns="fold")
 
 
-def format_diagnoses(subjects: pd.DataFrame, config: StudyConfig) -> pd.DataFrame:
-    """``diagnoses`` as text cells: a row per subject, a column per rule with score and decision."""
-    # Thresholds are the study's. One that was chosen on training subjects' whole series would take their place in
-    # ``diagnoses`` and in these headings.
-    rows = [
+def format_diagnoses(subjects: pd.DataFrame, config: StudyConfig, choice: RuleChoice | None) -> pd.DataFrame:
+    """``diagnoses`` as text cells: a row per subject, a column per rule with score and decision.
+
+    choice: of notebook 09, which has the last column.
+    """
+    columns = {
+        f"{rule.title} (from {rule.limit(config.subject_threshold):g})": (f"{name}_score", subjects[f"{name}_decision"])
+        for name, rule in RULES.items()
+    }
+    if choice:
+        score = f"{choice.rule}_score"
+        called = (subjects[score] >= choice.threshold).astype(int)
+        columns[f"as notebook 09 chose: {RULES[choice.rule].title} (from {choice.threshold:.3f})"] = (score, called)
+    table = pd.DataFrame(
         {
-            "subject": subject["subject_id"],
-            "slices scored": str(subject["slices"]),
-            "truth": CALLED[subject["label"]],
-            **{
-                f"{rule.title} (from {rule.limit(config.subject_threshold):g})": (
-                    f"{subject[f'{name}_score']:.2f}, {CALLED[subject[f'{name}_decision']]}"
-                )
-                for name, rule in RULES.items()
-            },
+            "subject": subjects["subject_id"],
+            "slices scored": subjects["slices"].astype(str),
+            "truth": subjects["label"].map(CALLED),
         }
-        for subject in subjects.to_dict("records")
-    ]
-    return pd.DataFrame(rows)
+    )
+    for heading, (score, called) in columns.items():
+        table[heading] = [f"{value:.2f}, {CALLED[one]}" for value, one in zip(subjects[score], called, strict=True)]
+    return table
 
 
 def rules_sentence(subjects: pd.DataFrame) -> str:

@@ -14,6 +14,7 @@ from sijstudy.cohort.manifest import cohort_hash
 from sijstudy.cohort.options import BuildOptions
 from sijstudy.cohort.unread import labelled, whole_series
 from sijstudy.training.networks import open_networks
+from sijstudy.training.rule_choice import RuleChoice
 
 RESAMPLES = {"samples": 60, "seed": 3}
 BOXES = [f"{side}_{edge}" for side in ("left", "right") for edge in ("x0", "y0", "x1", "y1")]
@@ -105,7 +106,11 @@ def test_words_of_the_subjects(scored):
     plain = external_subjects.course_sentence(scored[1], external_subjects.subject_courses(scored[1]))
     assert plain.startswith("Every slice of the courses has a label")
     subjects = external_subjects.diagnoses(courses, cohort.config)
-    table = external_subjects.format_diagnoses(subjects, cohort.config)
+    choice = RuleChoice("mean", 0.0, 1.0, 0.9, 5, 5)
+    *_, chosen = external_subjects.format_diagnoses(subjects, cohort.config, choice).items()
+    assert chosen[0] == "as notebook 09 chose: mean of the filtered slices (from 0.000)"
+    assert chosen[1].tolist() == [f"{score:.2f}, active" for score in subjects["mean_score"]]
+    table = external_subjects.format_diagnoses(subjects, cohort.config, None)
     assert list(table)[:3] == ["subject", "slices scored", "truth"] and len(table.columns) == 3 + len(RULES)
     assert table["truth"].tolist() == ["active", "active", "not active", "not active"]
 
