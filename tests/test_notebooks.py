@@ -150,6 +150,17 @@ def test_a_report_says_what_it_rests_on_and_hides_nothing_of_this_machine(smoke_
 
 
 @pytest.mark.notebooks
+def test_what_the_selection_does_is_said_where_table_3_stands(smoke_study):
+    for page in ("05_subject_diagnosis", "model_card"):
+        text = (smoke_study.result.index.parent / f"{page}.html").read_text()
+        assert re.search(
+            r'subjects brings slices of one kind only[^<]*<a href="09_whole_examinations\.html">|'
+            r'On whole examinations [^<]*<a href="09_whole_examinations\.html">',
+            text,
+        ), page
+
+
+@pytest.mark.notebooks
 def test_a_notebook_runs_by_hand_with_papermill(smoke_study):
     command = [sys.executable, "-m", "papermill", "notebooks/01_data_audit.ipynb", "out.ipynb", "--no-progress-bar"]
     profile = ["-f", "notebooks/profiles/smoke.yaml"]

@@ -58,9 +58,10 @@ def show_answer(sentence: str) -> None:
     _show_html(f'<div class="callout answer"><strong>Answer.</strong> {html.escape(sentence)}</div>')
 
 
-def show_note(sentence: str) -> None:
-    """One plain sentence on what to see."""
-    _show_html(f'<div class="callout">{html.escape(sentence)}</div>')
+def show_note(sentence: str, *, report: str = "", title: str = "") -> None:
+    """One plain sentence on what to see; report: another notebook's name, whose report of this title is linked."""
+    link = f' <a href="{html.escape(report)}.html">{html.escape(title)}</a>' if report else ""
+    _show_html(f'<div class="callout">{html.escape(sentence)}{link}</div>')
 
 
 def show_warning(sentence: str) -> None:
