@@ -6,6 +6,7 @@ the points move on straight lines, within a slice a Catmull-Rom spline joins the
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,33 +51,62 @@ def spline(points: Array, closed: bool = True) -> Array:
 
 def distance_to_line(x: Array, v: Array, line: Array) -> tuple[Array, Array]:
     """Distance in mm to an open polyline (m, 2) and the relative arc length of the nearest point, both shaped as x."""
-    start, step = line[:-1], np.diff(line, axis=0)
-    px, pv = x.reshape(-1, 1) - start[:, 0], v.reshape(-1, 1) - start[:, 1]
-    length2 = (step**2).sum(axis=1) + np.float32(1e-9)
-    share = np.clip((px * step[:, 0] + pv * step[:, 1]) / length2, 0, 1)
-    distance2 = (px - share * step[:, 0]) ** 2 + (pv - share * step[:, 1]) ** 2
-    nearest = distance2.argmin(axis=1)
-    here = np.arange(len(nearest))
-    length = np.sqrt(length2)
-    along = (np.cumsum(length) - length)[nearest] + share[here, nearest] * length[nearest]
-    distance: Array = np.sqrt(distance2[here, nearest])
-    return distance.reshape(x.shape), (along / length.sum()).reshape(x.shape).astype(np.float32)
+    length = np.sqrt(_length2(line))
+    before = np.cumsum(length) - length
+    nearest, along = np.full(x.shape, np.inf, np.float32), np.empty(x.shape, np.float32)
+    for k, (squares, share) in enumerate(_to_segments(x, v, line)):
+        nearer = squares < nearest
+        np.copyto(nearest, squares, where=nearer)
+        np.copyto(along, before[k] + share * length[k], where=nearer)
+    distance: Array = np.sqrt(nearest)
+    return distance, (along / length.sum()).astype(np.float32)
 
 
 def signed_distance(x: Array, v: Array, ring: Array) -> Array:
     """Signed distance in mm to a closed polygon (m, 2), inside negative, shaped as ``x``."""
-    distance, _ = distance_to_line(x, v, np.concatenate([ring, ring[:1]]))
-    inside = _inside(x, v, ring)
-    result: Array = np.where(inside, -distance, distance)
+    nearest = np.full(x.shape, np.inf, np.float32)
+    for squares, _ in _to_segments(x, v, np.concatenate([ring, ring[:1]])):
+        np.minimum(nearest, squares, out=nearest)
+    distance = np.sqrt(nearest)
+    result: Array = np.where(_inside(x, v, ring), -distance, distance)
     return result
 
 
+def _length2(line: Array) -> Array:
+    """Squared length of each segment of a polyline, mm2, never 0."""
+    length2: Array = (np.diff(line, axis=0) ** 2).sum(axis=1) + np.float32(1e-9)
+    return length2
+
+
+def _to_segments(x: Array, v: Array, line: Array) -> Iterator[tuple[Array, Array]]:
+    """For each segment: squared distance in mm2, and where on it the nearest point lies, in [0, 1]; shaped as ``x``.
+
+    One segment at a time, in memory that the next one uses again: all points fit into the processor's cache.
+    """
+    x, v = np.ascontiguousarray(x), np.ascontiguousarray(v)
+    px, pv, share, squares, other = (np.empty(x.shape, np.float32) for _ in range(5))
+    for start, step, length2 in zip(line[:-1], np.diff(line, axis=0), _length2(line), strict=True):
+        np.subtract(x, start[0], out=px)
+        np.subtract(v, start[1], out=pv)
+        np.multiply(px, step[0], out=share)
+        share += np.multiply(pv, step[1], out=other)
+        share /= length2
+        np.minimum(np.maximum(share, 0, out=share), 1, out=share)
+        px -= np.multiply(share, step[0], out=other)
+        pv -= np.multiply(share, step[1], out=other)
+        np.square(px, out=squares)
+        squares += np.square(pv, out=other)
+        yield squares, share
+
+
 def _inside(x: Array, v: Array, ring: Array) -> NDArray[np.bool_]:
-    """Even-odd rule, bool shaped as ``x``."""
-    x0, v0 = ring[:, 0], ring[:, 1]
-    x1, v1 = np.roll(x0, -1), np.roll(v0, -1)
-    px, pv = x.reshape(-1, 1), v.reshape(-1, 1)
-    spans = (v0 > pv) != (v1 > pv)
-    rise = np.where(v1 == v0, np.float32(1e-9), v1 - v0)
-    left = px < (x1 - x0) * (pv - v0) / rise + x0
-    return ((spans & left).sum(axis=1) % 2 == 1).reshape(x.shape)
+    """Even-odd rule, bool shaped as ``x``. A side is looked at only where it crosses a point's height."""
+    px, pv = x.ravel(), v.ravel()
+    inside = np.zeros(px.shape, bool)
+    above = [height > pv for height in ring[:, 1]]
+    for k, (x0, v0) in enumerate(ring):
+        x1, v1 = ring[(k + 1) % len(ring)]
+        rise = np.float32(1e-9) if v1 == v0 else v1 - v0
+        at = np.flatnonzero(above[k] != above[(k + 1) % len(ring)])
+        inside[at] ^= px[at] < (x1 - x0) * (pv[at] - v0) / rise + x0
+    return inside.reshape(x.shape)

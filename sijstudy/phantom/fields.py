@@ -6,14 +6,16 @@ axes; neighbouring slices therefore agree as slices of one body do.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.floating[Any]]  # float32 wherever it is as large as a slice
+Window = tuple[slice, slice]  # rows and columns of a slice
 
 EXTENT_MM = 140.0  # fields cover +-EXTENT_MM in plane
 DEPTH_MM = 60.0  # and +-DEPTH_MM through the planes
@@ -27,22 +29,31 @@ class Field:
     lattice: Array
     step: float
 
+    @cached_property
+    def most(self) -> float:
+        """No value is farther from 0."""
+        return float(np.abs(self.lattice).max())
+
     def plane(self, w: float, grid: Grid) -> Array:
         """Values on a whole slice, (n, n) float32, zero mean, unit SD, at through-plane position ``w`` mm."""
         return self.window(w, grid, slice(None), slice(None))
 
     def window(self, w: float, grid: Grid, rows: slice, columns: slice) -> Array:
         """Values in a window of the slice, (rows, columns) float32."""
-        plane = self.coarse(w)
+        return self.spread(self.coarse(w), grid, rows, columns)
+
+    def spread(self, coarse: Array, grid: Grid, rows: slice, columns: slice) -> Array:
+        """Values in a window of the slice whose lattice plane is ``coarse``, (rows, columns) float32."""
         basis = bspline_matrix(grid.size, grid.fov, self.step)
-        values: Array = (basis[rows] @ plane) @ basis[columns].T
+        values: Array = (basis[rows] @ coarse) @ basis[columns].T
         return values
 
     def coarse(self, w: float) -> Array:
         """The lattice plane at ``w`` mm, before the in-plane smoothing, (rows, columns) float32."""
         weights = bspline_weights(np.array([w], np.float32), self.step, DEPTH_MM)[0]
         used = np.flatnonzero(weights)
-        plane: Array = np.tensordot(weights[used], self.lattice[used], axes=1)
+        near = slice(int(used[0]), int(used[-1]) + 1)
+        plane: Array = np.tensordot(weights[near], self.lattice[near], axes=1)
         return plane
 
 
@@ -97,7 +108,8 @@ def random_field(rng: np.random.Generator, wavelength: float) -> Field:
     rows = _nodes(step, EXTENT_MM)
     planes = _nodes(step, DEPTH_MM)
     lattice = rng.standard_normal((planes, rows, rows), dtype=np.float32)
-    return Field(lattice / np.float32(_AXIS_SD**3), step)
+    lattice /= np.float32(_AXIS_SD**3)
+    return Field(lattice, step)
 
 
 def _nodes(step: float, extent: float) -> int:
@@ -108,6 +120,12 @@ def _nodes(step: float, extent: float) -> int:
 def bspline_matrix(size: int, fov: float, step: float) -> Array:
     """Cubic B-spline weights of every pixel row (= column), (size, nodes) float32."""
     return bspline_weights(pixel_centres(size, fov), step, EXTENT_MM)
+
+
+@lru_cache(maxsize=64)
+def coarse_bspline_matrix(step: float) -> Array:
+    """Cubic B-spline weights of every coarse node, (coarse nodes, nodes) float32."""
+    return bspline_weights(COARSE_MM, step, EXTENT_MM)
 
 
 def bspline_weights(points: Array, step: float, extent: float) -> Array:
@@ -140,3 +158,19 @@ def cover(distance: Array, width: float = 0.7) -> Array:
     """How much of a pixel a shape covers, [0, 1] float32, from its signed distance in mm (inside negative)."""
     result: Array = np.clip(0.5 - distance / np.float32(width), 0, 1)
     return result
+
+
+def window_of(mask: NDArray[np.bool_]) -> Window:
+    """The smallest window that holds all true pixels of ``mask`` (n, n); an empty one when there is none."""
+    return _span(mask.any(axis=1)), _span(mask.any(axis=0))
+
+
+def strips(window: Window, rows: int = 56) -> Iterator[Window]:
+    """Windows of at most ``rows`` rows that fill ``window``: what is computed in one stays in the processor's cache."""
+    first, last = window[0].start, window[0].stop
+    return ((slice(row, min(row + rows, last)), window[1]) for row in range(first, last, rows))
+
+
+def _span(line: Any) -> slice:
+    true = np.flatnonzero(line)
+    return slice(int(true[0]), int(true[-1]) + 1) if true.size else slice(0, 0)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sijstudy.phantom import difficulty
 from sijstudy.phantom.bones import Bones
-from sijstudy.phantom.fields import Array, cover, smoothstep
+from sijstudy.phantom.fields import Array, Window, cover, smoothstep, window_of
 from sijstudy.phantom.plane import Plane
 from sijstudy.phantom.protocol import CLEARLY_OBSERVED, DIFFUSE, LesionKind, LesionRange
 
@@ -140,32 +140,49 @@ def edema_of(plane: Plane, bones: Bones, foci: tuple[Focus, ...], least: float) 
     Foci grow on a slice that shows less than ``least`` mm2, because only slices with a clearly visible lesion
     enter the cohort [2.1].
     """
-    size = plane.grid.size
-    fields = [(focus.gain, *_lesion_field(plane, bones, focus)) for focus in foci]
-    needed = least / plane.grid.pixel**2
-    gain, shape = np.zeros((size, size), np.float32), np.zeros((size, size), np.float32)
-    for growth in _GROWTH:
-        gain[...], shape[...] = 0, 0
+    fields = [(f.gain, *_lesion_field(plane, bones, f)) for f in foci if _may_show(plane, f, least)]
+    window = _around([(rows, columns) for *_, rows, columns in fields])
+    gain, shape = (np.zeros((plane.grid.size, plane.grid.size), np.float32) for _ in range(2))
+    mask = np.zeros(shape.shape, bool)
+    for growth in _GROWTH if fields else ():
+        gain[window], shape[window] = 0, 0
         for peak, field, bone, rows, columns in fields:
             part = smoothstep((growth * field - np.float32(_LEVEL)) / difficulty.EDEMA_SOFTNESS) * bone
             np.maximum(gain[rows, columns], np.float32(peak) * part, out=gain[rows, columns])
             np.maximum(shape[rows, columns], part, out=shape[rows, columns])
-        mask = shape > 0.5
-        if not fields or mask.sum() >= needed:
+        mask[window] = shape[window] > 0.5
+        if mask[window].sum() >= least / plane.grid.pixel**2:
             break
     if least > 0 and not mask.any() and any(focus.bone == "sacrum" for focus in foci):  # below the sacrum's wings
         return edema_of(plane, bones, tuple(replace(focus, bone="ilium", start=0.0) for focus in foci), least)
-    gain *= 1 + 0.12 * plane.body.textures.medium.plane(plane.w, plane.grid)  # edema is uneven inside, too
+    if fields:  # edema is uneven inside, too
+        gain[window] *= 1 + 0.12 * plane.body.textures.medium.plane(plane.w, plane.grid)[window]
     return Edema(gain, mask, float(gain[mask].mean()) if mask.any() else 0.0)
 
 
+def _may_show(plane: Plane, focus: Focus, least: float) -> bool:
+    """Whether a focus may reach the slice, grown as far as ``least`` may ask for, and however ragged."""
+    bell = np.exp(-_SHARPNESS * _reach(plane, focus) ** 2)
+    field = bell + difficulty.EDEMA_RAGGEDNESS * plane.body.textures.ragged.most * np.sqrt(bell)
+    return bool(field * (_GROWTH[-1] if least > 0 else 1) > 0.99 * _LEVEL)
+
+
+def _reach(plane: Plane, focus: Focus) -> float:
+    """How far the slice lies from the middle of a focus, in its half widths."""
+    return (plane.w_at(plane.body.sides[focus.side].sign * 58.0) - focus.w) / focus.half_w
+
+
+def _around(windows: list[Window]) -> Window:
+    """The smallest window that holds all of ``windows``; empty without any."""
+    if not windows:
+        return slice(0, 0), slice(0, 0)
+    rows, columns = zip(*windows, strict=True)
+    first, second = (slice(min(s.start for s in each), max(s.stop for s in each)) for each in (rows, columns))
+    return first, second
+
+
 def clearly_observed(
-    edema: Edema,
-    signal: Array,
-    receive: Array,
-    plane: Plane,
-    bones: Bones,
-    least: float = difficulty.EDEMA_MIN_CONTRAST,
+    edema: Edema, signal: Array, receive: Array, bones: Bones, least: float = difficulty.EDEMA_MIN_CONTRAST
 ) -> Edema:
     """The edema, brightened where it would not stand out of the joints' region as the coils receive it.
 
@@ -175,24 +192,24 @@ def clearly_observed(
 
     ``signal``: (n, n) float32 of the slice without edema; ``receive``: its receive profile.
     """
-    region = _joint_region(plane, bones)
-    if not edema.mask.any() or region is None:
+    region = _joint_region(bones) if edema.mask.any() else None
+    if region is None:
         return edema
-    seen, gain = signal * receive, edema.gain * receive
-    others = seen[region][~edema.mask[region]]
-    missing = others.mean() + least * others.std() - seen[edema.mask].mean()
-    factor = np.float32(np.clip(missing / gain[edema.mask].mean(), 1, difficulty.EDEMA_MAX_BRIGHTENING))
+    others = (signal[region] * receive[region])[~edema.mask[region]]
+    seen, gain = (values[edema.mask] * receive[edema.mask] for values in (signal, edema.gain))
+    missing = others.mean() + least * others.std() - seen.mean()
+    factor = np.float32(np.clip(missing / gain.mean(), 1, difficulty.EDEMA_MAX_BRIGHTENING))
     return Edema(edema.gain * factor, edema.mask, edema.contrast * float(factor))
 
 
-def _joint_region(plane: Plane, bones: Bones) -> tuple[slice, slice] | None:
+def _joint_region(bones: Bones) -> Window | None:
     """Rows of the ilia, columns from the middle of the one to the middle of the other; None when one is missing."""
-    boxes = [np.nonzero(ilium < 0) for ilium in bones.ilium]
-    if any(rows.size == 0 for rows, _ in boxes):
+    boxes = [window_of(ilium < 0) for ilium in bones.ilium]
+    if any(rows.start == rows.stop for rows, _ in boxes):
         return None
-    middles = sorted((int(columns.min()) + int(columns.max())) // 2 for _, columns in boxes)
-    top, bottom = min(int(rows.min()) for rows, _ in boxes), max(int(rows.max()) for rows, _ in boxes)
-    return slice(top, bottom + 1), slice(middles[0], middles[1] + 1)
+    middles = sorted((columns.start + columns.stop - 1) // 2 for _, columns in boxes)
+    rows = slice(min(rows.start for rows, _ in boxes), max(rows.stop for rows, _ in boxes))
+    return rows, slice(middles[0], middles[1] + 1)
 
 
 def _lesion_field(plane: Plane, bones: Bones, focus: Focus) -> tuple[Array, Array, slice, slice]:
@@ -205,10 +222,10 @@ def _lesion_field(plane: Plane, bones: Bones, focus: Focus) -> tuple[Array, Arra
     iliac = focus.bone == "ilium"
     bone = cover((bones.ilium[focus.side] if iliac else bones.sacrum)[rows, columns] + 0.8)
     depth = np.clip(distance - (1.0 if iliac else joint.space), 0, None)
-    reach = (plane.w_at(side.sign * 58.0) - focus.w) / focus.half_w
+    reach = _reach(plane, focus)
     squares = ((depth - focus.start) / focus.depth) ** 2 + ((along - focus.along) / focus.half_along) ** 2 + reach**2
     bell = np.exp(np.float32(-_SHARPNESS) * squares)
-    ragged = plane.body.textures.ragged.window(plane.w, plane.grid, rows, columns)
+    ragged = plane.ragged(rows, columns)
     field = bell + np.float32(difficulty.EDEMA_RAGGEDNESS) * ragged * np.sqrt(bell)
     if iliac and focus.inward:
         bone = bone * _inward_of_middle(plane, bones, focus.side, columns)

@@ -138,7 +138,7 @@ def _add_ragged(plane: Plane, patch: Patch, signal: Array, where: Array, raggedn
         return
     u, v = (values[rows, columns] for values in plane.fine)
     bell = np.exp(-0.9 * (((u - u0) / ru) ** 2 + ((v - v0) / rv) ** 2 + reach**2))
-    ragged = plane.body.textures.ragged.window(plane.w, plane.grid, rows, columns)
+    ragged = plane.ragged(rows, columns)
     shape = smoothstep((bell + raggedness * ragged * np.sqrt(bell) - 0.30) / difficulty.EDEMA_SOFTNESS)
     signal[rows, columns] += np.float32(patch.gain) * shape * where[rows, columns]
 

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from sijstudy.phantom.anatomy import Anatomy
-from sijstudy.phantom.fields import COARSE_MM, EXTENT_MM, Array, Field, Grid, bspline_weights
+from sijstudy.phantom.fields import COARSE_MM, Array, Field, Grid, coarse_bspline_matrix, smoothstep, window_of
 
 WARP_MM = (2.2, 2.2, 0.7)  # SD of the slow bends along u and v, and of the fast bend along both
 ROUGH_MM = 0.28  # SD of the finest unevenness of an outline
@@ -51,6 +51,35 @@ class Plane:
         return self.grid.upsample(u), self.grid.upsample(v)
 
     @cached_property
+    def depth(self) -> Array:
+        """Depth of the pixels below the skin of the back, (n, n) float32, mm."""
+        u, v, w = self.coarse
+        height, slope, radius = self.body.skin
+        cleft = 9 * np.exp(-((u / 4.5) ** 2)) * smoothstep((18 - w) / 20)
+        return self.grid.upsample((0.92 * (height - slope * w - u**2 / radius - cleft - v)).astype(np.float32))
+
+    @cached_property
+    def behind_ilium(self) -> Array:
+        """Depth of the coarse nodes behind the outer face of the ilium, mm: positive in the gluteal muscles."""
+        u, v, _ = self.coarse
+        depth = np.empty_like(u)
+        for side in self.body.sides:
+            half = side.sign * u >= 0
+            points = side.ilium.at(self.w_at(side.sign * 70.0))[6:]
+            x = np.concatenate([[0.0, 18.0], np.maximum.accumulate(points[:, 0])])
+            y = np.concatenate([[84.0, 78.0], points[:, 1]])
+            depth[half] = 0.75 * (v[half] - np.interp(side.sign * u[half], x, y))
+        return depth
+
+    def ragged(self, rows: slice, columns: slice) -> Array:
+        """The field that frays the edges of bright things, in a window of the slice, (rows, columns) float32."""
+        return self.body.textures.ragged.spread(self._ragged, self.grid, rows, columns)
+
+    @cached_property
+    def _ragged(self) -> Array:
+        return self.body.textures.ragged.coarse(self.w)
+
+    @cached_property
     def rough(self) -> Array:
         """Fine unevenness to add to a signed distance, (n, n) float32, mm."""
         return np.float32(ROUGH_MM) * self.body.textures.rough.plane(self.w, self.grid)
@@ -64,8 +93,18 @@ class Plane:
         ys = [pose.size * (s * u + c * v) + pose.shift[1] for u, v in corners]
         return self.grid.window(min(xs) - _MARGIN, max(xs) + _MARGIN, min(ys) - _MARGIN, max(ys) + _MARGIN)
 
+    def tight_window(self, u0: float, u1: float, v0: float, v1: float) -> tuple[slice, slice]:
+        """The smallest window of the pixels whose body coordinates lie in the rectangle; empty without any."""
+        rows, columns = self.window(u0, u1, v0, v1)
+        u, v = (values[rows, columns] for values in self.fine)
+        found = window_of((u > u0) & (u < u1) & (v > v0) & (v < v1))
+        first, second = (
+            slice(a.start + b.start, a.start + b.stop) for a, b in zip((rows, columns), found, strict=True)
+        )
+        return first, second
+
 
 def _on_coarse(field: Field, w: float) -> Array:
-    basis = bspline_weights(COARSE_MM, field.step, EXTENT_MM)
+    basis = coarse_bspline_matrix(field.step)
     values: Array = (basis @ field.coarse(w)) @ basis.T
     return values

@@ -75,7 +75,7 @@ def render_slice(body: Body, grid: Grid, z: float, noise: np.random.Generator, *
     layers = [_layer(body, Plane(body.anatomy, grid, z + float(offset)), clear) for offset in offsets]
     signal = np.mean([layer.signal for layer in layers], axis=0)
     pixels = acquire(grid, signal, body.scanner, noise)
-    masks = np.mean([layer.masks for layer in layers], axis=0) >= 0.5
+    masks = np.asarray(2 * sum(layer.masks.view(np.uint8) for layer in layers) >= len(layers))
     contrast, area = float(np.mean([layer.contrast for layer in layers])), float(masks[..., 3].sum()) * grid.pixel**2
     if not clear and area < difficulty.EDEMA_SEEN_MM2:
         masks[..., 3], contrast, area = False, 0.0, 0.0
@@ -100,7 +100,7 @@ def _layer(body: Body, plane: Plane, clear: bool) -> _Layer:
     lesions = body.protocol.lesions
     edema = edema_of(plane, bones, body.foci, lesions.min_area if clear else 0.0)
     if clear:
-        edema = clearly_observed(edema, canvas.signal, receive, plane, bones, lesions.min_contrast)
+        edema = clearly_observed(edema, canvas.signal, receive, bones, lesions.min_contrast)
     canvas.signal[...] += edema.gain
     in_body = canvas.inside > 0.5
     left, right = (distance < 0 for distance in bones.ilium)

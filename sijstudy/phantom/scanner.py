@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import scipy.fft
@@ -10,10 +11,10 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from sijstudy.phantom import difficulty
+from sijstudy.phantom.canvas import Canvas
 from sijstudy.phantom.fields import Array, Grid, smoothstep
 from sijstudy.phantom.plane import Plane
 from sijstudy.phantom.protocol import GD_FS_T1, Protocol
-from sijstudy.phantom.tissues import Canvas, skin_depth
 
 
 @dataclass(frozen=True)
@@ -94,24 +95,28 @@ def _zero_filled(real: Array, imaginary: Array, acquired: tuple[float, float]) -
 
 def _unsuppressed_fat(plane: Plane, canvas: Canvas, scanner: Scanner) -> Array:
     """Signal of fat where the field is off resonance: blotches towards the edge of the field of view."""
-    half = plane.grid.fov / 2
-    x = plane.grid.mm[None, :] / half
-    y = plane.grid.mm[:, None] / half
     blotch = plane.body.textures.coarse.plane(plane.w + 7, plane.grid)
     slow = plane.body.textures.shading.plane(plane.w - 40, plane.grid)
-    radius = np.sqrt(x**2 + 0.8 * y**2) + 0.10 * slow + 0.05 * blotch
+    radius = _from_middle(plane.grid) + 0.10 * slow + 0.05 * blotch
     failure = smoothstep((radius - np.float32(scanner.failure_from)) / 0.3)
     result: Array = np.float32(scanner.fat_failure) * failure * canvas.fat
     return result
+
+
+@lru_cache(maxsize=8)
+def _from_middle(grid: Grid) -> Array:
+    """Distance from the middle of the image, in half fields of view, a little less up and down; (n, n) float32."""
+    half = grid.fov / 2
+    distance: Array = np.sqrt((grid.mm[None, :] / half) ** 2 + 0.8 * (grid.mm[:, None] / half) ** 2)
+    return distance
 
 
 def receive_profile(plane: Plane, scanner: Scanner) -> Array:
     """What the coils make of a signal of 1, (n, n) float32, near 1: brighter by the coils, with slow unevenness."""
     shading = plane.body.textures.shading.plane(plane.w, plane.grid)
     back, left, right = scanner.coil
-    depth = plane.grid.upsample(skin_depth(plane))
     flank, half = plane.grid.mm[None, :], plane.grid.fov / 2
-    near_back = np.exp(-np.clip(depth, 0, None) / 45)
+    near_back = np.exp(-np.clip(plane.depth, 0, None) / 45)
     sides = left * np.exp((flank - half) / 40) + right * np.exp((-flank - half) / 40)
     profile: Array = (1 + back * near_back + sides) * np.exp(np.float32(scanner.shading) * shading)
     return profile

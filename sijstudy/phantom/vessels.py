@@ -13,6 +13,8 @@ from sijstudy.phantom.contours import spline
 from sijstudy.phantom.fields import Array, cover
 from sijstudy.phantom.plane import Plane
 
+_NEAR = 0.6  # mm beyond its radius from which a tube is drawn
+
 
 @dataclass(frozen=True)
 class Vessel:
@@ -132,23 +134,37 @@ def _plexus(rng: np.random.Generator, signal: float) -> list[Vessel]:
 def paint_vessels(plane: Plane, vessels: tuple[Vessel, ...], signal: Array, allowed: Array) -> None:
     """Blend the tubes that cross the slice into ``signal`` (n, n), in place, where ``allowed`` (n, n) is 1."""
     u, v = plane.fine
-    for vessel in vessels:
+    for vessel in _crossing(plane, vessels):
         for piece in pieces(plane, vessel.path, vessel.radius):
             low, high = piece.min(axis=0) - vessel.radius - 1, piece.max(axis=0) + vessel.radius + 1
-            rows, columns = plane.window(low[0], high[0], low[1], high[1])
-            if rows.start == rows.stop or columns.start == columns.stop:
+            window = plane.tight_window(low[0], high[0], low[1], high[1])
+            if not allowed[window].any():
                 continue
-            distance = tube_distance(u[rows, columns], v[rows, columns], piece)
-            alpha = cover(distance, 0.9) * allowed[rows, columns]
-            target = signal[rows, columns]
+            alpha = cover(tube_distance(u[window], v[window], piece), 0.9) * allowed[window]
+            target = signal[window]
             target += alpha * (np.float32(plane.body.contrast.vessel * vessel.signal) - target)
+
+
+def _crossing(plane: Plane, vessels: tuple[Vessel, ...]) -> list[Vessel]:
+    """Those of the tubes that come near the slice, in their order."""
+    height = _height(plane, np.concatenate([vessel.path for vessel in vessels]))
+    starts = np.cumsum([0, *(len(vessel.path) for vessel in vessels[:-1])])
+    lows, highs = np.minimum.reduceat(height, starts), np.maximum.reduceat(height, starts)
+    reaches = [vessel.radius + _NEAR for vessel in vessels]
+    return [each for each, low, high, r in zip(vessels, lows, highs, reaches, strict=True) if low < r and high > -r]
+
+
+def _height(plane: Plane, path: Array) -> Array:
+    """How far the points of a path (m, 4) lie above the slice, (m,) float32, mm."""
+    height: Array = path[:, 2] - (plane.w + plane.body.pose.yaw * path[:, 0] + plane.body.pose.pitch * path[:, 1])
+    return height
 
 
 def pieces(plane: Plane, path: Array, radius: float) -> list[Array]:
     """Runs of the path near the slice, each (m, 4) float32 with the third column relative to the slice."""
     path = path.copy()
-    path[:, 2] -= plane.w + plane.body.pose.yaw * path[:, 0] + plane.body.pose.pitch * path[:, 1]
-    reach = radius + 0.6
+    path[:, 2] = _height(plane, path)
+    reach = radius + _NEAR
     low = np.minimum(path[:-1, 2], path[1:, 2])
     high = np.maximum(path[:-1, 2], path[1:, 2])
     near = np.flatnonzero((low < reach) & (high > -reach))

@@ -121,7 +121,7 @@ def test_edema_far_from_the_joints_is_brightened_like_any_other() -> None:
     rng = np.random.default_rng(0)
     signal = rng.normal(0.3, 0.05, mask.shape).astype(np.float32)
     edema = Edema(np.where(mask, np.float32(0.1), np.float32(0)), mask, 0.1)
-    seen = clearly_observed(edema, signal, np.ones_like(signal), plane, bones)
+    seen = clearly_observed(edema, signal, np.ones_like(signal), bones)
     assert mask.sum() > 20 and seen.contrast == pytest.approx(EDEMA_MIN_CONTRAST * 0.05, rel=0.1)
 
 
@@ -149,7 +149,7 @@ def test_an_edema_is_brightened_just_enough_to_stand_out() -> None:
 
     def gained(gain: float) -> float:
         edema = Edema(np.where(mask, np.float32(gain), np.float32(0)), mask, gain)
-        return clearly_observed(edema, signal, receive, plane, bones).contrast
+        return clearly_observed(edema, signal, receive, bones).contrast
 
     assert gained(0.5) == pytest.approx(0.5)  # ten SDs: left as it is
     assert gained(0.1) == pytest.approx(EDEMA_MIN_CONTRAST * 0.05, rel=0.05)
