@@ -29,6 +29,14 @@ def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same people's whole examinations, and one subject without edema."""
+    root = tmp_path_factory.mktemp("phantom") / "whole"
+    generate_cohort(root, replace(CONFIG, slices="whole", inactive_subjects=1), progress=False)
+    return root
+
+
 def fingerprint(root: Path) -> dict[str, str]:
     files = sorted(path for path in root.rglob("*") if path.is_file())
     return {str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
@@ -132,22 +140,33 @@ def test_a_killed_generation_leaves_nothing_under_the_name(tmp_path: Path, monke
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_whole_examination_holds_the_selection_bit_for_bit(cohort: Path, tmp_path: Path) -> None:
+def test_a_whole_examination_holds_the_selection_bit_for_bit(cohort: Path, whole: Path) -> None:
     """And edema-free slices of ill subjects, and subjects without any edema."""
-    generate_cohort(tmp_path / "whole", replace(CONFIG, slices="whole", inactive_subjects=1), progress=False)
     pixels = [
         {path.relative_to(root): hashlib.sha256(path.read_bytes()).hexdigest() for path in root.glob("*/MR_*.dcm")}
-        for root in (cohort, tmp_path / "whole")
+        for root in (cohort, whole)
     ]
     assert len(pixels[1]) == 11 * ACQUIRED and pixels[0].items() <= pixels[1].items()
-    votes = pd.read_csv(tmp_path / "whole" / "votes.csv")
+    votes = pd.read_csv(whole / "votes.csv")
     edema = votes.filter(like="reader_").sum(axis=1) >= 2
-    subjects = pd.read_csv(tmp_path / "whole" / "subjects.csv").set_index("subject_id")
+    subjects = pd.read_csv(whole / "subjects.csv").set_index("subject_id")
     positive = edema.groupby(votes["subject_id"]).sum()
     group = subjects["group"].loc[positive.index]
     assert (positive[group == "control"] == 0).all()
     assert sorted(positive[group == "axSpA"])[0] == 0 < sorted(positive[group == "axSpA"])[1]
     assert positive[group == "axSpA"].max() < ACQUIRED
-    for folder in (path.parent for path in (tmp_path / "whole").glob("*/SEG.dcm")):
+    for folder in (path.parent for path in whole.glob("*/SEG.dcm")):
         outlined = {uid for uid, mask in edema_frames(folder).items() if mask.any()}
         assert outlined == set(votes["sop_instance_uid"][edema & (votes["subject_id"] == folder.name)])
+
+
+def test_files_of_whole_examinations_tell_nothing(whole: Path) -> None:
+    """Alike in number, names and tags, and in size up to a few digits of a position."""
+    files = {folder.name: sorted(folder.glob("MR_*.dcm")) for folder in whole.iterdir() if folder.is_dir()}
+    assert len(files) == 11
+    assert {tuple(path.name for path in own) for own in files.values()} == {
+        tuple(f"MR_{number:02d}.dcm" for number in range(1, ACQUIRED + 1))
+    }
+    sizes = [path.stat().st_size for own in files.values() for path in own]
+    assert max(sizes) - min(sizes) <= 64
+    assert len({tuple(element.tag for element in dcmread(own[0])) for own in files.values()}) == 1
