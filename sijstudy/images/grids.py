@@ -93,17 +93,25 @@ def _plane(grid: Grid, header: DicomHeader, corner: Array, across: Array, down: 
     plane = plane if row_axis < column_axis else plane.transpose(0, 2, 1)
     rows = corner[row_axis] + down[row_axis] * np.arange(header.shape[0])
     columns = corner[column_axis] + across[column_axis] * np.arange(header.shape[1])
-    here_r, here_c = (
-        (index >= 0) & (index < size) for index, size in ((rows, plane.shape[1]), (columns, plane.shape[2]))
-    )
+    (to_rows, from_rows), (to_columns, from_columns) = _shared(rows, plane.shape[1]), _shared(columns, plane.shape[2])
     result = np.zeros((len(plane), *header.shape), plane.dtype)
-    result[:, np.ix_(here_r, here_c)[0], np.ix_(here_r, here_c)[1]] = plane[:, rows[here_r][:, None], columns[here_c]]
+    result[:, to_rows, to_columns] = plane[:, from_rows, from_columns]
     if np.count_nonzero(result) < np.count_nonzero(plane):
         raise StudyError(
             f"{grid.name}: marks pixels outside the {header.shape[0]} x {header.shape[1]} image "
             f"{header.file.name}; draw on the original slices"
         )
     return result
+
+
+def _shared(index: Array, size: int) -> tuple[slice, slice]:
+    """Which of ``index``, whole numbers one apart that grow or fall, lie in an axis of ``size``, and where there."""
+    here = np.flatnonzero((index >= 0) & (index < size))
+    if not here.size:
+        return slice(0, 0), slice(0, 0)
+    first, last = int(index[here[0]]), int(index[here[-1]])
+    there = slice(first, last + 1) if first <= last else slice(first, last - 1 if last else None, -1)
+    return slice(int(here[0]), int(here[-1]) + 1), there
 
 
 def _check_distance(grid: Grid, headers: Sequence[DicomHeader], steps: Sequence[int]) -> None:

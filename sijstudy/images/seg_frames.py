@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -161,7 +161,15 @@ def _stated(values: Attributes) -> dict[str, Any]:
 
 
 def _normal(header: DicomHeader) -> Array:
-    return np.cross(header.orientation[:3], header.orientation[3:])
+    return _cross(tuple(header.orientation))
+
+
+@lru_cache(maxsize=256)
+def _cross(orientation: tuple[float, ...]) -> Array:
+    """Asked for by every frame of every slice, and the same for all slices of a series."""
+    normal = np.cross(orientation[:3], orientation[3:])
+    normal.flags.writeable = False
+    return normal
 
 
 def _distance(plane: Plane, header: DicomHeader) -> float:
