@@ -91,13 +91,18 @@ def contents(scored: pd.DataFrame) -> pd.DataFrame:
     for kind, own in people.groupby(kinds):
         rows[kind] = {
             "people": len(own),
-            "slices of each": f"{own['slices'].min()} to {own['slices'].max()}",
+            "slices of each": _range(own["slices"]),
             "with edema, mean": own["positive"].mean(),
-            "with edema, range": f"{own['positive'].min():.0f} to {own['positive'].max():.0f}",
+            "with edema, range": _range(own["positive"]),
             "read by nobody": int((own["slices"] - own["read"]).sum()),
         }
     table = pd.DataFrame.from_dict(rows, orient="index")
     return table if table["read by nobody"].any() else table.drop(columns="read by nobody")
+
+
+def _range(counts: pd.Series[Any]) -> str:
+    low, high = f"{counts.min():.0f}", f"{counts.max():.0f}"
+    return low if low == high else f"{low} to {high}"
 
 
 def slice_table(courses: pd.DataFrame, config: StudyConfig) -> pd.DataFrame:
