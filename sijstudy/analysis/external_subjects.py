@@ -111,7 +111,7 @@ def format_diagnoses(subjects: pd.DataFrame, config: StudyConfig, choice: RuleCh
         }
     )
     for heading, (score, called) in columns.items():
-        table[heading] = [f"{value:.2f}, {CALLED[one]}" for value, one in zip(subjects[score], called, strict=True)]
+        table[heading] = [f"{value:.3f}, {CALLED[one]}" for value, one in zip(subjects[score], called, strict=True)]
     return table
 
 

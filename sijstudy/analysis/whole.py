@@ -17,6 +17,7 @@ from tqdm.auto import tqdm
 from sijstudy.code import code_digest
 from sijstudy.cohort.manifest import Manifest
 from sijstudy.config import StudyConfig
+from sijstudy.errors import StudyError
 from sijstudy.fold_intervals import over_folds, split_ratio
 from sijstudy.folds import Fold
 from sijstudy.fresh_torch import environment_identity
@@ -45,8 +46,9 @@ def score_whole(
     """Every slice of every fold's test subjects by the fold's network of the ROI arm; from the store when known.
 
     manifest: slices with an ilium box. A row per fold and slice: fold, subject_id, group, slice_index, label (NaN where
-    nobody read it), score in [0, 1].
+    nobody read it), score in [0, 1]. StudyError where a fold has no network, or one that knows whom the fold tests.
     """
+    _check_untrained(runs, folds)
     patches, device = (
         load_patches(manifest, "roi", config, store.patches, workers=workers),
         resolve_device(config.device),
@@ -64,6 +66,19 @@ def score_whole(
         rows = kept_table(store.root / "whole", asked, lambda: _scored(patches, runs, folds, config))
     groups = manifest.subjects.set_index("subject_id")["group"]
     return rows.assign(group=rows["subject_id"].map(groups))
+
+
+def _check_untrained(runs: Mapping[int, FitRun], folds: Sequence[Fold]) -> None:
+    """StudyError where a fold has no network, or tests someone whom its network was trained on."""
+    for fold in folds:
+        if fold.number not in runs:
+            raise StudyError(f"fold {fold.number} has no network; run notebook 04 again with the folds of notebook 02")
+        both = sorted(set(runs[fold.number].config()["train"]) & set(fold.test))
+        if both:
+            raise StudyError(
+                f"fold {fold.number} tests subject {both[0]}, whom its network was trained on: the folds were made "
+                "anew since; run notebook 04 again"
+            )
 
 
 def _scored(patches: PatchSet, runs: Mapping[int, FitRun], folds: Sequence[Fold], config: StudyConfig) -> pd.DataFrame:
@@ -162,14 +177,27 @@ def format_slices(table: pd.DataFrame) -> pd.DataFrame:
 
 def selection_sentence(slices: pd.DataFrame) -> str:
     """What the selection of slices does to Table 3, in words; slices: subject_id and label of those that were used."""
-    both = int((slices.groupby("subject_id")["label"].nunique() > 1).sum())
-    people = slices["subject_id"].nunique()
-    if both:
-        return f"{both} of {people} subjects bring slices with and without edema."
+    kinds = slices.groupby("subject_id")["label"].nunique()
+    alike, people = int((kinds == 1).sum()), len(kinds)
+    if not alike:
+        return f"All {people} subjects bring slices with and without edema."
     return (
-        f"Each of the {people} subjects brings slices of one kind only, with edema or without, so that a slice's label "
-        "is its subject's, and the mean over slices can hardly go wrong. No hospital sends such a selection."
+        f"{alike} of {people} subjects bring slices of one kind only, with edema or without: a slice's label is then "
+        "its subject's, and Table 3 does not test a diagnosis of whole examinations, in which a patient has both kinds."
     )
+
+
+def is_selection(courses: pd.DataFrame) -> bool:
+    """Whether no patient with edema brings a slice without it, or one that nobody read; whole examinations do."""
+    ill = courses[courses["group"] == "axSpA"].groupby("subject_id")["label"]
+    active = ill.max() == 1
+    return bool(active.any() and (ill.min()[active] == 1).all() and (ill.count() == ill.size())[active].all())
+
+
+NO_WHOLE = (
+    "The cohort holds selections of slices and no whole examinations: no patient with edema brings a slice without it. "
+    "What is shown here says nothing of whole series, and no rule is kept for sijstudy diagnose."
+)
 
 
 def telling_courses(courses: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -183,7 +211,7 @@ def telling_courses(courses: pd.DataFrame) -> dict[str, pd.DataFrame]:
     chosen = [*([ill["positive"].idxmax(), ill["positive"].idxmin()] if len(ill) else []),
               *([well["alarms"].idxmax()] if len(well) else [])]  # fmt: skip
     return {
-        f"{people.loc[name, 'group']} {name}, {people.loc[name, 'positive']} slices with edema": first[
+        f"{people.loc[name, 'group']} {name}, {people.loc[name, 'positive']:.0f} slices with edema": first[
             first["subject_id"] == name
         ]
         for name in dict.fromkeys(chosen)

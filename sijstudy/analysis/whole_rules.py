@@ -14,7 +14,7 @@ import pandas as pd
 
 from sijstudy.aggregation import RULES
 from sijstudy.analysis.slice_courses import subject_predictions
-from sijstudy.analysis.whole import cell, ends
+from sijstudy.analysis.whole import cell, ends, is_selection
 from sijstudy.config import StudyConfig
 from sijstudy.fold_intervals import over_folds, split_ratio
 from sijstudy.folds import Fold
@@ -63,7 +63,8 @@ def known_to(subjects: pd.DataFrame, folds: Sequence[Fold]) -> dict[int, pd.Data
 def at_chosen_threshold(subjects: pd.DataFrame, folds: Sequence[Fold]) -> Chosen:
     """The subjects decided at the threshold that leaves SPECIFICITY of each fold's training subjects below it.
 
-    subjects: fold, subject_id, label, score.
+    subjects: fold, subject_id, label, score. Where there is nobody to choose it on the threshold is NaN, and decisions
+    mean nothing.
     """
     known = known_to(subjects, folds)
     limits = {
@@ -71,9 +72,11 @@ def at_chosen_threshold(subjects: pd.DataFrame, folds: Sequence[Fold]) -> Chosen
         for fold, rows in known.items()
     }
     ill = {fold: rows.loc[rows["label"] == 1, "score"] for fold, rows in known.items()}
-    found = [float((scores >= limits[fold]).mean()) if len(scores) else np.nan for fold, scores in ill.items()]
+    found = [
+        float((scores >= limits[fold]).mean()) for fold, scores in ill.items() if len(scores) and limits[fold] >= 0
+    ]
     decided = subjects.assign(decision=(subjects["score"] >= subjects["fold"].map(limits)).astype(int))
-    return Chosen(decided, limits, float(np.mean(found)))
+    return Chosen(decided, limits, float(np.mean(found)) if found else float("nan"))
 
 
 def by_rule(subjects: pd.DataFrame, name: str) -> pd.DataFrame:
@@ -115,24 +118,41 @@ def train_recalls(subjects: pd.DataFrame, folds: Sequence[Fold]) -> pd.Series[fl
 
 
 def readers_choice(train_recall: pd.Series[float]) -> str:
-    """The rule with the highest recall of training subjects; the first of RULES among equals, or without any."""
+    """The rule with the highest recall of training subjects, of all folds; the first of RULES among equals, or without
+    any."""
     return str(train_recall.fillna(0.0).idxmax())
 
 
-def choice_of(subjects: pd.DataFrame, folds: Sequence[Fold]) -> RuleChoice | None:
-    """The reader's choice for subjects to come: its threshold is that of everyone whom the folds test.
+def choice_of(courses: pd.DataFrame, folds: Sequence[Fold], config: StudyConfig) -> RuleChoice | None:
+    """The rule for subjects to come: the one that finds most at the threshold that everyone whom the folds test sets.
 
-    subjects: ``subject_predictions`` of whole examinations. None where there is nothing to choose on.
+    courses: ``add_courses`` of ``score_whole``. None where there is nothing to choose on: no whole examinations
+    (``whole.is_selection``), one fold, subjects of one kind, no rule that finds anybody.
     """
-    recalls = train_recalls(subjects, folds)
-    if recalls.isna().all():
+    subjects = subject_predictions(courses, config)
+    ill = subjects["label"] == 1
+    if is_selection(courses) or len(folds) < 2 or ill.nunique() < 2:
         return None
-    name = readers_choice(recalls)
-    frame = by_rule(subjects, name)
-    limit = threshold_at(frame["score"].to_numpy(), frame["label"].to_numpy(), SPECIFICITY)
-    called, ill = frame["score"] >= limit, frame["label"] == 1
-    people = [frame.loc[own, "subject_id"].nunique() for own in (ill, ~ill)]
-    return RuleChoice(name, limit, float(called[ill].mean()), float((~called)[~ill].mean()), *people)
+    active, others = (subjects.loc[own, "subject_id"].nunique() for own in (ill, ~ill))
+    choices = []
+    for name in RULES:
+        scores = subjects[f"{name}_score"].to_numpy()
+        limit = threshold_at(scores, subjects["label"].to_numpy(), SPECIFICITY)
+        found, spared = float((scores >= limit)[ill].mean()), float((scores < limit)[~ill].mean())
+        choices.append(RuleChoice(name, limit, found, spared, active, others))
+    best = max(choices, key=lambda choice: choice.recall)  # the first of RULES among equals
+    return best if best.recall > 0 else None
+
+
+def perfect_recall(courses: pd.DataFrame, config: StudyConfig) -> float:
+    """Recall of the study's rule, were every slice's score its label: of active subjects, a fraction; NaN without any.
+
+    A slice that nobody read counts as one without edema.
+    """
+    perfect = courses.assign(score=courses["label"].fillna(0).astype(float))
+    once = perfect.drop_duplicates(["subject_id", "slice_index"])
+    subjects = subject_predictions(once, config)
+    return float(subjects.loc[subjects["label"] == 1, "decision"].mean())
 
 
 def format_rules(table: pd.DataFrame) -> pd.DataFrame:
@@ -158,6 +178,8 @@ def answer_sentence(table: pd.DataFrame, config: StudyConfig) -> str:
     row = table.loc[best]
 
     def range_of(which: pd.Series[Any], name: str) -> str:
+        if np.isnan(which[name]):
+            return "an unknown share (nobody is of that kind)"
         return f"{which[name]:.1f}% (95% CI {which[f'{name}_low']:.1f} to {which[f'{name}_high']:.1f})"
 
     first = (
@@ -165,7 +187,7 @@ def answer_sentence(table: pd.DataFrame, config: StudyConfig) -> str:
         f"test subjects, at a specificity of {range_of(own, 'specificity')}."
     )
     if np.isnan(row["threshold"]):
-        return f"{first} With one fold nobody is left to choose another threshold on."
+        return f"{first} No training subject is tested in another fold, so that no threshold can be chosen on them."
     return (
         f"{first} At {SPECIFICITY:.0%} specificity on training subjects the {RULES[best].title} finds most of them; on "
         f"test subjects it finds {range_of(row, 'chosen_recall')}, at a specificity of "

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from sijstudy.aggregation import RULES
@@ -68,8 +69,13 @@ def read_whole(courses: pd.DataFrame, folds: Sequence[Fold], trial: Trial, atten
     else:
         name = readers_choice(train_recalls(subjects, folds))
         subjects, rule = by_rule(subjects, name), f"the {RULES[name].title}"
+    chosen = at_chosen_threshold(subjects, folds)
+    if np.isnan(chosen.threshold):  # nobody to choose on
+        rule, decided = f"{rule} at the study's threshold", subjects
+    else:
+        decided = chosen.subjects
     read = courses.dropna(subset="label")  # a slice that nobody read is in the course, and in no number of slices
-    return Read(slice_units(read) | {"subjects": at_chosen_threshold(subjects, folds).subjects}, rule)
+    return Read(slice_units(read) | {"subjects": decided}, rule)
 
 
 def rules_sentence(read: Mapping[str, Read]) -> str:

@@ -28,12 +28,13 @@ from sijstudy.notebook.provenance import cohort_line, provenance
 from sijstudy.records import Arm, Slice
 from sijstudy.training.attention import attended
 from sijstudy.training.loop import Fit
-from sijstudy.training.networks import open_networks, save_fits
+from sijstudy.training.networks import Networks, open_networks, save_fits
 from sijstudy.training.parallel import fit_all, fit_each
 from sijstudy.training.patches import PatchSet, load_patches
 from sijstudy.training.store import FitRun, RunStore, StudyFolder
 
 Item = TypeVar("Item")
+AFTER_SCORES = ("median_size", "median_input", "slice_threshold", "subject_rule", "subject_threshold")
 
 
 @dataclass(frozen=True)
@@ -168,12 +169,22 @@ class Workspace:
     def score_whole(self, runs: Mapping[int, FitRun] | None = None, config: StudyConfig | None = None) -> pd.DataFrame:
         """``analysis.whole.score_whole`` by the networks that notebook 04 left in this profile's folder.
 
-        runs: fold -> run of a variant of the study, in place of these. config: its parameters.
+        runs, config: of a variant of the study in place of these, fold -> run and its parameters.
         """
-        runs, manifest = runs or open_networks(self.folder.root).runs["roi"], self.whole_examinations
-        folds, config = self.whole_folds, config or self.config
+        if runs is None or config is None:
+            networks = self.networks()
+            runs, config = networks.runs["roi"], networks.config
+        manifest, folds = self.whole_examinations, self.whole_folds
         with self.stage("scoring whole examinations"):
             return score_whole(manifest, runs, folds, config, self.store, workers=os.cpu_count() or 1)
+
+    def networks(self) -> Networks:
+        """The networks that notebook 04 left in this profile's folder, with the parameters they were trained under.
+
+        What becomes of their scores (filter, thresholds, rule) is this notebook's.
+        """
+        found = open_networks(self.folder.root)
+        return replace(found, config=replace(found.config, **self.config.subset("device", *AFTER_SCORES)))
 
     def save_fits(self, runs: Mapping[Arm, Mapping[int, FitRun]]) -> None:
         """Note in this profile's folder which fit belongs to which arm and fold."""
@@ -184,7 +195,7 @@ class Workspace:
 
         StudyError when these are missing, or when the cohort shares a file with the study's own.
         """
-        networks = open_networks(self.folder.root)
+        networks = self.networks()
         manifest = whole_series(load_manifest(self.root / self.config.external_manifest))
         shared = len(set(manifest.slices["sha256"]) & set(self.manifest.slices["sha256"]))
         if shared:

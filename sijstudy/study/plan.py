@@ -16,7 +16,7 @@ from sijstudy.study.notebook_files import find_notebooks, read_notebook
 from sijstudy.study.profiles import profile_settings
 
 ABLATIONS = "08_ablations"
-RESERVED = ("fits", "patches", "maps")  # folders beside runs/<profile>
+RESERVED = ("fits", "patches", "maps", "whole", "attention")  # folders beside runs/<profile>
 KEPT = "paper"  # the profile whose reports the repository keeps; git leaves out all others
 NETWORKS_NOT_NEEDED = (  # they train nothing
     *("01_data_audit", "05_subject_diagnosis", "07_external_validation", "09_whole_examinations"),

@@ -52,8 +52,10 @@ def save_choice(folder: StudyFolder, choice: RuleChoice, config: StudyConfig) ->
     write_json(folder.root / CHOICE, {"choice": asdict(choice), "made_with": _made_with(noted, asdict(config))})
 
 
-def load_choice(folder: Path) -> RuleChoice | None:
+def load_choice(folder: Path, config: StudyConfig | None = None) -> RuleChoice | None:
     """The choice of notebook 09 for the networks in ``folder`` (``runs/PROFILE``).
+
+    config: how scores become a course, where that is not as the networks' own parameters say.
 
     None when it has made none, or made it for other networks or another way from scores to a course. StudyError for
     a file that is not as ``save_choice`` writes it.
@@ -70,7 +72,7 @@ def load_choice(folder: Path) -> RuleChoice | None:
             "--only 09`), or name a rule with --rule"
         ) from None
     noted = read_json(folder / FITS)
-    return choice if made_with == _made_with(noted, noted["config"]) else None
+    return choice if made_with == _made_with(noted, asdict(config) if config else noted["config"]) else None
 
 
 def asked_rule(name: str, folder: Path) -> RuleChoice | str | None:

@@ -109,7 +109,7 @@ def test_words_of_the_subjects(scored):
     choice = RuleChoice("mean", 0.0, 1.0, 0.9, 5, 5)
     *_, chosen = external_subjects.format_diagnoses(subjects, cohort.config, choice).items()
     assert chosen[0] == "as notebook 09 chose: mean of the filtered slices (from 0.000)"
-    assert chosen[1].tolist() == [f"{score:.2f}, active" for score in subjects["mean_score"]]
+    assert chosen[1].tolist() == [f"{score:.3f}, active" for score in subjects["mean_score"]]
     table = external_subjects.format_diagnoses(subjects, cohort.config, None)
     assert list(table)[:3] == ["subject", "slices scored", "truth"] and len(table.columns) == 3 + len(RULES)
     assert table["truth"].tolist() == ["active", "active", "not active", "not active"]

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,7 +13,9 @@ from sijstudy.analysis import whole, whole_rules
 from sijstudy.analysis.external import with_boxes
 from sijstudy.analysis.slice_courses import add_courses, subject_predictions
 from sijstudy.config import StudyConfig
+from sijstudy.errors import StudyError
 from sijstudy.folds import Fold
+from sijstudy.notebook.workspace import Workspace
 
 CONFIG = StudyConfig()
 SLICES = 20
@@ -81,14 +84,45 @@ def test_the_rule_that_finds_most_training_subjects_is_chosen():
 
 
 def test_the_choice_for_subjects_to_come_is_made_on_everyone_tested():
-    subjects = subject_predictions(add_courses(scored(), CONFIG), CONFIG)
-    choice = whole_rules.choice_of(subjects, FOLDS)
+    courses = add_courses(scored(), CONFIG)
+    subjects = subject_predictions(courses, CONFIG)
+    choice = whole_rules.choice_of(courses, FOLDS, CONFIG)
     assert choice.rule == "mean" and (choice.active, choice.others) == (6, 8)
     assert choice.threshold == whole_rules.threshold_at(
         subjects["mean_score"].to_numpy(), subjects["label"].to_numpy(), 0.9
     )
     assert choice.recall == 1 and choice.specificity >= 0.9
-    assert whole_rules.choice_of(subjects[subjects["fold"] == 1], FOLDS[:1]) is None
+    assert whole_rules.choice_of(courses[courses["fold"] == 1], FOLDS[:1], CONFIG) is None
+
+
+def test_the_rule_that_is_kept_finds_most_at_the_threshold_that_is_kept():
+    """All slices of the ill score alike, so that the mean ranks nobody rightly, and the highest score does."""
+    frame = scored()
+    ill = frame["subject_id"] < "g"
+    frame["score"] = np.where(ill, np.where(frame["slice_index"].between(5, 8), 0.9, 0.1), 0.1)
+    frame.loc[~ill & frame["slice_index"].between(0, 12), "score"] = 0.6
+    choice = whole_rules.choice_of(add_courses(frame, CONFIG), FOLDS, CONFIG)
+    assert choice.rule == "highest" and choice.recall == 1
+    hopeless = add_courses(frame.assign(score=0.3), CONFIG)
+    assert whole_rules.choice_of(hopeless, FOLDS, CONFIG) is None
+
+
+def test_a_selection_is_no_whole_examination_and_chooses_nothing():
+    courses = add_courses(scored(), CONFIG)
+    assert not whole.is_selection(courses)
+    patient, edema = courses["subject_id"] < "g", courses["label"] == 1
+    selected = courses[~patient | edema].reset_index(drop=True)
+    assert whole.is_selection(selected)
+    assert whole_rules.choice_of(selected, FOLDS, CONFIG) is None
+    unread = courses.assign(label=courses["label"].mask(patient & ~edema))
+    assert not whole.is_selection(unread)  # nobody read the others, but they are there
+    assert not whole.is_selection(courses[~patient])
+
+
+def test_how_many_a_rule_would_find_were_every_slice_read_rightly():
+    courses = add_courses(scored(positives=12), CONFIG)
+    assert whole_rules.perfect_recall(courses, CONFIG) == 1
+    assert whole_rules.perfect_recall(add_courses(scored(positives=6), CONFIG), CONFIG) == 0
 
 
 def test_one_fold_has_nobody_to_choose_a_threshold_on():
@@ -98,7 +132,7 @@ def test_one_fold_has_nobody_to_choose_a_threshold_on():
     assert table["auc"].notna().all()
     assert whole_rules.readers_choice(table["train_recall"]) == "mean"
     assert whole_rules.format_rules(table)["recall at it"].tolist() == ["–"] * len(RULES)
-    assert whole_rules.answer_sentence(table, CONFIG).endswith("nobody is left to choose another threshold on.")
+    assert whole_rules.answer_sentence(table, CONFIG).endswith("so that no threshold can be chosen on them.")
 
 
 def test_negatives_of_controls_and_of_patients_apart():
@@ -151,11 +185,12 @@ def test_a_threshold_keeps_the_specificity_it_was_chosen_for(pairs, specificity)
 
 def test_the_selection_in_words():
     alike = pd.DataFrame({"subject_id": ["a", "a", "b"], "label": [1, 1, 0]})
-    assert whole.selection_sentence(alike).startswith("Each of the 2 subjects brings slices of one kind only")
-    assert (
-        whole.selection_sentence(alike.assign(label=[1, 0, 0]))
-        == "1 of 2 subjects bring slices with and without edema."
+    assert whole.selection_sentence(alike).startswith("2 of 2 subjects bring slices of one kind only")
+    assert whole.selection_sentence(alike.assign(label=[1, 0, 0])).startswith(
+        "1 of 2 subjects bring slices of one kind"
     )
+    both = pd.concat([alike, alike.assign(label=1 - alike["label"])])
+    assert whole.selection_sentence(both) == "All 2 subjects bring slices with and without edema."
 
 
 def test_scores_are_the_networks_own_and_kept(finished_work):
@@ -175,3 +210,21 @@ def test_scores_are_the_networks_own_and_kept(finished_work):
     assert list((work.store.root / "whole").glob("*.csv")) == files and len(files) == 1
     other = whole.score_whole(*given, replace(work.config, seed=5), work.store)
     assert not other["score"].equals(found["score"])  # another draw of the noise
+
+
+def test_networks_are_not_tested_on_whom_they_know(finished_work):
+    work, runs = finished_work
+    first, *others = work.folds
+    turned = (Fold(first.number, first.test, first.train), *others)
+    with pytest.raises(StudyError, match=rf"fold 1 tests subject {min(first.train)}, whom its network was trained on"):
+        whole.score_whole(with_boxes(work.manifest), runs["roi"], turned, work.config, work.store)
+    with pytest.raises(StudyError, match="fold 2 has no network; run notebook 04 again"):
+        whole.score_whole(with_boxes(work.manifest), {1: runs["roi"][1]}, work.folds, work.config, work.store)
+
+
+def test_networks_score_as_they_were_trained_whatever_the_notebook_says(finished_work):
+    """Patches and noise are the networks' own; filter, thresholds and rule the notebook's."""
+    work, _ = finished_work
+    other = Workspace(replace(work.config, roi_factor=1.6, noise_poisson="none", median_size=5), work.root)
+    pd.testing.assert_frame_equal(other.score_whole(), work.score_whole())
+    assert other.networks().config == replace(work.config, median_size=5)

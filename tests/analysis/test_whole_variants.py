@@ -11,7 +11,7 @@ from sijstudy.analysis.ablation_tables import difference_cells
 from sijstudy.analysis.ablations import REFERENCE, WHOLE, ablation_table, plan_trials
 from sijstudy.analysis.slice_courses import add_courses
 from sijstudy.config import StudyConfig
-from sijstudy.folds import make_folds, save_folds
+from sijstudy.folds import Fold, make_folds, save_folds
 from sijstudy.notebook.workspace import Workspace
 
 STUDY = StudyConfig(ablations="whole", weights="none")
@@ -109,3 +109,19 @@ def test_the_answer_says_whether_neighbours_beat_the_filter():
     assert whole_variants.answer_sentence(table.iloc[:1]) == ""
     cells = difference_cells(table)
     assert cells["compared with"].tolist() == [REFERENCE, "three", REFERENCE]
+
+
+def test_with_nobody_to_choose_on_a_variant_keeps_the_studys_threshold():
+    """One fold, patients with edema on all slices: the mean finds them at 0.5, where no threshold can be chosen."""
+    rows = [
+        (1, subject, group, place, label, 0.9 if group == "axSpA" else 0.1)
+        for subject, group in (("a", "axSpA"), ("b", "control"))
+        for place in range(6)
+        for label in [int(group == "axSpA") if place else float("nan")]
+    ]
+    frame = pd.DataFrame(rows, columns=["fold", "subject_id", "group", "slice_index", "label", "score"])
+    trial = whole_variants.plan_whole(STUDY)[0]
+    read = whole_variants.read_whole(add_courses(frame, STUDY), (Fold(1, ("c",), ("a", "b")),), trial, None)
+    assert read.units["subjects"]["decision"].tolist() == [1, 0]
+    assert read.rule == "the mean of the filtered slices at the study's threshold"
+    assert len(read.units["slices"]) == len(read.units["filtered slices"]) == 10  # the unread ones are left out
