@@ -138,13 +138,13 @@ def chosen_groups(ablations: str) -> tuple[str, ...]:
 
 
 def plan_trials(study: StudyConfig, variants: Sequence[Variant] = VARIANTS) -> tuple[Trial, ...]:
-    """The study itself first, then every chosen variant that changes one of its parameters; empty for none."""
+    """The study itself first, then every chosen variant that differs from it and from the others; empty for none."""
     groups = chosen_groups(study.ablations)
     chosen = [variant for group in groups for variant in variants if variant.group == group]
     trials = [Trial(Variant(REFERENCE, "", "What the others are compared with."), study)]
     for variant in chosen:
         config = replace(study, **{name: _settled(value, study) for name, value in variant.changes.items()})
-        if config != study or variant.attention:
+        if all((config, variant.attention) != (other.config, other.variant.attention) for other in trials):
             trials.append(Trial(variant, config, _missing(config, study)))
     return tuple(trials) if chosen else ()
 

@@ -74,7 +74,7 @@ def test_all_that_reviewers_ask_for_is_varied():
             {"loss": "cross_entropy", "median_size": 1, "backbone": "resnet34", "roi_factor": 0.7, "context_slices": 3},
             {
                 *("the paper's noise, rate (log10 x)^4", "cross-entropy", "centre inward", "no filter", "from scratch"),
-                *("ResNet34", "3 slices at once", "3 slices at once, no filter"),
+                *("ResNet34", "3 slices at once", "3 slices at once, no filter", "5 slices at once, no filter"),
             },
         ),
     ],

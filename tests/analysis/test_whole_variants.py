@@ -33,6 +33,13 @@ def test_training_on_whole_examinations_neighbours_and_attention_are_tried():
     assert plan_trials(STUDY) == () and whole_variants.plan_whole(replace(STUDY, ablations="loss")) == ()
 
 
+def test_a_study_on_whole_examinations_tries_nothing_twice():
+    trials = whole_variants.plan_whole(replace(STUDY, slices="whole"))
+    assert [(trial.config.context_slices, trial.variant.attention) for trial in trials] == [
+        (1, False), (3, False), (5, False), (1, True),
+    ]  # fmt: skip
+
+
 def test_a_hospital_has_the_slices_it_has():
     trials = whole_variants.plan_whole(replace(STUDY, manifest="data_manifest/own"))
     assert {trial.config.slices for trial in trials} == {"selected"}
