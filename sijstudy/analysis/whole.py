@@ -99,9 +99,8 @@ def contents(scored: pd.DataFrame) -> pd.DataFrame:
     people = once.groupby("subject_id").agg(
         group=("group", "first"), slices=("label", "size"), read=("label", "count"), positive=("label", "sum")
     )
-    kinds = np.where(
-        people["group"] != "axSpA", "control", np.where(people["positive"] > 0, "axSpA, active", "axSpA, inactive")
-    )
+    free = np.where(people["read"] < people["slices"], "axSpA, no edema where it was read", "axSpA, inactive")
+    kinds = np.where(people["group"] != "axSpA", "control", np.where(people["positive"] > 0, "axSpA, active", free))
     rows = {}
     for kind, own in people.groupby(kinds):
         rows[kind] = {

@@ -37,6 +37,9 @@ class RuleChoice:
     others: int
 
     def __post_init__(self) -> None:
+        numbers = all(type(value) in (int, float) for value in (self.threshold, self.recall, self.specificity))
+        if not (numbers and type(self.active) is type(self.others) is int):
+            raise ValueError(f"{self} is no choice of a rule")
         fractions = all(0 <= value <= 1 for value in (self.recall, self.specificity))  # NaN is in no range
         people = min(self.active, self.others) >= 1
         if not (self.rule in RULES and fractions and people and 0 <= self.threshold < 1 + 1e-9):

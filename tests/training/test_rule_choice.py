@@ -58,7 +58,8 @@ def test_a_choice_is_of_its_networks_and_settings_only(folder):
 @pytest.mark.parametrize(
     "changed",
     [{"rule": "best"}, {"rule": []}, {"threshold": 1.1}, {"threshold": -0.1}, {"threshold": float("nan")},
-     {"threshold": "0.5"}, {"recall": 95}, {"specificity": float("nan")}, {"active": 0}, {"others": None}, {"more": 1}],
+     {"threshold": "0.5"}, {"recall": 95}, {"specificity": float("nan")}, {"active": 0}, {"others": None}, {"more": 1},
+     {"threshold": True}, {"active": 1.5}],
 )  # fmt: skip
 def test_a_broken_choice_is_one_line(folder, changed):
     path = folder.root / "whole_choice.json"
