@@ -154,7 +154,7 @@ def test_what_the_selection_does_is_said_where_table_3_stands(smoke_study):
     for page in ("05_subject_diagnosis", "model_card"):
         text = (smoke_study.result.index.parent / f"{page}.html").read_text()
         assert re.search(
-            r'subjects brings slices of one kind only[^<]*<a href="09_whole_examinations\.html">|'
+            r'subjects bring slices of one kind only[^<]*<a href="09_whole_examinations\.html">|'
             r'On whole examinations [^<]*<a href="09_whole_examinations\.html">',
             text,
         ), page
