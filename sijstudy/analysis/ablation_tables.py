@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from sijstudy.analysis.ablations import GROUPS, REFERENCE, Trial
+from sijstudy.analysis.ablations import GROUPS, REFERENCE, WHOLE, Trial
 from sijstudy.config import StudyConfig
 
 MARK = "◆"  # of a difference whose CI excludes 0
@@ -31,8 +31,8 @@ def tried_table(table: pd.DataFrame, trials: Sequence[Trial]) -> pd.DataFrame:
 
 
 def label(group: str, variant: str) -> str:
-    """How tables and figures call a variant: its group in words, and its name."""
-    return f"{GROUPS[group]}: {variant}" if group else variant
+    """How tables and figures call a variant: its group in words, and its name; those of a table of their own, by name."""
+    return f"{GROUPS[group]}: {variant}" if group not in ("", WHOLE) else variant
 
 
 def _label_of(row: pd.Series[Any]) -> str:

@@ -116,6 +116,7 @@ def test_the_answer_says_whether_neighbours_beat_the_filter():
     assert whole_variants.answer_sentence(table.iloc[:1]) == ""
     cells = difference_cells(table)
     assert cells["compared with"].tolist() == [REFERENCE, "three", REFERENCE]
+    assert cells["variant"].tolist() == ["three", "five", "trained"]
 
 
 def test_with_nobody_to_choose_on_a_variant_keeps_the_studys_threshold():
