@@ -31,7 +31,7 @@ def tried_table(table: pd.DataFrame, trials: Sequence[Trial]) -> pd.DataFrame:
 
 
 def label(group: str, variant: str) -> str:
-    """How tables and figures call a variant: its group in words, and its name; those of a table of their own, by name."""
+    """How tables and figures call a variant: its group in words, and its name; in a table of their own, its name."""
     return f"{GROUPS[group]}: {variant}" if group not in ("", WHOLE) else variant
 
 
