@@ -164,11 +164,6 @@ class StudyConfig:
         self._check_cohort()
 
     def _check_cohort(self) -> None:
-        if self.manifest and self.slices == "whole":
-            raise StudyError(
-                "parameter slices=whole is for the synthetic cohort; a manifest holds the slices it was built with, "
-                "so leave slices out (`sijstudy manifest build --keep-unread` keeps whole series)"
-            )
         for slices, subjects, low, high in (
             ("positive_slices", "axspa_subjects", 4, 23),
             ("negative_slices", "control_subjects", 18, 25),

@@ -36,10 +36,6 @@ def test_defaults_are_the_papers():
         ({"median_size": 4}, "median_size=4 must be odd: 3 or 5"),
         ({"backbone": "vgg"}, "backbone='vgg' must be one of resnet18, resnet34, resnet50"),
         ({"positive_slices": 100}, "positive_slices=100 does not fit axspa_subjects=60, who carry 4 to 23 slices"),
-        (
-            {"manifest": "data_manifest/own", "slices": "whole"},
-            "slices=whole is for the synthetic cohort; a manifest holds",
-        ),
         ({"negative_slices": 100}, "negative_slices=100 does not fit control_subjects=19, who carry 18 to 25 slices"),
     ],
 )

@@ -27,6 +27,8 @@ def test_open_workspace_takes_the_parameters_and_finds_the_root(tmp_path, monkey
     assert (work.root, work.config.seed, work.config.epochs) == (tmp_path, 5, 2)
     with pytest.raises(StudyError, match="unknown parameter 'epoch'; did you mean 'epochs'"):
         open_workspace({"epoch": 2})
+    with pytest.raises(StudyError, match="slices=whole is for the synthetic cohort; a manifest holds the slices"):
+        open_workspace({"manifest": "data_manifest/own", "slices": "whole"})
 
 
 def test_find_root_says_where_to_start(tmp_path):
