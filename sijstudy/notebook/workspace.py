@@ -277,8 +277,8 @@ def open_workspace(namespace: Mapping[str, Any], root: Path | None = None) -> Wo
     config = StudyConfig.from_namespace(namespace)
     if config.manifest and config.slices == "whole":
         raise StudyError(
-            "parameter slices=whole is for the synthetic cohort; a manifest holds the slices it was built with, so leave "
-            "slices out (`sijstudy manifest build --keep-unread` keeps whole series)"
+            "parameter slices=whole is for the synthetic cohort; a manifest holds the slices it was built with, so "
+            "leave slices out (`sijstudy manifest build --keep-unread` keeps whole series)"
         )
     return Workspace(config, root or find_root(Path.cwd()))
 
