@@ -49,10 +49,8 @@ def score_whole(
     nobody read it), score in [0, 1]. StudyError where a fold has no network, or one that knows whom the fold tests.
     """
     _check_untrained(runs, folds)
-    patches, device = (
-        load_patches(manifest, "roi", config, store.patches, workers=workers),
-        resolve_device(config.device),
-    )
+    patches = load_patches(manifest, "roi", config, store.patches, workers=workers)
+    device = resolve_device(config.device)
     asked = {
         "runs": {fold: run.folder.name for fold, run in runs.items()},
         "tested": {fold.number: sorted(fold.test) for fold in folds},

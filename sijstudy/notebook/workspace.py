@@ -31,10 +31,11 @@ from sijstudy.training.loop import Fit
 from sijstudy.training.networks import Networks, open_networks, save_fits
 from sijstudy.training.parallel import fit_all, fit_each
 from sijstudy.training.patches import PatchSet, load_patches
+from sijstudy.training.rule_choice import COURSE
 from sijstudy.training.store import FitRun, RunStore, StudyFolder
 
 Item = TypeVar("Item")
-AFTER_SCORES = ("median_size", "median_input", "slice_threshold", "subject_rule", "subject_threshold")
+AFTER_SCORES = (*COURSE, "subject_rule", "subject_threshold")
 
 
 @dataclass(frozen=True)

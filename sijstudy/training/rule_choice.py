@@ -38,10 +38,8 @@ class RuleChoice:
 
     def __post_init__(self) -> None:
         numbers = all(type(value) in (int, float) for value in (self.threshold, self.recall, self.specificity))
-        if not (numbers and type(self.active) is type(self.others) is int):
-            raise ValueError(f"{self} is no choice of a rule")
-        fractions = all(0 <= value <= 1 for value in (self.recall, self.specificity))  # NaN is in no range
-        people = min(self.active, self.others) >= 1
+        people = type(self.active) is type(self.others) is int and min(self.active, self.others) >= 1
+        fractions = numbers and all(0 <= value <= 1 for value in (self.recall, self.specificity))  # NaN is in no range
         if not (self.rule in RULES and fractions and people and 0 <= self.threshold < 1 + 1e-9):
             raise ValueError(f"{self} is no choice of a rule")
 
@@ -58,10 +56,9 @@ def save_choice(folder: StudyFolder, choice: RuleChoice, config: StudyConfig) ->
 def load_choice(folder: Path, config: StudyConfig | None = None) -> RuleChoice | None:
     """The choice of notebook 09 for the networks in ``folder`` (``runs/PROFILE``).
 
-    config: how scores become a course, where that is not as the networks' own parameters say.
-
-    None when it has made none, or made it for other networks or another way from scores to a course. StudyError for
-    a file that is not as ``save_choice`` writes it.
+    config: how scores become a course, where that is not as the networks' own parameters say. None when notebook 09
+    has chosen nothing, or for other networks or another way from scores to a course. StudyError for a file that is not
+    as ``save_choice`` writes it.
     """
     path = folder / CHOICE
     try:
