@@ -11,8 +11,12 @@ from typing import Annotated
 
 import typer
 
-from sijstudy.cohort.options import CONTRAST, SERIES, SKIP_BROKEN, BuildOptions, Wanted
-from sijstudy.config import StudyConfig
+from sijstudy.cohort.options import CONTRAST, SERIES, SKIP_BROKEN, Wanted
+from sijstudy.commands.cohort import cohort_app
+from sijstudy.commands.manifest import manifest_app
+from sijstudy.commands.notebooks import notebooks_app
+from sijstudy.commands.roi import roi_app
+from sijstudy.commands.shared import Parameter, Profile, Root
 from sijstudy.errors import StudyError
 from sijstudy.options import joined_words, option, taking
 from sijstudy.signals import raised_signals
@@ -27,21 +31,10 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-cohort_app = typer.Typer(help="The synthetic cohort.", no_args_is_help=True)
-manifest_app = typer.Typer(help="The tables that say which slice belongs to whom.", no_args_is_help=True)
-notebooks_app = typer.Typer(help="The study's notebooks.", no_args_is_help=True)
 app.add_typer(cohort_app, name="cohort")
 app.add_typer(manifest_app, name="manifest")
 app.add_typer(notebooks_app, name="notebooks")
-
-Root = Annotated[Path, typer.Option(help="The project's folder, the one with notebooks/.", show_default="here")]
-Profile = Annotated[str, typer.Option(help="smoke, quick, paper or stir, or the path of a profile of your own.")]
-Parameter = Annotated[
-    list[str] | None,
-    typer.Option(
-        "-p", "--parameter", metavar="NAME VALUE", help="Replace a parameter of the profile; may be repeated."
-    ),
-]
+app.add_typer(roi_app, name="roi")
 
 
 @dataclass(frozen=True)
@@ -196,85 +189,6 @@ def parameters(
     from sijstudy.study.parameters import parameters_cell, parameters_table
 
     print(parameters_cell() if cell else parameters_table())
-
-
-def _settings(profile: str, parameter: list[str] | None, root: Path) -> StudyConfig:
-    """A profile's parameters with the user's own on top."""
-    from sijstudy.study.profiles import parse_overrides, profile_settings
-
-    return profile_settings(profile, root, parse_overrides(parameter or []))[1]
-
-
-@cohort_app.command("make")
-def cohort_make(profile: Profile = "quick", parameter: Parameter = None, root: Root = Path()) -> None:
-    """Draw a profile's synthetic cohort as DICOM files and build its manifest."""
-    from sijstudy.notebook.cohort import prepare_cohort
-
-    config = _settings(profile, parameter, root)
-    if config.manifest:
-        raise StudyError(f"profile {profile} has manifest={config.manifest!r}: its cohort is given, not drawn")
-    manifest = prepare_cohort(config, root.resolve(), workers=os.cpu_count() or 1)
-    print(f"{len(manifest.slices)} slices of {len(manifest.subjects)} subjects")
-    print(f"Manifest: {manifest.folder}")
-
-
-@cohort_app.command("compare")
-def cohort_compare(
-    manifest: Annotated[Path, typer.Argument(help="Folder of a manifest, e.g. a synthetic cohort's.")],
-    other: Annotated[Path, typer.Argument(help="Folder of the manifest it is held against.")],
-    profile: Profile = "quick",
-    parameter: Parameter = None,
-    root: Root = Path(),
-) -> None:
-    """Print how alike two cohorts' images are: marrow and edema, and how surely a classifier tells them apart."""
-    from sijstudy.analysis.cohort_distance import distance, statistics_table
-    from sijstudy.cohort.manifest import load_manifest
-    from sijstudy.training.store import RunStore
-
-    config = _settings(profile, parameter, root)
-    first, second = load_manifest(manifest), load_manifest(other)
-    print(statistics_table(first, second).to_string())
-    print("median (5th to 95th percentile) over slices with outlined bone")
-    apart = distance(first, second, config, RunStore(root / "runs").patches, workers=os.cpu_count() or 1)
-    print(f"A classifier tells their patches apart with an AUC of {apart:.3f} (0.5: alike, 1: never mistaken)")
-
-
-@manifest_app.command("build")
-@taking(BuildOptions)
-def manifest_build(
-    dicom_root: Annotated[
-        Path,
-        typer.Argument(help="Folder with the DICOM files, in any layout; folders named like subjects, or PatientIDs."),
-    ],
-    manifest_folder: Annotated[Path, typer.Argument(help="Folder to write the manifest and the account into.")],
-    options: BuildOptions,
-) -> None:
-    """Scan a DICOM folder, choose and order its slices, write the manifest; say what was left out and why."""
-    from sijstudy.cohort.account import build_summary
-    from sijstudy.cohort.build import build_manifest
-
-    print(build_summary(build_manifest(dicom_root, manifest_folder, options, workers=os.cpu_count() or 1)))
-
-
-@manifest_app.command("verify")
-def manifest_verify(manifest_folder: Annotated[Path, typer.Argument(help="Folder of a manifest.")]) -> None:
-    """Check a manifest's tables and every file's SHA-256."""
-    from sijstudy.cohort.manifest import load_manifest, verify_files
-    from sijstudy.cohort.unread import whole_series
-
-    manifest = whole_series(load_manifest(manifest_folder))
-    verify_files(manifest)
-    print(f"{manifest_folder}: {len(manifest.slices)} slices of {len(manifest.subjects)} subjects, all files unchanged")
-
-
-@notebooks_app.command("sync")
-def notebooks_sync(root: Root = Path()) -> None:
-    """Bring the parameters cell of every notebook to the current defaults and notes."""
-    from sijstudy.study.notebook_files import find_notebooks, sync_parameters
-
-    for notebook in find_notebooks(root):
-        changed = sync_parameters(notebook)
-        print(f"{notebook.name}: {'parameters cell written' if changed else 'up to date'}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

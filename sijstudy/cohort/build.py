@@ -54,7 +54,9 @@ def build_manifest(
     places = Places(dicom_root, options.subjects_csv, options.annotations, without=manifest_folder)
     files = gather(places, subjects["subject_id"], options.wanted, segments, workers=workers, progress=progress)
     rules = OutlineRules(segments, options.rule, options.wanted.skip_broken)
-    settings = Settings(tables, rules, options.wanted.skip_broken, options.require_boxes, options.keep_unread)
+    settings = Settings(
+        tables, rules, options.wanted.skip_broken, options.require_boxes, options.keep_unread, options.propose_boxes
+    )
     built = _read_subjects(files, settings, workers=workers, progress=progress)
     fates = fates_of(files, built, options.tables)
     slices = _checked_rows(files, built, tables, fates)

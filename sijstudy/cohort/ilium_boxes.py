@@ -1,4 +1,4 @@
-"""Ilium boxes of a subject's slices: from the boxes table, the outlines of ilia, or proposed from all bone."""
+"""Ilium boxes of a subject's slices: from the boxes table, the outlines of ilia, or proposed."""
 
 from __future__ import annotations
 
@@ -14,14 +14,17 @@ from sijstudy.images.dicom import DicomHeader, DicomSlice
 from sijstudy.images.outlines import Segmentation
 from sijstudy.intensity import without_padding
 from sijstudy.records import IliumBoxes
+from sijstudy.segmentation.joint_boxes import FoundBoxes
 
 
 @dataclass(frozen=True)
 class SliceBoxes:
-    """boxes: UID -> boxes, None where no ilium is in view. proposed: UIDs of slices whose boxes are a proposal."""
+    """boxes: UID -> boxes, None where no ilium is in view. proposed: UID -> confidence in [0, 1] of slices whose boxes
+    are a proposal, NaN where it is made from outlined bone.
+    """
 
     boxes: Mapping[str, IliumBoxes | None]
-    proposed: frozenset[str]
+    proposed: Mapping[str, float]
 
     def stored(self, header: DicomHeader) -> IliumBoxes | None:
         """The boxes of a slice in pixels of the image as it is stored, as tables of boxes have them."""
@@ -33,37 +36,49 @@ def boxes_of_slices(
     places: Mapping[str, Place],
     outlines: Segmentation | None,
     table: SideTable[IliumBoxes | None] | None,
+    *,
+    seek: bool = False,
 ) -> SliceBoxes:
     """Boxes of a subject's slices, in their order in the body.
 
     A row of the table comes first, in pixels of the stored image, and turned as the slice is; then outlined ilia; where
-    neither ilium is outlined on any slice but all bone is, a proposal for slices without a row. StudyError names a
-    slice whose boxes cannot be.
+    neither ilium is outlined on any slice, a proposal for slices without a row: made from the outline of all bone, or
+    with ``seek`` what the network finds without one. StudyError names a slice whose boxes cannot be.
     """
-    proposals = _proposals(ordered, outlines) if outlines and _only_bone(outlines) else {}
+    proposals = _proposals(ordered, outlines, seek)
     boxes: dict[str, IliumBoxes | None] = {}
-    proposed = set()
+    proposed: dict[str, float] = {}
     for header in (plane.header for plane in ordered):
         place, uid = places[header.uid], header.uid
         own = (table and _upright(table.of(place), header)) or (outlines.ilium_boxes(uid) if outlines else None)
         if proposals and not (table and table.has(place)):
-            own = proposals[uid]
-            proposed.add(uid)
+            own, proposed[uid] = proposals[uid].boxes, proposals[uid].confidence
         _check_sides(own, header)
         boxes[uid] = own
-    return SliceBoxes(boxes, frozenset(proposed))
+    return SliceBoxes(boxes, proposed)
 
 
-def _only_bone(outlines: Segmentation) -> bool:
-    return "bone" in outlines.segments and not {"left ilium", "right ilium"} & outlines.segments
+def _proposals(ordered: Sequence[DicomSlice], outlines: Segmentation | None, seek: bool) -> dict[str, FoundBoxes]:
+    """UID -> a proposal, without boxes where no joint is in view; empty where ilia are outlined, or none is sought."""
+    known = outlines.segments if outlines else frozenset()
+    if {"left ilium", "right ilium"} & known:
+        return {}
+    if outlines and "bone" in known:
+        return _from_bone(ordered, outlines)
+    if not seek:
+        return {}
+    from sijstudy.cohort.automatic_boxes import find_boxes  # here, as most cohorts need no network
+
+    found = find_boxes(ordered)
+    return {plane.header.uid: own for plane, own in zip(ordered, found, strict=True)}
 
 
-def _proposals(ordered: Sequence[DicomSlice], outlines: Segmentation) -> dict[str, IliumBoxes | None]:
+def _from_bone(ordered: Sequence[DicomSlice], outlines: Segmentation) -> dict[str, FoundBoxes]:
     images = np.stack([without_padding(plane.pixels) for plane in ordered])
     masks = [outlines.mask(plane.header.uid, "bone") for plane in ordered]
     bone = np.stack([np.zeros(images.shape[1:], bool) if mask is None else mask for mask in masks])
     boxes = propose_ilium_boxes(images, bone, ordered[0].header.spacing[0])
-    return {plane.header.uid: own for plane, own in zip(ordered, boxes, strict=True)}
+    return {plane.header.uid: FoundBoxes(own, np.nan) for plane, own in zip(ordered, boxes, strict=True)}
 
 
 def _upright(boxes: IliumBoxes | None, header: DicomHeader) -> IliumBoxes | None:

@@ -65,6 +65,9 @@ class BuildOptions:
     require_boxes: bool = option(
         "Leave out slices without an ilium box: they give no ROI patch.", False, "--require-boxes"
     )
+    propose_boxes: bool = option(
+        "Find the joints where nobody outlined or boxed an ilium; drafts to be looked at.", False, "--propose-boxes"
+    )
     keep_unread: bool = option(
         "Keep slices without a label, in unread.csv: they stay in a subject's course.", False, "--keep-unread"
     )

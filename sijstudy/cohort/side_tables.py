@@ -19,6 +19,7 @@ from sijstudy.records import IliumBoxes
 Value = TypeVar("Value")
 Votes = tuple[int | None, ...]
 KEYS = ("sop_instance_uid", "file")
+CONFIDENCE = ("confidence",)  # of proposed boxes, of which a corrected copy comes back as the table
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,7 @@ def _read(path: Path, columns: tuple[str, ...], parse: Callable[[dict[str, Any]]
 
 
 def _key_column(table: pd.DataFrame, columns: tuple[str, ...], path: Path) -> str:
-    known = ("subject_id", *KEYS, *columns)
+    known = ("subject_id", *KEYS, *columns, *(CONFIDENCE if columns[0] in BOX_COLUMNS["left"] else ()))
     for name in table.columns:
         if name not in known:
             raise StudyError(f"{path}: unknown column '{name}'; remove it (known: {', '.join(known)})")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from sijstudy.cohort.files_by_uid import FileOwners, assign_segs
 from sijstudy.cohort.gather import broken_files, slice_owners
@@ -49,9 +50,16 @@ class _NoLabels(SideTable[int]):
 
 
 def read_subject(
-    folder: Path, boxes_csv: Path | None = None, wanted: Wanted | None = None, segments_csv: Path | None = None
+    folder: Path,
+    boxes_csv: Path | None = None,
+    wanted: Wanted | None = None,
+    segments_csv: Path | None = None,
+    *,
+    seek: bool = False,
 ) -> SubjectFolder:
     """Read one subject's MR slices, pixels checked, and the ilium boxes: from ``boxes_csv``, else from a DICOM SEG.
+
+    seek: where there are neither, let the network find them.
 
     The folder may hold several series and other files; ``wanted`` and ``series_choice`` say which series is used.
     segments_csv: what the SEG's labels mean, as ``read_segment_table`` reads it. Raises StudyError naming the file at
@@ -71,16 +79,23 @@ def read_subject(
     files = SubjectFiles(name, own.sources, tuple(segs.files.get(name, ())), hashes, unused)
     tables = Tables(labels=_NoLabels(folder, {}), boxes=given.boxes)
     rules = OutlineRules(segments, EdemaRule(), wanted.skip_broken)
-    done = subject_rows(folder, files, Settings(tables, rules, wanted.skip_broken))
+    done = subject_rows(folder, files, Settings(tables, rules, wanted.skip_broken, seek_boxes=seek))
     rows = done.rows
     gone: dict[Source, str] = {(path, None): why for path, why in broken.items()}
     gone |= done.left_out
     if given.boxes:
         given.boxes.check_used({row[key] for row in rows for key in ("sop_instance_uid", "file")}, {})
     slices = tuple(slice_record({**row, "segmentation": None}, folder, folder) for row in rows)  # nothing is kept
-    source = boxes_csv.name if boxes_csv else "the DICOM SEG in its folder"
-    boxes_from = source if any(item.boxes for item in slices) else ""
+    boxes_from = _source(done.proposed, boxes_csv) if any(item.boxes for item in slices) else ""
     return SubjectFolder(name, slices, boxes_from, own.choice.chosen.text, own.choice.rule, _named(gone, folder))
+
+
+def _source(proposed: Sequence[Mapping[str, Any]], boxes_csv: Path | None) -> str:
+    """Where the boxes come from, in words."""
+    sure = [row["confidence"] for row in proposed if row["confidence"] > 0]
+    if sure:
+        return f"the network that finds joints (nobody drew them; confidence {min(sure):.2f} to {max(sure):.2f})"
+    return boxes_csv.name if boxes_csv else "the DICOM SEG in its folder"
 
 
 def _named(left_out: Mapping[Source, str], folder: Path) -> dict[str, str]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from sijstudy.cohort.box_cells import cells_of
-from sijstudy.cohort.ilium_boxes import boxes_of_slices
+from sijstudy.cohort.ilium_boxes import SliceBoxes, boxes_of_slices
 from sijstudy.cohort.schema import READERS
 from sijstudy.cohort.side_tables import Place, Tables
 from sijstudy.errors import StudyError
@@ -32,7 +32,7 @@ class Settings:
 
     skip_broken: leave out slices that cannot be read, instead of stopping. require_boxes: leave out slices without
     an ilium box, which give no ROI patch. keep_unread: keep slices without a label for the course, instead of leaving
-    them out or stopping.
+    them out or stopping. seek_boxes: let the network find boxes where nobody gave any.
     """
 
     tables: Tables
@@ -40,6 +40,7 @@ class Settings:
     skip_broken: bool = False
     require_boxes: bool = False
     keep_unread: bool = False
+    seek_boxes: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,8 @@ def subject_rows(root: Path, files: SubjectFiles, settings: Settings) -> Subject
     drawn = read_subject_outlines(files.outlines, Slices(ordered, files.unused), settings.outlines, files.subject_id)
     left_out |= drawn.left_out if drawn else {}
     places = {header.uid: _place(root, header, files.subject_id) for header in ordered}
-    boxes = boxes_of_slices(planes, places, drawn.segmentation if drawn else None, settings.tables.boxes)
+    segmentation = drawn.segmentation if drawn else None
+    boxes = boxes_of_slices(planes, places, segmentation, settings.tables.boxes, seek=settings.seek_boxes)
     shared = _outlines_cells(drawn)
     kept: dict[Source, Row] = {}
     why_unread: dict[Source, str] = {}
@@ -110,15 +112,18 @@ def subject_rows(root: Path, files: SubjectFiles, settings: Settings) -> Subject
             f"subject {files.subject_id}: no slice has a label its readers agree on, and a box where one is required; "
             "settle some of them"
         )
-    proposed = tuple(
-        {"subject_id": files.subject_id, "file": places[header.uid].file, **cells_of(boxes.stored(header))}
-        for header in ordered
-        if header.uid in boxes.proposed and (header.file, header.frame) in kept
-    )
+    shown = [header for header in ordered if (header.file, header.frame) in kept]
+    proposed = tuple(_proposal(header, places[header.uid], boxes) for header in shown if header.uid in boxes.proposed)
     rows = [row for source, row in kept.items() if source not in why_unread]
     unread = [row for source, row in kept.items() if source in why_unread]
     content, patient_id = drawn.content if drawn else None, ordered[0].patient_id
     return SubjectRows(files.subject_id, patient_id, rows, left_out, content, proposed, unread, why_unread)
+
+
+def _proposal(header: DicomHeader, place: Place, boxes: SliceBoxes) -> Row:
+    """A row of the table of proposed boxes."""
+    cells = cells_of(boxes.stored(header))
+    return {"subject_id": place.subject_id, "file": place.file, **cells, "confidence": boxes.proposed[header.uid]}
 
 
 def _outlines_cells(drawn: DrawnSubject | None) -> Row:

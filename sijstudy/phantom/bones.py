@@ -22,6 +22,8 @@ _SACRAL_BODIES = (
     (19.0, 11.0, 41.0, -12.0, 10.0),
     (15.0, 32.0, 58.0, -7.0, 9.0),
 )
+_FORAMINA = (-12.0, 12.0, 33.0, 53.0), (27.0, 23.0, 20.0, 15.0)  # heights and distances from the midline, mm
+_FIRST_BODY_MM = -6.0  # height at which the first sacral body ends
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def bones_of(plane: Plane) -> Bones:
     return Bones(
         ilium=(up(ilia[0]) + rough, up(ilia[1]) - rough),
         sacrum=up(sacrum) + rough,
-        lumbar=up(_lumbar(plane)) + rough,
+        lumbar=up(lumbar_distance(plane)) + rough,
         joints=joints,
     )
 
@@ -121,6 +123,12 @@ def box_distance(u: Array, v: Array, w: Array, box: tuple[float, float, float, f
     return distance
 
 
+def ellipse_distance(x: Array, y: Array, a: float, b: float) -> Array:
+    """Distance in mm to an ellipse with half axes ``a`` and ``b``, inside negative, nearly; float32."""
+    distance: Array = ((np.sqrt((x / a) ** 2 + (y / b) ** 2) - 1) * min(a, b)).astype(np.float32)
+    return distance
+
+
 def spine_frame(plane: Plane) -> tuple[Array, Array]:
     """Distance up the lumbar spine and behind its axis for the coarse nodes, mm; origin at the lumbosacral disc."""
     u, v, w = plane.coarse
@@ -131,8 +139,8 @@ def spine_frame(plane: Plane) -> tuple[Array, Array]:
     return along.astype(np.float32), behind.astype(np.float32)
 
 
-def _lumbar(plane: Plane) -> Array:
-    """Bodies of L5, L4 and L3 with a slight waist, transverse processes of L5."""
+def lumbar_distance(plane: Plane) -> Array:
+    """To bodies of L5, L4 and L3 with a slight waist, and transverse processes of L5: mm on the coarse nodes."""
     u = plane.coarse[0]
     along, behind = spine_frame(plane)
     bodies = np.full(u.shape, _FAR, np.float32)
@@ -141,6 +149,37 @@ def _lumbar(plane: Plane) -> Array:
         bodies = np.minimum(bodies, box_distance(u, along, behind, (25.0, low, low + 28, -17.0, 17.0), 6.0) + waist + 1)
     process = box_distance(u, along, behind, (46.0, 12.0, 22.0, 13.0, 21.0), 4.0)
     return np.minimum(bodies, np.maximum(process, 14 - np.abs(u)))
+
+
+def facets_distance(plane: Plane) -> tuple[Array, Array]:
+    """To the small bones of the lowest lumbar facet joints behind the spine, and to their clefts: mm, coarse nodes."""
+    u, v, w = plane.coarse
+    dx, dv = np.abs(u) - 18, v + 32 + 0.85 * (w - 24)
+    near = np.clip(np.abs(w - 28) - 9, 0, None)
+    clefts = np.maximum(np.abs(dx + 0.45 * dv), np.abs(dv) - 7.5) + near
+    return ellipse_distance(dx, dv, 8, 10) + near, clefts
+
+
+def canal_distance(plane: Plane) -> Array:
+    """To the thecal sac, lumbar and sacral: mm on the coarse nodes."""
+    u, v, w = plane.coarse
+    along, behind = spine_frame(plane)
+    size = plane.body.canal_radius
+    centre = np.interp(v, (-36, -10, 15, 40, 60), (22, 19, 15, 11, 9))
+    radius = np.interp(v, (-36, -10, 15, 40, 60), (12, 9.5, 6.5, 4, 2)) * size
+    sacral = (np.hypot(u / radius, (w - centre) / (0.62 * radius)) - 1) * 0.62 * radius
+    sacral = np.maximum(sacral, np.maximum(-38 - v, v - 58))
+    lumbar = np.maximum((np.hypot(u / 12, (behind - 25) / 7.5) - 1) * 7.5 * size, -(along + 6))
+    distance: Array = np.minimum(sacral, lumbar).astype(np.float32)
+    return distance
+
+
+def middle_distance(plane: Plane) -> Array:
+    """To the middle of the sacrum: between its foramina and below its first body, mm on the coarse nodes."""
+    u, v, _ = plane.coarse
+    half = np.interp(v, _FORAMINA[0], _FORAMINA[1])
+    distance: Array = np.maximum(np.abs(u) - half, _FIRST_BODY_MM - v).astype(np.float32)
+    return distance
 
 
 def cortex(distance: Array, thickness: Array | np.floating[Any]) -> Array:

@@ -144,7 +144,8 @@ class LesionRange:
 
     ``extra``: mean number of foci per mm beyond those that cover every slice; ``least_extra``: at least so many in each
     stretch of slices. ``diffuse``: share of the subjects with one focus that fills a bone from joint to wing, besides
-    the others. ``stress``: share of all subjects with edema of mechanical strain.
+    the others. ``stress``: share of all subjects with edema of mechanical strain. ``seen``: mm2 that a reader outlines
+    at least, in whole examinations.
     """
 
     gain: tuple[float, float] = difficulty.EDEMA_GAIN
@@ -155,6 +156,7 @@ class LesionRange:
     least_extra: int = difficulty.LEAST_EXTRA_FOCI
     diffuse: float = 0.0
     stress: float = difficulty.STRESS_RATE
+    seen: float = difficulty.EDEMA_SEEN_MM2
 
 
 CLEARLY_OBSERVED = LesionRange()  # [2.1]
@@ -223,10 +225,10 @@ def draw_protocol(rng: np.random.Generator, sequence: str, size: int, randomised
     ``size``: rows and columns; the most that a randomised one may have.
     """
     fixed = replace(PAPER if sequence == "gd_fs_t1" else EXAMINATION, size=size)
-    return _randomised(rng, fixed) if randomised else fixed
+    return any_scanner(rng, fixed) if randomised else fixed
 
 
-def _randomised(rng: np.random.Generator, fixed: Protocol) -> Protocol:
+def any_scanner(rng: np.random.Generator, fixed: Protocol) -> Protocol:
     """Domain randomisation: all that differs between scanners, drawn wider than any one hospital's scanners differ."""
     thickness = float(rng.uniform(2.0, 5.0))
     sizes = [n for n in MATRICES if n <= fixed.size] or [fixed.size]

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sijstudy.phantom import difficulty
 from sijstudy.phantom.anatomy import Anatomy, draw_anatomy
 from sijstudy.phantom.bones import bones_of
 from sijstudy.phantom.fields import Array, Grid
@@ -68,7 +67,7 @@ def render_slice(body: Body, grid: Grid, z: float, noise: np.random.Generator, *
     """The slice at scanner position ``z`` mm, averaged over its thickness; ``noise`` feeds the receiver only.
 
     clear: edema of the body is as large and as bright here as a selection of slices asks for [2.1]. Otherwise it is
-    what reaches here from the slices of the lesions, and no reader outlines less than ``EDEMA_SEEN_MM2``.
+    what reaches here from the slices of the lesions, and no reader outlines less than ``LesionRange.seen`` mm2.
     """
     protocol = body.protocol
     offsets = ((np.arange(protocol.samples) + 0.5) / protocol.samples - 0.5) * protocol.thickness
@@ -77,7 +76,7 @@ def render_slice(body: Body, grid: Grid, z: float, noise: np.random.Generator, *
     pixels = acquire(grid, signal, body.scanner, noise)
     masks = np.asarray(2 * sum(layer.masks.view(np.uint8) for layer in layers) >= len(layers))
     contrast, area = float(np.mean([layer.contrast for layer in layers])), float(masks[..., 3].sum()) * grid.pixel**2
-    if not clear and area < difficulty.EDEMA_SEEN_MM2:
+    if not clear and area < protocol.lesions.seen:
         masks[..., 3], contrast, area = False, 0.0, 0.0
     return Rendered(pixels, masks, contrast, area)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from sijstudy.phantom.bones import ellipse_distance
 from sijstudy.phantom.canvas import Canvas, Texture
 from sijstudy.phantom.fields import Array, cover, smoothstep, strips, window_of
 from sijstudy.phantom.plane import Plane
@@ -117,12 +118,6 @@ def paint_muscles_in_front(plane: Plane, canvas: Canvas, texture: Texture) -> No
     muscle = muscle * (1 + 0.10 * np.cos(2 * texture.coarse + 1.2 * texture.medium + 0.35 * mass))
     canvas.paint(cover(np.abs(mass) - 0.6, 1.0), 1.25 * muscle, 0.1)
     canvas.paint(cover(mass, 1.2), muscle, 0.1)
-
-
-def ellipse_distance(x: Array, y: Array, a: float, b: float) -> Array:
-    """Distance in mm to an ellipse with half axes ``a`` and ``b``, inside negative, nearly; float32."""
-    distance: Array = ((np.sqrt((x / a) ** 2 + (y / b) ** 2) - 1) * min(a, b)).astype(np.float32)
-    return distance
 
 
 def paint_muscles_behind(plane: Plane, canvas: Canvas, texture: Texture) -> None:

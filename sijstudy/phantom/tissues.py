@@ -5,14 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from sijstudy.phantom import difficulty
-from sijstudy.phantom.bones import Bones, box_distance, cortex, spine_frame
+from sijstudy.phantom.bones import Bones, box_distance, canal_distance, cortex, facets_distance, spine_frame
 from sijstudy.phantom.canvas import Canvas, Texture, comes_near, texture_of
 from sijstudy.phantom.fields import Array, cover, smoothstep, window_of
 from sijstudy.phantom.lookalikes import LookAlikes, paint_foramina, paint_patches, paint_spots
 from sijstudy.phantom.plane import Plane
 from sijstudy.phantom.soft_tissues import (
     background,
-    ellipse_distance,
     paint_gut,
     paint_muscles_behind,
     paint_muscles_in_front,
@@ -124,11 +123,7 @@ def _filling(plane: Plane, texture: Texture, bright: float, fibrous: float, web:
 def _facets(plane: Plane, canvas: Canvas, texture: Texture) -> None:
     """Facet joints of the lowest lumbar level: two small bones behind the spine with a cleft that may be bright."""
     tissue = plane.body.contrast
-    u, v, w = plane.coarse
-    dx, dv = np.abs(u) - 18, v + 32 + 0.85 * (w - 24)
-    near = np.clip(np.abs(w - 28) - 9, 0, None)
-    bones = ellipse_distance(dx, dv, 8, 10) + near
-    clefts = np.maximum(np.abs(dx + 0.45 * dv), np.abs(dv) - 7.5) + near
+    bones, clefts = facets_distance(plane)
     if not (comes_near(bones, 4.0) or comes_near(clefts, 4.0)):
         return
     bone, cleft = plane.grid.upsample(bones), plane.grid.upsample(clefts)
@@ -144,15 +139,7 @@ def _facets(plane: Plane, canvas: Canvas, texture: Texture) -> None:
 def _spine_contents(plane: Plane, canvas: Canvas, texture: Texture) -> None:
     """Thecal sac with its dark rim and epidural fat; spinous processes behind it."""
     tissue = plane.body.contrast
-    u, v, w = plane.coarse
-    along, behind = spine_frame(plane)
-    size = plane.body.canal_radius
-    centre = np.interp(v, (-36, -10, 15, 40, 60), (22, 19, 15, 11, 9))
-    radius = np.interp(v, (-36, -10, 15, 40, 60), (12, 9.5, 6.5, 4, 2)) * size
-    sacral = (np.hypot(u / radius, (w - centre) / (0.62 * radius)) - 1) * 0.62 * radius
-    sacral = np.maximum(sacral, np.maximum(-38 - v, v - 58))
-    lumbar = np.maximum((np.hypot(u / 12, (behind - 25) / 7.5) - 1) * 7.5 * size, -(along + 6))
-    coarse = np.minimum(sacral, lumbar).astype(np.float32)
+    coarse = canal_distance(plane)
     if not comes_near(coarse, 5.5):
         return
     canal = plane.grid.upsample(coarse)

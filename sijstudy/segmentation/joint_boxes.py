@@ -1,0 +1,83 @@
+"""Outlined bones of a stack -> a box round each ilium where its joint is in view, with how sure it is.
+
+ASSUMED: every rule here. A box says where the joint is; on slices behind or below the joint there is none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import ndimage
+
+from sijstudy.records import Box, IliumBoxes
+from sijstudy.segmentation.classes import SACRUM
+
+if TYPE_CHECKING:  # for their types alone: whoever only has boxes needs no torch
+    from sijstudy.segmentation.outline import Outlined, Spacing
+
+Array = np.ndarray[Any, Any]
+Mask = np.ndarray[Any, np.dtype[np.bool_]]
+Edges = tuple[float, float, float, float]  # x0, y0, x1, y1
+
+SMALLEST_ILIUM = 100.0  # square mm
+JOINT_GAP = 10.0  # mm from the ilium to the sacrum, at most, where it is a joint (ligament holds its upper part)
+JOINT_HEIGHT = 10.0  # mm of height over which they are so near, at least
+
+
+@dataclass(frozen=True)
+class FoundBoxes:
+    """Ilium boxes of a slice. confidence: mean certainty of the pixels called ilium, in [0, 1], the lower of two sides;
+    0 without a box.
+    """
+
+    boxes: IliumBoxes | None
+    confidence: float
+
+
+def joint_boxes(outlined: Outlined, spacing: Spacing) -> list[FoundBoxes]:
+    """Boxes of each slice, tight round the ilium; an edge is the median of its neighbours' and its own."""
+    left, right = (_side(outlined, f"{side} ilium", spacing) for side in ("left", "right"))
+    found = []
+    for own_left, own_right in zip(left, right, strict=True):
+        sides = [side for side in (own_left, own_right) if side]
+        boxes = IliumBoxes(own_left and own_left[0], own_right and own_right[0]) if sides else None
+        if boxes and boxes.left and boxes.right and boxes.left.centre_x <= boxes.right.centre_x:
+            boxes, sides = None, []  # the subject's left on the left of the image: not understood
+        found.append(FoundBoxes(boxes, min((certainty for _, certainty in sides), default=0.0)))
+    return found
+
+
+def _side(outlined: Outlined, name: str, spacing: Spacing) -> list[tuple[Box, float] | None]:
+    ilia, sacra = outlined.bone(name), outlined.bone(*SACRUM)
+    edges = [
+        _edges(ilium) if _in_view(ilium, sacrum, spacing) else None for ilium, sacrum in zip(ilia, sacra, strict=True)
+    ]
+    sure = [
+        float(one[ilium].mean()) if ilium.any() else 0.0 for one, ilium in zip(outlined.certainty, ilia, strict=True)
+    ]
+    return [None if own is None else (Box(*_steady(edges, at)), sure[at]) for at, own in enumerate(edges)]
+
+
+def _in_view(ilium: Mask, sacrum: Mask, spacing: Spacing) -> bool:
+    """Whether the ilium faces the sacrum across a joint on this slice."""
+    if ilium.sum() * spacing[0] * spacing[1] < SMALLEST_ILIUM or not sacrum.any():
+        return False
+    near = ilium & (ndimage.distance_transform_edt(~sacrum, sampling=spacing) <= JOINT_GAP)
+    return bool(near.any(axis=1).sum() * spacing[0] >= JOINT_HEIGHT)
+
+
+def _edges(mask: Mask) -> Edges:
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
+
+
+def _steady(edges: list[Edges | None], at: int) -> Edges:
+    """The slice's edges; between two neighbours that have some, the median of the three."""
+    near = [own for own in edges[max(0, at - 1) : at + 2] if own is not None]
+    own = edges[at]
+    if len(near) < 3 or own is None:
+        return own or near[0]
+    x0, y0, x1, y1 = np.median(np.array(near), axis=0)
+    return float(x0), float(y0), float(x1), float(y1)

@@ -1,0 +1,115 @@
+"""One examination's slices -> bones and edema, outlined by the network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import ndimage
+from torch import Tensor
+from torch.nn import functional
+
+from sijstudy.fresh_torch import fresh_torch
+from sijstudy.segmentation.classes import BONES, JOINT_BONES
+from sijstudy.segmentation.network import PIXEL_MM, STRIDE, UNet, normalised
+
+Array = np.ndarray[Any, Any]
+Mask = np.ndarray[Any, np.dtype[np.bool_]]
+Spacing = tuple[float, float]  # mm from row to row, from column to column
+BATCH = 8
+SMALLEST_PART = 60.0  # square mm; what is smaller and hangs on nothing is no bone
+
+
+@dataclass(frozen=True)
+class Outlined:
+    """What the network sees on N slices, in pixels of these slices.
+
+    classes: ``(N, H, W)`` uint8, 0 or 1 + the place in ``classes.BONES``. certainty: ``(N, H, W)`` float32 in [0, 1],
+    the probability of that class. edema: ``(N, H, W)`` float32 in [0, 1], 0 outside ilia and sacrum.
+    """
+
+    classes: Array
+    certainty: Array
+    edema: Array
+
+    def bone(self, *names: str) -> Mask:
+        """Pixels of these bones, of all without a name, ``(N, H, W)`` bool."""
+        numbers = [BONES.index(name) + 1 for name in names or BONES]
+        return np.isin(self.classes, numbers)
+
+
+@fresh_torch()
+def outline(images: Array, spacing: Spacing, network: UNet) -> Outlined:
+    """Outline one examination.
+
+    images: ``(N, H, W)`` float32, any scale, upright, in their order in the body, the subject's right at the left of
+    the image. spacing: mm from row to row and from column to column.
+    """
+    small = _scaled(torch.from_numpy(np.ascontiguousarray(images, np.float32))[:, None], spacing)
+    padded, window = _padded(normalised(small))
+    network.eval()
+    with torch.inference_mode():
+        logits = torch.cat([network(padded[at : at + BATCH]) for at in range(0, len(padded), BATCH)])
+        logits = logits[:, :, window[0], window[1]]
+        classes, certainty = _most_likely(logits[:, :-1], images.shape[1:])
+        edema = _enlarged(logits[:, -1:].sigmoid(), images.shape[1:])[:, 0].numpy()
+    classes = _without_scraps(classes, spacing)
+    found = Outlined(classes, certainty, edema)
+    edema[~found.bone(*JOINT_BONES)] = 0
+    return found
+
+
+def _scaled(images: Tensor, spacing: Spacing) -> Tensor:
+    """``(N, 1, H, W)`` on square pixels of PIXEL_MM."""
+    size = [max(1, round(length * mm / PIXEL_MM)) for length, mm in zip(images.shape[2:], spacing, strict=True)]
+    return functional.interpolate(images, size, mode="bilinear", antialias=True)
+
+
+def _padded(images: Tensor) -> tuple[Tensor, tuple[slice, slice]]:
+    """Grown to multiples of STRIDE by the darkest value, and where the images lie in it."""
+    rows, columns = images.shape[2:]
+    below, right = -rows % STRIDE, -columns % STRIDE
+    grown = functional.pad(images, (0, right, 0, below), value=float(images.min()))
+    return grown.contiguous(memory_format=torch.channels_last), (slice(rows), slice(columns))
+
+
+def _enlarged(images: Tensor, size: tuple[int, ...]) -> Tensor:
+    return functional.interpolate(images.float(), tuple(size), mode="bilinear")
+
+
+def _most_likely(logits: Tensor, size: tuple[int, ...]) -> tuple[Array, Array]:
+    """The likeliest class of each pixel of the given size, uint8, and its probability, float32."""
+    classes, certainty = [], []
+    for one in logits.softmax(dim=1).split(BATCH):
+        likely = _enlarged(one, size).max(dim=1)
+        classes.append(likely.indices.to(torch.uint8))
+        certainty.append(likely.values)
+    return torch.cat(classes).numpy(), torch.cat(certainty).numpy()
+
+
+def _without_scraps(classes: Array, spacing: Spacing) -> Array:
+    """Of each ilium the largest part through the stack alone; of other bones no parts too small on a slice."""
+    kept = np.zeros_like(classes)
+    for number, name in enumerate(BONES, start=1):
+        mask = classes == number
+        if "ilium" in name:
+            kept[_largest(mask)] = number
+            continue
+        for plane, target in zip(mask, kept, strict=True):
+            parts, _ = ndimage.label(plane)
+            sizes = np.bincount(parts.ravel()) * (spacing[0] * spacing[1])
+            target[plane & (sizes >= SMALLEST_PART)[parts]] = number
+    return kept
+
+
+def _largest(mask: Mask) -> Mask:
+    """The largest part ``(N, H, W)`` that hangs together within and across slices."""
+    parts, count = ndimage.label(mask)
+    if count < 2:
+        return mask
+    sizes = np.bincount(parts.ravel())
+    sizes[0] = 0
+    largest: Mask = parts == sizes.argmax()
+    return largest

@@ -1,0 +1,73 @@
+"""Boxes round outlined ilia: where, how sure, and where none."""
+
+import numpy as np
+import pytest
+
+from sijstudy.records import Box
+from sijstudy.segmentation.classes import BONES
+from sijstudy.segmentation.joint_boxes import JOINT_GAP, joint_boxes
+from sijstudy.segmentation.outline import Outlined
+
+LEFT, RIGHT, SACRUM, *_ = range(1, len(BONES) + 1)
+MM = (1.0, 1.0)
+
+
+def pelvis(slices=3, gap=4):
+    """The subject's right ilium on the left of the image, a sacrum ``gap`` pixels from either."""
+    classes = np.zeros((slices, 60, 120), np.uint8)
+    classes[:, 10:50, 10:30] = RIGHT
+    classes[:, 15:45, 30 + gap : 90 - gap] = SACRUM
+    classes[:, 12:48, 90:112] = LEFT
+    return classes
+
+
+def outlined(classes, certainty=0.9):
+    return Outlined(classes, np.full(classes.shape, certainty, np.float32), np.zeros(classes.shape, np.float32))
+
+
+def test_boxes_are_tight_and_named_by_the_subjects_side():
+    found = joint_boxes(outlined(pelvis()), MM)
+    for one in found:
+        assert one.boxes.right == Box(10, 10, 30, 50)
+        assert one.boxes.left == Box(90, 12, 112, 48)
+        assert one.confidence == pytest.approx(0.9)
+
+
+def test_the_less_certain_side_gives_the_confidence():
+    masks = outlined(pelvis(1))
+    masks.certainty[0, :, :40] = 0.55
+    assert joint_boxes(masks, MM)[0].confidence == pytest.approx(0.55)
+
+
+@pytest.mark.parametrize("mm", [0.5, 1.0, 2.0])
+def test_a_joint_is_where_ilium_and_sacrum_are_near_in_mm(mm):
+    near = int(JOINT_GAP / mm)  # the nearest sacral pixel is one further than the pixels between
+    assert joint_boxes(outlined(pelvis(1, near - 1)), (mm, mm))[0].boxes
+    assert joint_boxes(outlined(pelvis(1, near + 1)), (mm, mm))[0].boxes is None
+
+
+def test_without_a_sacrum_there_is_no_joint():
+    classes = pelvis(2)
+    classes[1][classes[1] == SACRUM] = 0
+    first, second = joint_boxes(outlined(classes), MM)
+    assert first.boxes
+    assert (second.boxes, second.confidence) == (None, 0.0)
+
+
+def test_a_speck_of_ilium_is_no_box():
+    classes = pelvis(1)
+    classes[0, :, :30] = 0
+    classes[0, 20:29, 22:30] = RIGHT  # 72 square mm
+    boxes = joint_boxes(outlined(classes), MM)[0].boxes
+    assert boxes.right is None
+    assert boxes.left
+
+
+def test_one_slices_outlier_is_steadied_by_its_neighbours():
+    classes = pelvis(3)
+    classes[1, 10:50, 2:10] = RIGHT
+    assert joint_boxes(outlined(classes), MM)[1].boxes.right.x0 == 10
+
+
+def test_sides_the_wrong_way_round_are_not_believed():
+    assert joint_boxes(outlined(pelvis(1)[:, :, ::-1]), MM)[0].boxes is None

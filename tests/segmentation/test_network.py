@@ -1,0 +1,39 @@
+"""The U-Net's layers, held against MONAI's, and its input."""
+
+import pytest
+import torch
+
+from sijstudy.segmentation.classes import BONES
+from sijstudy.segmentation.network import FEATURES, STRIDE, UNet, normalised
+
+
+def test_it_is_monais_basic_unet():
+    nets = pytest.importorskip("monai.networks.nets")
+    torch.manual_seed(0)
+    theirs = nets.BasicUNet(
+        spatial_dims=2, in_channels=1, out_channels=len(BONES) + 2, features=FEATURES, norm="batch"
+    ).eval()
+    ours = UNet().eval()
+    ours.load_state_dict(dict(zip(ours.state_dict(), theirs.state_dict().values(), strict=True)))
+    image = torch.randn(2, 1, 4 * STRIDE, 3 * STRIDE)
+    with torch.inference_mode():
+        assert torch.equal(ours(image), theirs(image))
+
+
+def test_its_input_does_not_depend_on_the_scale_of_the_grey_values():
+    image = torch.rand(2, 1, 32, 32) * torch.tensor([1.0, 900.0]).reshape(2, 1, 1, 1)
+    seen = normalised(image)
+    assert torch.allclose(seen, normalised(7.5 * image), atol=1e-4)
+    assert seen.mean((1, 2, 3)) == pytest.approx([0, 0], abs=1e-5)
+    assert seen.std((1, 2, 3)) == pytest.approx([1, 1], abs=1e-4)
+
+
+def test_a_constant_image_and_negative_values_give_numbers():
+    assert normalised(torch.full((1, 1, 16, 16), -3.0)).isfinite().all()
+
+
+def test_few_very_bright_pixels_do_not_darken_the_others():
+    image = torch.rand(1, 1, 64, 64)
+    bright = image.clone()
+    bright[..., 3, :10] = 1e6  # less than half a percent of the pixels
+    assert normalised(bright)[..., 30:, :] == pytest.approx(normalised(image)[..., 30:, :], abs=0.1)
