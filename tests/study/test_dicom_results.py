@@ -1,9 +1,12 @@
 """What a viewer of a hospital is given: DICOM SEG and SR, read back by highdicom, by our reader and by dciodvfy."""
 
 import math
+import os
 import shutil
 import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import highdicom as hd
 import numpy as np
@@ -27,6 +30,7 @@ from sijstudy.training.patches import roi_of
 
 BOXES = IliumBoxes(Box(21.5, 5, 29.25, 20), Box(2, 4, 10, 19.5))
 FOUND = np.stack([bone_masks(count) for count in (2, 0, 3)])  # upright
+VALIDATOR = shutil.which("dciodvfy", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
 REMARKS = ("Unlike the training data.", NOTICE)
 # Columns and rows of the stored image as signs and axes of the upright one: upright, upside down, mirrored, turned.
 TURNS = {"upright": (1, 1, 0), "rotated": (-1, -1, 0), "mirrored": (-1, 1, 0), "exchanged": (1, -1, 1)}
@@ -267,14 +271,20 @@ def test_results_are_no_input(tmp_path):
     assert (len(again.slices), again.boxes_from) == (3, "")
 
 
-def test_codes_of_the_own_scheme_are_short_enough():
+def test_codes_of_the_own_scheme_are_lawful_and_documented():
+    document = (Path(__file__).parents[2] / "docs/DIAGNOSE.md").read_text(encoding="utf-8")
+    assert [
+        f"| `{value}` | {meaning} |" for value, meaning in OWN.items() if f"| `{value}` | {meaning} |" not in document
+    ] == []
     assert all(len(value) <= 16 and len(meaning) <= 64 for value, meaning in OWN.items())
 
 
-@pytest.mark.skipif(shutil.which("dciodvfy") is None, reason="dciodvfy is not installed")
+@pytest.mark.skipif(VALIDATOR is None, reason="dciodvfy is not installed")
 @pytest.mark.parametrize("make", [classic, multi_frame])
 def test_a_validator_finds_no_error(tmp_path, make):
     _, files = written(make(tmp_path / "in"), tmp_path / "out")
+    assert files.notes == ()
     for path in (files.seg, files.sr):
-        said = subprocess.run(["dciodvfy", str(path)], capture_output=True, text=True, check=False).stderr
+        said = subprocess.run([VALIDATOR, str(path)], capture_output=True, text=True, check=False).stderr
+        assert {path: "Comprehensive3DSR", files.seg: "Segmentation"}[path] in said.splitlines()
         assert [line for line in said.splitlines() if line.startswith("Error")] == []
