@@ -108,7 +108,7 @@ class DiagnoseOptions:
         "CSV with ilium boxes per slice.", None, show_default="the folder's DICOM SEG, else whole images"
     )
     segments: Path | None = option("CSV: what the labels of segments in the DICOM SEG mean.", None)
-    output: Path | None = option("Folder for the page and its JSON.", None, show_default="diagnoses/SUBJECT")
+    output: Path | None = option("Folder for the page, JSON and DICOM.", None, show_default="diagnoses/SUBJECT")
     rule: str = option("Decide by auto (as notebook 09 chose), mean, asas, run or highest.", "auto")
     fold: str = option("The network of this fold, or all.", "all")
     contrast: str = option(CONTRAST, "gd_t1")
@@ -137,8 +137,7 @@ def diagnose(
     result = diagnosis.diagnose(subject, networks, rule, device=options.device)
     files = write_diagnosis(result, options.output or Path("diagnoses") / subject.subject_id, run)
     print(summary(result))
-    print(f"Report: {files.html}")
-    print(f"JSON: {files.json}")
+    print(files.text)
 
 
 @app.command()

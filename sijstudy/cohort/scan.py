@@ -26,6 +26,7 @@ from tqdm.auto import tqdm
 
 from sijstudy.cohort.image_header import IMAGE_TAGS, mr_image
 from sijstudy.cohort.series import MrImage
+from sijstudy.dicom_write import is_result
 from sijstudy.errors import StudyError
 from sijstudy.images.dicom_attributes import FRAME_TAGS, Attributes, frames_of
 from sijstudy.images.dicom_file import open_file, quiet, reading
@@ -46,7 +47,7 @@ FIRST_TYPES = (b"CS", b"DA", b"LO", b"OB", b"SH", b"SQ", b"TM", b"UI", b"UL")  #
 FEW = 500  # files below which starting processes takes longer than reading
 TAGS = (
     *("SOPClassUID", "SOPInstanceUID", "Modality", "PatientID", "Rows", "ImagePositionPatient"),
-    *("SegmentSequence", "ReferencedSeriesSequence"),
+    *("SegmentSequence", "ReferencedSeriesSequence", "ManufacturerModelName"),
     *IMAGE_TAGS,
     *FRAME_TAGS,
 )
@@ -203,6 +204,8 @@ def _described(dataset: Any, path: Path) -> FoundFile:
     modality, patient = str(dataset.get("Modality") or ""), str(dataset.get("PatientID") or "").strip()
     if stored == MediaStorageDirectoryStorage or path.name == "DICOMDIR":
         return FoundFile(path, "DICOMDIR", note="a list of files, no image")
+    if is_result(dataset):
+        return FoundFile(path, "other DICOM", patient, note="a result of sijstudy diagnose")
     if modality == "SEG":
         segments = tuple(described_segments(dataset))
         return FoundFile(path, "SEG", patient, segments=segments, sources=_sources(dataset))

@@ -10,6 +10,7 @@ by slice and segment. Nothing is resampled, no window is applied.
 - ``subject_outlines``: all files of a subject, read by ``seg`` and ``label_maps``, laid on the slices by ``grids``;
   ``segment_names``: what their segments mean; ``consensus``: several readings -> one mask; ``outlines_file``: how the
   result is kept; ``outlines``: what a manifest names, read back.
+- ``seg_write``: masks on upright slices -> a DICOM SEG on the pixels that their files store.
 
 To add a format of images: a module like ``nifti`` with four functions (a slice's header, the slice, its pixels alone, a
 file opened once for all its slices) that raise StudyError naming the file; its suffix in the functions of ``read``;

@@ -14,13 +14,14 @@ from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from tqdm import tqdm
 
+from sijstudy.dicom_write import write_dataset
 from sijstudy.errors import StudyError
 from sijstudy.phantom.fields import Grid
 from sijstudy.phantom.plan import ACQUIRED, PlannedSubject, plan_cohort
 from sijstudy.phantom.protocol import Protocol, draw_protocol
 from sijstudy.phantom.render import Rendered, draw_body, render_slice
 from sijstudy.phantom.votes import read_slice_votes
-from sijstudy.phantom.write import draw_series, mr_slice, segmentation, write_dataset
+from sijstudy.phantom.write import draw_series, mr_slice, segmentation
 
 if TYPE_CHECKING:
     from sijstudy.config import StudyConfig  # for its type alone, see code.py

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import highdicom as hd
 import numpy as np
 from numpy.typing import NDArray
-from pydicom import Dataset, dcmwrite
+from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
-from pydicom.sr.codedict import codes
-from pydicom.uid import UID, ExplicitVRLittleEndian, MRImageStorage, generate_uid
+from pydicom.uid import UID, ExplicitVRLittleEndian, MRImageStorage
 
+from sijstudy.dicom_write import KINDS, ROOT, derived_uid, described_segment, set_dimensions
 from sijstudy.phantom.plan import ACQUIRED, PlannedSubject
 from sijstudy.phantom.protocol import Protocol
 from sijstudy.phantom.render import SEGMENTS
 
 DATE, TIME = "20200101", "120000"  # fixed: the same seed must give the same bytes
-_IMPLEMENTATION = UID("1.2.826.0.1.3680043.8.498.1")  # pydicom's documented root for generated identifiers
 
 
 @dataclass(frozen=True)
@@ -36,14 +33,7 @@ class Series:
 
     def uid(self, *names: object) -> UID:
         """A DICOM UID that depends on the seed, the subject and ``names`` only."""
-        entropy = [
-            "sijstudy phantom",
-            str(self.seed),
-            self.subject.subject_id,
-            str(self.protocol.size),
-            *map(str, names),
-        ]
-        return generate_uid(prefix=f"{_IMPLEMENTATION}.", entropy_srcs=entropy)
+        return derived_uid("sijstudy phantom", self.seed, self.subject.subject_id, self.protocol.size, *names)
 
     def instance_number(self, position: int) -> int:
         """1 to 37; some examinations count from the upper slice down, so that readers must sort by position."""
@@ -83,7 +73,7 @@ def _identity(series: Series) -> Dataset:
     ds = Dataset()
     ds.file_meta = FileMetaDataset()
     ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    ds.file_meta.ImplementationClassUID = _IMPLEMENTATION
+    ds.file_meta.ImplementationClassUID = ROOT
     ds.SOPClassUID = ds.file_meta.MediaStorageSOPClassUID = MRImageStorage
     ds.PatientName = ds.PatientID = subject.subject_id
     ds.PatientSex, ds.PatientAge, ds.PatientBirthDate = subject.sex, f"{subject.age_years:03d}Y", ""
@@ -152,7 +142,9 @@ def segmentation(series: Series, images: list[Dataset], masks: NDArray[np.bool_]
             source_images=images,
             pixel_array=masks.astype(np.uint8),
             segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
-            segment_descriptions=_descriptions(),
+            segment_descriptions=[
+                described_segment(number, label, KINDS[label], "MANUAL") for number, label in enumerate(SEGMENTS, 1)
+            ],
             series_instance_uid=series.uid("seg series"),
             series_number=2,
             sop_instance_uid=series.uid("seg"),
@@ -169,40 +161,10 @@ def segmentation(series: Series, images: list[Dataset], masks: NDArray[np.bool_]
     return seg
 
 
-def _descriptions() -> list[Any]:
-    """Coded meaning of the four segments (SNOMED CT), with the side of each ilium as a modifier."""
-    sct = codes.SCT
-    bone, abnormal = sct.AnatomicalStructure, sct.MorphologicallyAbnormalStructure
-    ilia = ((bone, sct.Ilium, sct.Left), (bone, sct.Ilium, sct.Right))
-    kinds = (*ilia, (bone, sct.Sacrum, None), (abnormal, sct.Edema, None))
-    descriptions = []
-    for number, (label, (category, kind, side)) in enumerate(zip(SEGMENTS, kinds, strict=True), 1):
-        description = hd.seg.SegmentDescription(
-            segment_number=number,
-            segment_label=label,
-            segmented_property_category=category,
-            segmented_property_type=kind,
-            algorithm_type=hd.seg.SegmentAlgorithmTypeValues.MANUAL,
-            anatomic_regions=[sct.SacroiliacJoint] if label == "edema" else None,
-        )
-        if side is not None:
-            modifier = [hd.sr.CodedConcept.from_code(side)]
-            description.SegmentedPropertyTypeCodeSequence[0].SegmentedPropertyTypeModifierCodeSequence = modifier
-        descriptions.append(description)
-    return descriptions
-
-
 def _pin(seg: Dataset, series: Series) -> None:
     """Replace everything that highdicom took from the clock or from chance."""
     fixed = {"DA": DATE, "TM": TIME, "DT": DATE + TIME}
     for element in seg.iterall():
         if element.VR in fixed and element.value:
             element.value = fixed[element.VR]
-    organization = series.uid("dimension organization")
-    for item in (*seg.DimensionOrganizationSequence, *seg.DimensionIndexSequence):
-        item.DimensionOrganizationUID = organization
-
-
-def write_dataset(ds: Dataset, path: Path) -> None:
-    """Save as a DICOM file with preamble and header."""
-    dcmwrite(path, ds, enforce_file_format=True)
+    set_dimensions(seg, series.uid("dimension organization"))

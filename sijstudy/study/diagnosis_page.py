@@ -21,10 +21,10 @@ from sijstudy.files import write_atomic, write_json
 from sijstudy.notebook.display import DOTS_PER_INCH
 from sijstudy.notebook.provenance import commit, device_name, precision_line
 from sijstudy.study.cells import png_figure
+from sijstudy.study.dicom_results import NOTICE, DicomResults, Said, write_dicom_results
 from sijstudy.study.templating import render
 
 FORMAT = 3  # of the JSON; raised when a field changes its meaning or goes
-NOTICE = "Research only, not for diagnosis."
 ARM_NAMES = {"roi": "ROI patches", "original": "whole slices"}
 
 
@@ -34,18 +34,26 @@ class Written:
 
     html: Path
     json: Path
+    dicom: DicomResults
+
+    @property
+    def text(self) -> str:
+        """Where they are, a line each, and why there is none for a viewer."""
+        paths = {"Report": self.html, "JSON": self.json, "DICOM SEG": self.dicom.seg, "DICOM SR": self.dicom.sr}
+        return "\n".join([*(f"{name}: {path}" for name, path in paths.items() if path), *self.dicom.notes])
 
 
 def write_diagnosis(result: Diagnosis, folder: Path, run: Path) -> Written:
-    """Write ``diagnosis.html`` and ``diagnosis.json`` into ``folder``; run: the folder the networks came from.
+    """Write ``diagnosis.html``, ``diagnosis.json`` and the DICOM results into ``folder``; run: that of the networks.
 
     StudyError when the folder cannot be written.
     """
-    files = Written(folder / "diagnosis.html", folder / "diagnosis.json")
+    dicom = write_dicom_results(result, folder, Said(summary(result).splitlines()))
+    files = Written(folder / "diagnosis.html", folder / "diagnosis.json", dicom)
     now = datetime.datetime.now().astimezone()
-    page = _page(result, run, now)
+    page = _page(result, run, now, dicom)
     write_atomic(files.html, lambda stream: stream.write(page.encode()))
-    write_json(files.json, _content(result, run, now))
+    write_json(files.json, {**_content(result, run, now), "dicom": dicom.content})
     return files
 
 
@@ -225,7 +233,7 @@ def _provenance(result: Diagnosis, run: Path, now: datetime.datetime) -> dict[st
     }
 
 
-def _page(result: Diagnosis, run: Path, now: datetime.datetime) -> str:
+def _page(result: Diagnosis, run: Path, now: datetime.datetime, dicom: DicomResults) -> str:
     config = result.config
     course = subject_course(result.slices, config.slice_threshold, config.median_size)
     overlays = cam_overlays(
@@ -257,6 +265,7 @@ def _page(result: Diagnosis, run: Path, now: datetime.datetime) -> str:
         threshold=config.slice_threshold,
         size=config.median_size,
         provenance=_provenance(result, run, now),
+        dicom=dicom.sentence,
     )
 
 

@@ -6,6 +6,7 @@ import shutil
 from dataclasses import replace
 from types import SimpleNamespace
 
+import highdicom as hd
 import numpy as np
 import pandas as pd
 import pytest
@@ -125,7 +126,10 @@ def test_the_command_writes_a_page_and_json(finished_work, tmp_path, capsys):
     arguments = ["diagnose", str(tmp_path / "<b>S00"), "--run", str(work.folder.root), "--output", str(out)]
     assert cli.main([*arguments, "--device", "cpu"]) == 0
     shown = capsys.readouterr()
-    assert shown.out.splitlines()[-2:] == [f"Report: {out / 'diagnosis.html'}", f"JSON: {out / 'diagnosis.json'}"]
+    files = {"Report": "diagnosis.html", "JSON": "diagnosis.json", "DICOM SEG": "results_SEG.dcm",
+             "DICOM SR": "results_SR.dcm"}  # fmt: skip
+    assert shown.out.splitlines()[-4:] == [f"{name}: {out / file}" for name, file in files.items()]
+    assert {path.name for path in out.iterdir()} == set(files.values())
     assert "Research only, not for diagnosis." in shown.out
     assert "network" in shown.err  # progress
 
@@ -145,7 +149,13 @@ def test_the_command_writes_a_page_and_json(finished_work, tmp_path, capsys):
         "broken": {},
     }  # fmt: skip
 
+    assert content["dicom"] == {"seg": "results_SEG.dcm", "sr": "results_SR.dcm", "notes": []}
+    _, *groups = hd.sr.srread(out / "results_SR.dcm").content.get_image_measurement_groups()
+    scores = [group.get_measurements()[0].value for group in groups]
+    assert scores == [row["score"] for row in content["slices"]]
+
     page = (out / "diagnosis.html").read_text()
+    assert "The results as DICOM: results_SEG.dcm and results_SR.dcm." in page
     assert "<b>S00" not in page
     assert "&lt;b&gt;S00" in page
     assert "RESEARCH ONLY, NOT FOR DIAGNOSIS" in page
