@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sijstudy.cohort.files_by_uid import FileOwners, assign_segs
 from sijstudy.cohort.gather import broken_files, slice_owners
+from sijstudy.cohort.image_kind import ImageKind, kind_of
 from sijstudy.cohort.manifest import slice_record
 from sijstudy.cohort.options import Wanted
 from sijstudy.cohort.scan import FoundFile, scan
@@ -30,6 +31,7 @@ class SubjectFolder:
 
     slices: from the lower to the upper pelvis; label is 0 everywhere and means nothing. boxes_from: where the ilium
     boxes come from, "" when no slice has one. series: number and description of the one that is used. rule: why it is.
+    kind: what its images show by their header.
     broken: what could not be read, or outlines a slice that is not there, and was left out as asked: file -> why.
     """
 
@@ -39,6 +41,7 @@ class SubjectFolder:
     series: str
     rule: str
     broken: Mapping[str, str] = field(default_factory=dict)
+    kind: ImageKind = ImageKind()  # noqa: RUF009  (frozen)
 
 
 class _NoLabels(SideTable[int]):
@@ -80,7 +83,9 @@ def read_subject(
     slices = tuple(slice_record({**row, "segmentation": None}, folder, folder) for row in rows)  # nothing is kept
     source = boxes_csv.name if boxes_csv else "the DICOM SEG in its folder"
     boxes_from = source if any(item.boxes for item in slices) else ""
-    return SubjectFolder(name, slices, boxes_from, own.choice.chosen.text, own.choice.rule, _named(gone, folder))
+    chosen = own.choice.chosen
+    kind = kind_of(chosen)
+    return SubjectFolder(name, slices, boxes_from, chosen.text, own.choice.rule, _named(gone, folder), kind)
 
 
 def _named(left_out: Mapping[Source, str], folder: Path) -> dict[str, str]:

@@ -27,6 +27,8 @@ from sijstudy.notebook.cohort import prepare_cohort
 from sijstudy.notebook.provenance import cohort_line, provenance
 from sijstudy.records import Arm, Slice
 from sijstudy.training.attention import attended
+from sijstudy.training.feature_reference import keep_references
+from sijstudy.training.image_kinds import save_kinds
 from sijstudy.training.loop import Fit
 from sijstudy.training.networks import Networks, open_networks, save_fits
 from sijstudy.training.parallel import fit_all, fit_each
@@ -188,8 +190,11 @@ class Workspace:
         return replace(found, config=replace(found.config, **self.config.subset("device", *AFTER_SCORES)))
 
     def save_fits(self, runs: Mapping[Arm, Mapping[int, FitRun]]) -> None:
-        """Note in this profile's folder which fit belongs to which arm and fold."""
+        """Note in this profile's folder which fit belongs to which arm and fold, and beside each what it was shown."""
         save_fits(self.folder, self.config, runs)
+        with self.stage("references"):
+            save_kinds(runs, self.manifest)
+            keep_references(runs, self.patches, self.config)
 
     def external_cohort(self) -> ExternalCohort:
         """The cohort ``external_manifest`` through the networks that notebook 04 left in this profile's folder.
