@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -119,19 +119,16 @@ def diagnose(
 
     rule: notebook 09's choice for whole examinations, the name of a rule (at the study's threshold), or None for the
     study's own. With ilium boxes the ROI arm's networks are used, on the slices that have one; without any, whole
-    slices and the original arm's, for which the study's own rule takes the choice's place. Raises StudyError when there
-    is no network for what the folder holds.
+    slices and the original arm's, for which the study's own rule takes the choice's place. StudyError without either.
     """
     config = replace(networks.config, device=device)
     arm, used = _arm(subject, networks)
-    ruling = _ruling(rule, arm, config)
-    runs = networks.runs[arm]
+    ruling, runs = _ruling(rule, arm, config), networks.runs[arm]
     inputs = noisy_patches(_patches(used, arm, config, progress), config, "test")
     place = resolve_device(config.device)
     models = {fold: _model(run).to(place) for fold, run in runs.items()}
-    shown = tqdm(models.values(), desc="scoring slices", unit="network", disable=not progress)
     with numerics(config, place):
-        scores = np.stack([predict(model, inputs, config, place) for model in shown])
+        scores = np.stack([predict(model, inputs, config, place) for model in _shown(models, progress)])
         explained = _explained(used, scores.mean(axis=0), inputs, list(models.values()), progress)
         alike = likeness(models, runs, inputs, config)
     course = _course(used, scores.mean(axis=0), config)
@@ -170,6 +167,10 @@ def _patches(items: tuple[Slice, ...], arm: Arm, config: StudyConfig, progress: 
     stack = np.stack([patch_of(item, arm, config) for item in shown])[:, None]
     table = pd.DataFrame([(item.subject_id, item.index, 0, item.uid) for item in items], columns=SLICE_COLUMNS)
     return PatchSet(stack, table, arm, digest([item.sha256 for item in items]))
+
+
+def _shown(models: Mapping[int, EdemaNet], progress: bool) -> Iterable[EdemaNet]:
+    return tqdm(models.values(), desc="scoring slices", unit="network", disable=not progress)
 
 
 def _model(run: FitRun) -> EdemaNet:

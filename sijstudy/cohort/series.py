@@ -225,18 +225,8 @@ class Series:
 
     @property
     def plane(self) -> str:
-        """Plane: coronal, axial or sagittal, each of them possibly oblique; "unknown" without orientation.
-
-        ASSUMED: oblique coronal up to 60 degrees from coronal, with the plane leaning back as the sacrum does.
-        """
-        if self.first.orientation is None:
-            return "unknown"
-        x, y, z = _normal(self.first.orientation)
-        if abs(x) > max(abs(y), abs(z)):
-            return "sagittal"
-        y, z = (y, z) if z >= 0 else (-y, -z)
-        angle = np.degrees(np.arctan2(z, y))  # 0 coronal, 90 axial; beyond, planes that lean forward
-        return "coronal" if angle <= 60 or angle >= 150 else "axial"
+        """``plane_of`` its slices; "unknown" without orientation."""
+        return "unknown" if self.first.orientation is None else plane_of(self.first.orientation)
 
     def _scattered(self) -> bool:
         normals = [_normal(image.orientation) for image in self.images if image.orientation is not None]
@@ -244,6 +234,19 @@ class Series:
             return False
         aligned = np.abs(np.array(normals) @ np.array(normals).T) > TURNED
         return bool(aligned.sum(axis=1).max() <= len(normals) / 2)
+
+
+def plane_of(orientation: tuple[float, ...]) -> str:
+    """Plane of an orientation ``(6,)``: coronal, axial or sagittal, each of them possibly oblique.
+
+    ASSUMED: oblique coronal up to 60 degrees from coronal, with the plane leaning back as the sacrum does.
+    """
+    x, y, z = _normal(orientation)
+    if abs(x) > max(abs(y), abs(z)):
+        return "sagittal"
+    y, z = (y, z) if z >= 0 else (-y, -z)
+    angle = np.degrees(np.arctan2(z, y))  # 0 coronal, 90 axial; beyond, planes that lean forward
+    return "coronal" if angle <= 60 or angle >= 150 else "axial"
 
 
 def _normal(orientation: tuple[float, ...]) -> np.ndarray:

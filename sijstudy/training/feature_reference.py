@@ -91,7 +91,7 @@ def keep_reference(run: FitRun, patches: PatchSet, config: StudyConfig) -> Featu
     if kept is None:
         kept = _made(run, patches, config)
         stream = io.BytesIO()
-        half = {"precision": kept.precision.astype(np.float32)}  # 1 MB instead of two
+        half = {"precision": kept.precision.astype(np.float32)}
         np.savez_compressed(stream, **{name: half.get(name, getattr(kept, name)) for name in FIELDS})
         write_atomic(run.folder / REFERENCE, lambda file: file.write(stream.getvalue()))
     return kept
@@ -126,7 +126,8 @@ def _made(run: FitRun, patches: PatchSet, config: StudyConfig) -> FeatureReferen
             for side in (spread, test)
         )
     fitted = LedoitWolf().fit(known)
-    made = FeatureReference(fitted.location_, fitted.get_precision(), np.empty(0))
+    precision = fitted.get_precision().astype(np.float32).astype(np.float64)  # as it is kept, in 1 MB instead of two
+    made = FeatureReference(fitted.location_, precision, np.empty(0))
     return FeatureReference(made.mean, made.precision, np.sort(made.distances(others)))
 
 
