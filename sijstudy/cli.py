@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from sijstudy.cohort.options import CONTRAST, SERIES, SKIP_BROKEN, Wanted
+from sijstudy.cohort.options import CONTRAST, SERIES, SKIP_BROKEN
 from sijstudy.commands.cohort import cohort_app
 from sijstudy.commands.manifest import manifest_app
 from sijstudy.commands.notebooks import notebooks_app
@@ -105,14 +105,16 @@ class DiagnoseOptions:
     """What ``diagnose`` takes besides the folder and the networks."""
 
     boxes: Path | None = option(
-        "CSV with ilium boxes per slice.", None, show_default="the folder's DICOM SEG, else whole images"
+        "CSV with ilium boxes per slice.", None, show_default="the folder's DICOM SEG, else as --roi says"
     )
+    roi: str = option("Without boxes: find (the joints are sought by a network) or whole (whole images).", "find")
     segments: Path | None = option("CSV: what the labels of segments in the DICOM SEG mean.", None)
     output: Path | None = option("Folder for the page, JSON and DICOM.", None, show_default="diagnoses/SUBJECT")
     rule: str = option("Decide by auto (as notebook 09 chose), mean, asas, run or highest.", "auto")
     fold: str = option("The network of this fold, or all.", "all")
-    contrast: str = option(CONTRAST, "gd_t1")
+    contrast: str = option(CONTRAST, "", show_default="the networks'")
     series: str = option(SERIES, "", metavar="REGEX")
+    force: bool = option("Go on although the series is not of the kind that the networks know.", False, "--force")
     skip_broken: bool = option(SKIP_BROKEN, False, "--skip-broken")
     device: str = option("auto, cpu or cuda.", "auto")
 
@@ -126,14 +128,13 @@ def diagnose(
 ) -> None:
     """Run one new subject through trained networks. Research only, not for diagnosis."""
     from sijstudy.analysis import diagnosis
-    from sijstudy.cohort.subject_folder import read_subject
+    from sijstudy.analysis.suitability import fitting_subject
     from sijstudy.study.diagnosis_page import summary, write_diagnosis
     from sijstudy.training.networks import open_networks
     from sijstudy.training.rule_choice import asked_rule
 
     networks, rule = open_networks(run).of_fold(options.fold), asked_rule(options.rule, run)
-    wanted = Wanted(options.contrast, options.series, skip_broken=options.skip_broken)
-    subject = read_subject(dicom_dir, options.boxes, wanted, options.segments)
+    subject = fitting_subject(dicom_dir, networks, run, options)
     result = diagnosis.diagnose(subject, networks, rule, device=options.device)
     files = write_diagnosis(result, options.output or Path("diagnoses") / subject.subject_id, run)
     print(summary(result))

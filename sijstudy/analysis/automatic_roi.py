@@ -58,6 +58,6 @@ def in_words(gain: Mapping[str, float], automatic: Automatic, table: pd.DataFram
     without = f"on {missed} of {all_slices} slices no joint was found" if missed else "every slice has a joint"
     return (
         f"Finding the ROI automatically changes slice accuracy by {gain['mean']:+.1f} percentage points (95% CI "
-        f"{gain['low']:+.1f} to {gain['high']:+.1f}, paired, same networks); {without}, and the boxes overlap the outlined "
-        f"ilia's by {table['IoU'].mean():.0f}% (IoU)."
+        f"{gain['low']:+.1f} to {gain['high']:+.1f}, paired, same networks); {without}, and found boxes overlap the "
+        f"outlined ilia's by {table['IoU'].mean():.0f}% (IoU)."
     )

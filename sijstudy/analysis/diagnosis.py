@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,7 +12,9 @@ import torch
 from tqdm.auto import tqdm
 
 from sijstudy.aggregation import RULES, Course
+from sijstudy.analysis.likeness import Likeness, likeness
 from sijstudy.analysis.slice_courses import course_of
+from sijstudy.analysis.suitability import Suitability, suitability
 from sijstudy.cohort.subject_folder import SubjectFolder
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
@@ -79,9 +81,11 @@ class Diagnosis:
 
     arm: roi, or original when whole slices were used. left_out: slices without an ilium box.
     slices: a row per slice from the lower to the upper pelvis: slice_index, file, score, score_sd, score_low,
-    score_high (over networks; SD NaN with one), decision, filtered_decision, filtered_score.
+    score_high (over networks; SD NaN with one), decision, filtered_decision, filtered_score, and of ``likeness``
+    percentile and unlike.
     networks: a row per network: fold, address, score, positive, RULE_positive, trained_on_name (a subject of this
-    name was in its training data). explained: highest score first.
+    name was in its training data). explained: highest score first. images: the series beside the training images;
+    where they differ, the diagnosis was made by force. likeness: of the patches, a row of ``slices`` each.
     """
 
     subject: SubjectFolder
@@ -94,6 +98,13 @@ class Diagnosis:
     opinion: Opinion
     left_out: tuple[Slice, ...]
     explained: tuple[Explanation, ...]
+    images: Suitability
+    likeness: Likeness
+
+    @property
+    def withheld(self) -> str:
+        """Why nothing is decided, in words, whatever ``opinion`` says of the scores; empty where it decides."""
+        return self.likeness.sentence if self.likeness.withholds else ""
 
 
 def diagnose(
@@ -108,20 +119,18 @@ def diagnose(
 
     rule: notebook 09's choice for whole examinations, the name of a rule (at the study's threshold), or None for the
     study's own. With ilium boxes the ROI arm's networks are used, on the slices that have one; without any, whole
-    slices and the original arm's, for which the study's own rule takes the choice's place. Raises StudyError when there
-    is no network for what the folder holds.
+    slices and the original arm's, for which the study's own rule takes the choice's place. StudyError without either.
     """
     config = replace(networks.config, device=device)
     arm, used = _arm(subject, networks)
-    ruling = _ruling(rule, arm, config)
-    runs = networks.runs[arm]
+    ruling, runs = _ruling(rule, arm, config), networks.runs[arm]
     inputs = noisy_patches(_patches(used, arm, config, progress), config, "test")
-    models = {fold: _model(run) for fold, run in runs.items()}
-    shown = tqdm(models.items(), desc="scoring slices", unit="network", disable=not progress)
     place = resolve_device(config.device)
+    models = {fold: _model(run).to(place) for fold, run in runs.items()}
     with numerics(config, place):
-        scores = np.stack([predict(model.to(place), inputs, config, place) for _, model in shown])
+        scores = np.stack([predict(model, inputs, config, place) for model in _shown(models, progress)])
         explained = _explained(used, scores.mean(axis=0), inputs, list(models.values()), progress)
+        alike = likeness(models, runs, inputs, config)
     course = _course(used, scores.mean(axis=0), config)
     opinions = [_opinion(_course(used, row, config), ruling) for row in scores]
     return Diagnosis(
@@ -130,11 +139,13 @@ def diagnose(
         trained_on=networks.trained_on,
         arm=arm,
         ruling=ruling,
-        slices=_slice_table(used, course, scores),
+        slices=_slice_table(used, course, scores, alike),
         networks=_by_network(runs, opinions, subject.subject_id),
         opinion=_opinion(course, ruling),
         left_out=tuple(item for item in subject.slices if item not in used),
         explained=explained,
+        images=suitability(subject.kind, networks),
+        likeness=alike,
     )
 
 
@@ -156,6 +167,10 @@ def _patches(items: tuple[Slice, ...], arm: Arm, config: StudyConfig, progress: 
     stack = np.stack([patch_of(item, arm, config) for item in shown])[:, None]
     table = pd.DataFrame([(item.subject_id, item.index, 0, item.uid) for item in items], columns=SLICE_COLUMNS)
     return PatchSet(stack, table, arm, digest([item.sha256 for item in items]))
+
+
+def _shown(models: Mapping[int, EdemaNet], progress: bool) -> Iterable[EdemaNet]:
+    return tqdm(models.values(), desc="scoring slices", unit="network", disable=not progress)
 
 
 def _model(run: FitRun) -> EdemaNet:
@@ -188,7 +203,7 @@ def _opinion(course: Course, ruling: Ruling) -> Opinion:
     return Opinion(by_rule[ruling.rule], by_rule)
 
 
-def _slice_table(items: tuple[Slice, ...], course: Course, scores: Array) -> pd.DataFrame:
+def _slice_table(items: tuple[Slice, ...], course: Course, scores: Array, alike: Likeness) -> pd.DataFrame:
     """The rows of ``Diagnosis.slices``; scores ``(networks, n)``."""
     spread = scores.std(axis=0, ddof=1) if len(scores) > 1 else np.full(len(items), np.nan)
     return pd.DataFrame(
@@ -202,6 +217,8 @@ def _slice_table(items: tuple[Slice, ...], course: Course, scores: Array) -> pd.
             "decision": course.decision,
             "filtered_decision": course.filtered_decision,
             "filtered_score": course.filtered_score,
+            "percentile": alike.percentile,
+            "unlike": alike.unlike,
         }
     )
 

@@ -16,6 +16,7 @@ from sijstudy.audit.findings import Finding, by_grade, count
 from sijstudy.audit.identity_findings import attributes_table, identity_findings
 from sijstudy.audit.inspection import FileFacts, inspect_cohort
 from sijstudy.audit.leakage import fold_findings, person_findings, read_sides, shared_keys
+from sijstudy.audit.plane import plane_findings, plane_table
 from sijstudy.cohort.manifest import Manifest, cohort_hash
 from sijstudy.files import write_json
 from sijstudy.paper import ACQUISITION
@@ -34,6 +35,7 @@ class Audit:
     twins: pd.DataFrame
     confounding: pd.DataFrame
     attributes: pd.DataFrame
+    planes: pd.DataFrame
 
     @property
     def grave(self) -> tuple[Finding, ...]:
@@ -57,6 +59,7 @@ def audit_cohort(
     """
     inspection = inspect_cohort(manifest, workers=workers, progress=progress)
     acquisition, twins = acquisition_table(inspection.slices), pixel_twins(inspection.slices)
+    planes = plane_table(manifest, inspection.slices)
     kappas = agreement(manifest.slices, samples=samples, seed=seed)
     confounders = confounding(subject_features(manifest, acquisition), samples=samples, seed=seed)
     position = position_within_subjects(manifest.slices, samples=samples, seed=seed)
@@ -69,10 +72,12 @@ def audit_cohort(
         *header_disagreements(manifest, inspection.files),
         *agreement_findings(kappas),
         *acquisition_findings(acquisition, ACQUISITION),
+        *plane_findings(planes),
         *confounding_findings(pd.concat([confounders, position])),
     ]
     attributes = attributes_table(inspection.files, manifest.source)
-    return Audit(by_grade(findings), len(inspection.files), acquisition, kappas, twins, confounders, attributes)
+    tables = (acquisition, kappas, twins, confounders, attributes, planes)
+    return Audit(by_grade(findings), len(inspection.files), *tables)
 
 
 def write_findings(path: Path, manifest: Manifest, audit: Audit) -> None:

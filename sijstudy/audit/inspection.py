@@ -28,6 +28,7 @@ from sijstudy.files import file_hash
 from sijstudy.images.dicom import reading
 from sijstudy.images.read import read_image
 from sijstudy.images.slice_order import normal_of
+from sijstudy.images.upright import Plane
 from sijstudy.records import Slice
 
 NIFTI = (".nii", ".nii.gz")
@@ -58,7 +59,7 @@ class FileFacts:
 class SliceFacts:
     """What one slice says. pixels: hash of its decoded values, empty when they cannot be read.
 
-    height: mm along the normal of its plane, upwards, in the patient's frame.
+    height: mm along the normal of its plane, upwards, in the patient's frame. plane: where the upright slice lies.
     """
 
     subject_id: str
@@ -68,6 +69,7 @@ class SliceFacts:
     pixels: str = ""
     problem: str = ""
     height: float = math.nan
+    plane: Plane | None = None
 
 
 @dataclass(frozen=True)
@@ -164,7 +166,8 @@ def _inspect_slice(item: Slice, root: Path) -> SliceFacts:
     content = hashlib.sha256(repr(image.pixels.shape).encode() + image.pixels.tobytes())
     header = image.header
     height = float(np.dot(header.position, normal_of(header.orientation)))
-    return SliceFacts(item.subject_id, item.index, item.label, header.acquisition, content.hexdigest(), height=height)
+    facts = (item.subject_id, item.index, item.label, header.acquisition, content.hexdigest())
+    return SliceFacts(*facts, height=height, plane=header.plane)
 
 
 def _reason(error: StudyError, path: Path, root: Path) -> str:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
@@ -15,14 +13,10 @@ from sijstudy.code import code_digest
 from sijstudy.cohort.box_cells import cells_of
 from sijstudy.cohort.manifest import Manifest, cohort_hash
 from sijstudy.cohort.schema import BOX_COLUMNS
+from sijstudy.cohort.seen_joints import see
 from sijstudy.errors import StudyError
 from sijstudy.files import digest, file_hash, write_atomic
-from sijstudy.images.dicom import DicomSlice
-from sijstudy.images.read import read_image
-from sijstudy.intensity import without_padding
-from sijstudy.segmentation.joint_boxes import FoundBoxes, joint_boxes
-from sijstudy.segmentation.outline import Outlined, Spacing, outline
-from sijstudy.segmentation.weights import SHIPPED, load_network
+from sijstudy.segmentation.weights import SHIPPED
 
 
 @dataclass(frozen=True)
@@ -42,31 +36,10 @@ class Automatic:
         return self.found[self.found["confidence"] == 0]
 
 
-def outline_planes(planes: Sequence[DicomSlice]) -> tuple[Outlined, Spacing]:
-    """What the shipped network sees on a subject's slices, in their order in the body, and their spacing in mm.
-
-    StudyError when the slices differ in size or spacing: they are no stack.
-    """
-    kinds = {(plane.header.shape, tuple(round(mm, 4) for mm in plane.header.spacing)) for plane in planes}
-    if len(kinds) > 1:
-        raise StudyError(
-            f"{planes[0].header.file.parent}: slices of {len(kinds)} sizes or spacings; joints are sought on "
-            "slices of one series: choose it, or give boxes"
-        )
-    images = np.stack([without_padding(plane.pixels) for plane in planes])
-    spacing = (float(planes[0].header.spacing[0]), float(planes[0].header.spacing[1]))
-    return outline(images, spacing, load_network()), spacing
-
-
-def find_boxes(planes: Sequence[DicomSlice]) -> list[FoundBoxes]:
-    """Ilium boxes of a subject's slices, in their order in the body; raises as ``outline_planes``."""
-    return joint_boxes(*outline_planes(planes))
-
-
 def automatic_rois(manifest: Manifest, cache: Path, *, progress: bool = True) -> Automatic:
     """The cohort with the boxes that the network finds in place of its own; kept in ``cache`` for the next time."""
     key = digest(
-        {"cohort": cohort_hash(manifest), "code": code_digest(find_boxes), "weights": file_hash(SHIPPED)},
+        {"cohort": cohort_hash(manifest), "code": code_digest(see), "weights": file_hash(SHIPPED)},
     )
     file = cache / f"{key}.csv"
     if not file.exists():
@@ -96,7 +69,7 @@ def _search(manifest: Manifest, progress: bool) -> pd.DataFrame:
     subjects = manifest.slices.groupby("subject_id", sort=False).indices
     for places in tqdm(subjects.values(), desc="finding joints", unit="subject", disable=not progress):
         own = [items[place] for place in places]
-        for item, found in zip(own, find_boxes([read_image(item) for item in own]), strict=True):
+        for item, found in zip(own, see(own).boxes(), strict=True):
             about = {"subject_id": item.subject_id, "slice_index": item.index, "sop_instance_uid": item.uid}
             rows.append({**about, **cells_of(found.boxes), "confidence": round(found.confidence, 3)})
     return pd.DataFrame(rows)

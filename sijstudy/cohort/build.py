@@ -19,6 +19,7 @@ from sijstudy.cohort.manifest import FORMAT, Manifest, check_source
 from sijstudy.cohort.manifest_account import Fates, account_rows, chosen_series, fates_of, image_keys
 from sijstudy.cohort.options import BuildOptions
 from sijstudy.cohort.schema import SLICES, SUBJECTS, read_validated
+from sijstudy.cohort.series_choice import checked_contrast
 from sijstudy.cohort.side_tables import Tables, read_tables
 from sijstudy.cohort.subject_rows import Settings, SubjectFiles, SubjectRows, subject_rows
 from sijstudy.cohort.subject_series import SubjectImages
@@ -76,6 +77,8 @@ def build_manifest(
 def _about(options: BuildOptions, segments: SegmentTable, *, drawn: bool, proposed: bool) -> dict[str, Any]:
     """The content of cohort.json but for where the images lie."""
     about = {**options.provenance, "format": FORMAT, "name": options.name, "source": options.source}
+    if options.wanted.volumes and (contrast := checked_contrast(options.wanted.contrast)):
+        about["contrast"] = contrast  # a volume has no header that could say it
     if segments.rows:
         about["segments"] = segments.cells()
     if drawn:

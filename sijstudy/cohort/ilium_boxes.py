@@ -67,9 +67,9 @@ def _proposals(ordered: Sequence[DicomSlice], outlines: Segmentation | None, see
         return _from_bone(ordered, outlines)
     if not seek:
         return {}
-    from sijstudy.cohort.automatic_boxes import find_boxes  # here, as most cohorts need no network
+    from sijstudy.cohort.seen_joints import see_planes  # here, as most cohorts need no network
 
-    found = find_boxes(ordered)
+    found = see_planes(ordered).boxes()
     return {plane.header.uid: own for plane, own in zip(ordered, found, strict=True)}
 
 

@@ -56,6 +56,8 @@ def mr_image(values: Attributes) -> MrImage:
         study=(_text(values, "StudyInstanceUID"), _text(values, "FrameOfReferenceUID")),
         marks=tuple("/".join(types) if key == "ImageType" else _mark(values, key) for key in MARKS.values()),
         thickness=_number(values, "SliceThickness"),
+        inversion_time=_number(values, "InversionTime"),
+        options_stated=values.get("ScanOptions") is not None or bool(_text(values, "FatSuppression")),
     )
 
 
@@ -63,7 +65,8 @@ def _words(values: Attributes) -> str:
     words = [_text(values, name) for name in TEXTS]
     words += [f"sequence:{name}" for name in _names(values, "ScanningSequence")]
     words += [f"option:{name}" for name in _names(values, "ScanOptions")]
-    words += ["sequence:IR"] if _text(values, "InversionRecovery").upper() == "YES" else []
+    inverted = _text(values, "InversionRecovery").upper() == "YES" or "M_IR" in _names(values, "ImageType")  # Philips
+    words += ["sequence:IR"] if inverted else []
     words += ["option:FS"] if _text(values, "FatSuppression").upper() in ("FAT", "FAT_AND_WATER") else []
     return " ".join(filter(None, words)).lower()
 

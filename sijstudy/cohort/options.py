@@ -20,14 +20,14 @@ SKIP_BROKEN = "Leave out files that cannot be read, and outlines of slices that 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What to look for. contrast: one of ``series_choice.CONTRASTS``. series: a name or a regular expression, or "".
-
+    """What to look for. contrast: one of ``series_choice.CONTRASTS``, "" for the paper's. series: a name or a
+    regular expression, or "".
     volumes: file name pattern of the NIfTI volumes that are the images, "" when these are DICOM.
     skip_broken: leave out files that cannot be read, and frames of a SEG on slices that are not there, instead of
     stopping.
     """
 
-    contrast: str = option(CONTRAST, "gd_t1")
+    contrast: str = option(CONTRAST, "", show_default="gd_t1; of volumes, what their names say")
     series: str = option(SERIES, "", metavar="REGEX")
     skip_broken: bool = option(SKIP_BROKEN, False, "--skip-broken")
     volumes: str = option("NIfTI volumes are the images: those of such a name, '*_STIR.nii.gz'.", "", metavar="PATTERN")

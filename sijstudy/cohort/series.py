@@ -14,7 +14,7 @@ from sijstudy.images.dicom import slice_uid
 # Words in descriptions and sequence names, as vendors and hospitals write them; between letters they do not count.
 LOCALIZER = re.compile(r"(?<![a-z])(loc|locali[sz]er|localisation|scout|survey|pilot|3[ _-]?plane)(?![a-z])")
 T1 = re.compile(r"(?<![a-z0-9])(t1w?|vibe|lava|thrive)(?![0-9])")
-STIR = re.compile(r"(?<![a-z])(stir|tirm)(?![a-z])|(?<![a-z])t?ir[_ -]?tse")
+STIR = re.compile(r"(?<![a-z])(stir|tirm)(?![a-z])|(?<![a-z])t?ir[_ -]?tse|(?<![a-z])tirb?[23]d")
 FAT_SUPPRESSED = re.compile(
     r"(?<![a-z])(fs|fatsat|fat[ _-]?(sat|supp?)[a-z]*|dixon|water|spair|spir)(?![a-z])|(?<![a-z])mdixon"
 )
@@ -64,6 +64,7 @@ DIXON_NAMES = (
     ("opposed phase", re.compile(r"([ _-]opp|[ _-]op|(opp|out)[a-z]*[ _-]?phase|^(opp|out)[a-z]*[ _-]?phase:.*)$")),
 )
 MIN_SLICES = 3
+LONGEST_TAU = 400.0  # ms: fat is nulled near 150 at 1.5 T and 220 at 3 T; fluid (FLAIR) beyond 1500
 TURNED = np.cos(np.deg2rad(20.0))  # planes further apart than 20 degrees are of different directions
 
 
@@ -75,6 +76,7 @@ class MrImage:
     header has none. times in ms, None where not stated. words: sequence, options and protocol, lower case.
     position ``(3,)`` mm, None where the header has none. study: UIDs of the study and the frame of reference.
     marks: values of ``image_header.MARKS``, "" where not stated. thickness: of the slice, mm, None where not stated.
+    options_stated: the header speaks of scan options, so that fat suppression would be named.
     """
 
     file: Path
@@ -95,6 +97,8 @@ class MrImage:
     study: tuple[str, str] = ("", "")
     marks: tuple[str, ...] = ()
     thickness: float | None = None
+    inversion_time: float | None = None
+    options_stated: bool = False
 
     @property
     def uid(self) -> str:
@@ -190,7 +194,9 @@ class Series:
 
     @property
     def is_stir(self) -> bool:
-        """Short-tau inversion recovery."""
+        """Short-tau inversion recovery; the sequences that null fluid are inversion recovery, too, with a long tau."""
+        if (self.first.inversion_time or 0) > LONGEST_TAU:
+            return False
         inverted = "sequence:ir" in self.words and "sequence:gr" not in self.words
         return inverted or bool(STIR.search(self.words))
 
@@ -209,7 +215,7 @@ class Series:
         """By Dixon water image, scan options or description."""
         if self.first.part:
             return self.first.part == "water"
-        return "option:fs" in self.words or bool(FAT_SUPPRESSED.search(self.words))
+        return bool({"option:fs", "option:we"} & set(self.words.split())) or bool(FAT_SUPPRESSED.search(self.words))
 
     @property
     def has_agent(self) -> bool:
@@ -219,18 +225,8 @@ class Series:
 
     @property
     def plane(self) -> str:
-        """Plane: coronal, axial or sagittal, each of them possibly oblique; "unknown" without orientation.
-
-        ASSUMED: oblique coronal up to 60 degrees from coronal, with the plane leaning back as the sacrum does.
-        """
-        if self.first.orientation is None:
-            return "unknown"
-        x, y, z = _normal(self.first.orientation)
-        if abs(x) > max(abs(y), abs(z)):
-            return "sagittal"
-        y, z = (y, z) if z >= 0 else (-y, -z)
-        angle = np.degrees(np.arctan2(z, y))  # 0 coronal, 90 axial; beyond, planes that lean forward
-        return "coronal" if angle <= 60 or angle >= 150 else "axial"
+        """``plane_of`` its slices; "unknown" without orientation."""
+        return "unknown" if self.first.orientation is None else plane_of(self.first.orientation)
 
     def _scattered(self) -> bool:
         normals = [_normal(image.orientation) for image in self.images if image.orientation is not None]
@@ -238,6 +234,19 @@ class Series:
             return False
         aligned = np.abs(np.array(normals) @ np.array(normals).T) > TURNED
         return bool(aligned.sum(axis=1).max() <= len(normals) / 2)
+
+
+def plane_of(orientation: tuple[float, ...]) -> str:
+    """Plane of an orientation ``(6,)``: coronal, axial or sagittal, each of them possibly oblique.
+
+    ASSUMED: oblique coronal up to 60 degrees from coronal, with the plane leaning back as the sacrum does.
+    """
+    x, y, z = _normal(orientation)
+    if abs(x) > max(abs(y), abs(z)):
+        return "sagittal"
+    y, z = (y, z) if z >= 0 else (-y, -z)
+    angle = np.degrees(np.arctan2(z, y))  # 0 coronal, 90 axial; beyond, planes that lean forward
+    return "coronal" if angle <= 60 or angle >= 150 else "axial"
 
 
 def _normal(orientation: tuple[float, ...]) -> np.ndarray:

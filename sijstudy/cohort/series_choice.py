@@ -30,12 +30,11 @@ def choose_series(
 ) -> Choice:
     """The one series of a subject that the study uses.
 
-    contrast: gd_t1, the paper's [2.1], stir or any. pattern: where given, it alone decides: the name or UID of a
-    series as messages give it, else searched in the names. Raises StudyError naming the candidates when not exactly one
-    is left, or images when no series can be made of them.
+    contrast: gd_t1, the paper's [2.1] and taken for "", stir or any. pattern: where given, it alone decides: the name
+    or UID of a series as messages give it, else searched in the names. Raises StudyError naming the candidates when
+    not exactly one is left, or images when no series can be made of them.
     """
-    if contrast not in CONTRASTS:
-        raise StudyError(f"--contrast is '{contrast}'; it must be {', '.join(CONTRASTS[:-1])} or {CONTRASTS[-1]}")
+    contrast = checked_contrast(contrast) or CONTRASTS[0]
     left_out: list[tuple[Series, str]] = []
     if pattern is not None:
         named = _named(series, pattern)
@@ -54,6 +53,13 @@ def choose_series(
     rule = ", ".join(filter(None, (words, "with contrast agent" if best and _gd(best[0], contrast) else "",
                                    f"{best[0].plane} plane" if best else "")))  # fmt: skip
     return _only(subject_id, best, usable, rule, left_out, series)
+
+
+def checked_contrast(contrast: str) -> str:
+    """``contrast`` itself, "" when none is asked for. StudyError when it is none of CONTRASTS."""
+    if contrast and contrast not in CONTRASTS:
+        raise StudyError(f"--contrast is '{contrast}'; it must be {', '.join(CONTRASTS[:-1])} or {CONTRASTS[-1]}")
+    return contrast
 
 
 def _named(series: Sequence[Series], pattern: re.Pattern[str]) -> list[Series]:

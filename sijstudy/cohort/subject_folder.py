@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from sijstudy.cohort.files_by_uid import FileOwners, assign_segs
 from sijstudy.cohort.gather import broken_files, slice_owners
+from sijstudy.cohort.image_kind import ImageKind, kind_of
 from sijstudy.cohort.manifest import slice_record
 from sijstudy.cohort.options import Wanted
 from sijstudy.cohort.scan import FoundFile, scan
@@ -24,6 +25,9 @@ from sijstudy.images.segment_names import SegmentTable, read_segment_table
 from sijstudy.images.subject_outlines import OutlineRules
 from sijstudy.records import Slice
 
+if TYPE_CHECKING:  # for its type alone: reading a folder needs no network
+    from sijstudy.cohort.seen_joints import Seen
+
 
 @dataclass(frozen=True)
 class SubjectFolder:
@@ -31,6 +35,7 @@ class SubjectFolder:
 
     slices: from the lower to the upper pelvis; label is 0 everywhere and means nothing. boxes_from: where the ilium
     boxes come from, "" when no slice has one. series: number and description of the one that is used. rule: why it is.
+    kind: what its images show by their header. seen: what the network sees on the slices, None where nobody looked.
     broken: what could not be read, or outlines a slice that is not there, and was left out as asked: file -> why.
     """
 
@@ -40,6 +45,8 @@ class SubjectFolder:
     series: str
     rule: str
     broken: Mapping[str, str] = field(default_factory=dict)
+    kind: ImageKind = ImageKind()  # noqa: RUF009  (frozen)
+    seen: Seen | None = None
 
 
 class _NoLabels(SideTable[int]):
@@ -54,12 +61,9 @@ def read_subject(
     boxes_csv: Path | None = None,
     wanted: Wanted | None = None,
     segments_csv: Path | None = None,
-    *,
-    seek: bool = False,
 ) -> SubjectFolder:
     """Read one subject's MR slices, pixels checked, and the ilium boxes: from ``boxes_csv``, else from a DICOM SEG.
 
-    seek: where there are neither, let the network find them.
 
     The folder may hold several series and other files; ``wanted`` and ``series_choice`` say which series is used.
     segments_csv: what the SEG's labels mean, as ``read_segment_table`` reads it. Raises StudyError naming the file at
@@ -79,23 +83,18 @@ def read_subject(
     files = SubjectFiles(name, own.sources, tuple(segs.files.get(name, ())), hashes, unused)
     tables = Tables(labels=_NoLabels(folder, {}), boxes=given.boxes)
     rules = OutlineRules(segments, EdemaRule(), wanted.skip_broken)
-    done = subject_rows(folder, files, Settings(tables, rules, wanted.skip_broken, seek_boxes=seek))
+    done = subject_rows(folder, files, Settings(tables, rules, wanted.skip_broken))
     rows = done.rows
     gone: dict[Source, str] = {(path, None): why for path, why in broken.items()}
     gone |= done.left_out
     if given.boxes:
         given.boxes.check_used({row[key] for row in rows for key in ("sop_instance_uid", "file")}, {})
     slices = tuple(slice_record({**row, "segmentation": None}, folder, folder) for row in rows)  # nothing is kept
-    boxes_from = _source(done.proposed, boxes_csv) if any(item.boxes for item in slices) else ""
-    return SubjectFolder(name, slices, boxes_from, own.choice.chosen.text, own.choice.rule, _named(gone, folder))
-
-
-def _source(proposed: Sequence[Mapping[str, Any]], boxes_csv: Path | None) -> str:
-    """Where the boxes come from, in words."""
-    sure = [row["confidence"] for row in proposed if row["confidence"] > 0]
-    if sure:
-        return f"the network that finds joints (nobody drew them; confidence {min(sure):.2f} to {max(sure):.2f})"
-    return boxes_csv.name if boxes_csv else "the DICOM SEG in its folder"
+    source = boxes_csv.name if boxes_csv else "the DICOM SEG in its folder"
+    boxes_from = source if any(item.boxes for item in slices) else ""
+    chosen = own.choice.chosen
+    kind = kind_of(chosen)
+    return SubjectFolder(name, slices, boxes_from, chosen.text, own.choice.rule, _named(gone, folder), kind)
 
 
 def _named(left_out: Mapping[Source, str], folder: Path) -> dict[str, str]:

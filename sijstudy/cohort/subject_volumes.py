@@ -36,7 +36,7 @@ def volume_subjects(
     """
     paths = [file.path for file in folder.found if file.kind == "NIfTI volume" and not table.declared(file.path)]
     named = volumes_by_subject(paths, folder.root, subjects, pattern)
-    images = {own[0]: _planes(own[0], hashes) for own in named.files.values()}
+    images = {own[0]: plane_images(own[0], hashes) for own in named.files.values()}
     found = [replace(file, images=images.get(file.path, ())) for file in folder.found]
     chosen = []
     for subject, (path,) in sorted(named.files.items()):
@@ -64,7 +64,8 @@ def as_label_maps(found: Iterable[FoundFile], maps: Assigned) -> list[FoundFile]
     return [replace(file, kind="label map") if file.path in paths else file for file in found]
 
 
-def _planes(path: Path, hashes: FileHashes) -> tuple[MrImage, ...]:
+def plane_images(path: Path, hashes: FileHashes) -> tuple[MrImage, ...]:
+    """The planes of a volume; its name is all that tells what they show."""
     return tuple(
         MrImage(
             file=path,

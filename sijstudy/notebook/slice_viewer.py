@@ -17,7 +17,8 @@ from sijstudy.gradcam import cam_maps
 from sijstudy.images.read import read_image_pixels
 from sijstudy.intensity import to_8bit
 from sijstudy.model import EdemaNet
-from sijstudy.notebook.workspace import Workspace, by_subject
+from sijstudy.notebook.shown_slices import by_subject
+from sijstudy.notebook.workspace import Workspace
 from sijstudy.records import Slice
 from sijstudy.roi import RoiBoxes, roi_patch
 from sijstudy.training.inputs import middle, noisy_patches, seeded, with_noise

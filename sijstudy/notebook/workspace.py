@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pandas as pd
 from tqdm.auto import tqdm
@@ -25,8 +25,11 @@ from sijstudy.errors import StudyError
 from sijstudy.folds import Fold, load_folds, with_others
 from sijstudy.notebook.cohort import prepare_cohort
 from sijstudy.notebook.provenance import cohort_line, provenance
+from sijstudy.notebook.shown_slices import middles, spread
 from sijstudy.records import Arm, Slice
 from sijstudy.training.attention import attended
+from sijstudy.training.feature_reference import keep_references
+from sijstudy.training.image_kinds import save_kinds
 from sijstudy.training.loop import Fit
 from sijstudy.training.networks import Networks, open_networks, save_fits
 from sijstudy.training.parallel import fit_all, fit_each
@@ -34,7 +37,6 @@ from sijstudy.training.patches import PatchSet, load_patches
 from sijstudy.training.rule_choice import COURSE
 from sijstudy.training.store import FitRun, RunStore, StudyFolder
 
-Item = TypeVar("Item")
 AFTER_SCORES = (*COURSE, "subject_rule", "subject_threshold")
 
 
@@ -188,8 +190,11 @@ class Workspace:
         return replace(found, config=replace(found.config, **self.config.subset("device", *AFTER_SCORES)))
 
     def save_fits(self, runs: Mapping[Arm, Mapping[int, FitRun]]) -> None:
-        """Note in this profile's folder which fit belongs to which arm and fold."""
+        """Note in this profile's folder which fit belongs to which arm and fold, and beside each what it was shown."""
         save_fits(self.folder, self.config, runs)
+        with self.stage("references"):
+            save_kinds(runs, self.manifest)
+            keep_references(runs, self.patches, self.config)
 
     def external_cohort(self) -> ExternalCohort:
         """The cohort ``external_manifest`` through the networks that notebook 04 left in this profile's folder.
@@ -218,17 +223,11 @@ class Workspace:
 
     def examples(self, *, positive: int, negative: int) -> list[Slice]:
         """Slices to show: the middle one of evenly spread subjects with two outlined ilia, edema first."""
-        shown = []
-        for label, count in ((1, positive), (0, negative)):
-            items = [item for item in self.manifest.slice_records() if item.label == label and _two_sided(item)]
-            middles = [own[len(own) // 2] for own in by_subject(items).values()]
-            shown += [middles[(2 * k + 1) * len(middles) // (2 * count)] for k in range(count)]
-        return shown
+        return middles(self.manifest.slice_records(), positive, negative)
 
     def spread(self, *, subjects: int, slices: int) -> list[Slice]:
         """Slices to show: ``slices`` of each of at most ``subjects`` subjects, evenly spread, in the body's order."""
-        every = list(by_subject(self.manifest.slice_records()).values())
-        return [item for own in _evenly(every, subjects) for item in _evenly(own, slices)]
+        return spread(self.manifest.slice_records(), subjects, slices)
 
     def row_of(self, item: Slice) -> int:
         """Row of a slice in the manifest, and so in every PatchSet."""
@@ -249,25 +248,6 @@ class Workspace:
         result = {"title": title, "answer": answer, "headline": headline, "cohort": cohort_line(self.manifest)}
         self.folder.save_result(notebook, {**result, "data_source": self.manifest.source, "provenance": origin})
         return origin
-
-
-def by_subject(items: Iterable[Slice]) -> dict[str, list[Slice]]:
-    """subject_id -> the subject's slices, in the order they come in."""
-    own: dict[str, list[Slice]] = {}
-    for item in items:
-        own.setdefault(item.subject_id, []).append(item)
-    return own
-
-
-def _evenly(items: list[Item], count: int) -> list[Item]:
-    """``count`` of the items, the first and the last among them; all when there are fewer."""
-    if len(items) <= count:
-        return items
-    return [items[round(place * (len(items) - 1) / max(1, count - 1))] for place in range(count)]
-
-
-def _two_sided(item: Slice) -> bool:
-    return item.boxes is not None and item.boxes.left is not None and item.boxes.right is not None
 
 
 def open_workspace(namespace: Mapping[str, Any], root: Path | None = None) -> Workspace:

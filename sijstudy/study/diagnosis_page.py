@@ -21,10 +21,17 @@ from sijstudy.files import write_atomic, write_json
 from sijstudy.notebook.display import DOTS_PER_INCH
 from sijstudy.notebook.provenance import commit, device_name, precision_line
 from sijstudy.study.cells import png_figure
-from sijstudy.study.dicom_results import NOTICE, DicomResults, Said, write_dicom_results
+from sijstudy.study.diagnosis_limits import (
+    images_sentence,
+    likeness_sentence,
+    limits_content,
+    undecided,
+    withheld_sentence,
+)
+from sijstudy.study.dicom_results import NOTICE, DicomResults, said_of, write_dicom_results
 from sijstudy.study.templating import render
 
-FORMAT = 3  # of the JSON; raised when a field changes its meaning or goes
+FORMAT = 4  # of the JSON; raised when a field changes its meaning or goes
 ARM_NAMES = {"roi": "ROI patches", "original": "whole slices"}
 
 
@@ -48,7 +55,7 @@ def write_diagnosis(result: Diagnosis, folder: Path, run: Path) -> Written:
 
     StudyError when the folder cannot be written.
     """
-    dicom = write_dicom_results(result, folder, Said(summary(result).splitlines()))
+    dicom = write_dicom_results(result, folder, said_of(result, summary(result).splitlines()))
     files = Written(folder / "diagnosis.html", folder / "diagnosis.json", dicom)
     now = datetime.datetime.now().astimezone()
     page = _page(result, run, now, dicom)
@@ -60,21 +67,23 @@ def write_diagnosis(result: Diagnosis, folder: Path, run: Path) -> Written:
 def summary(result: Diagnosis) -> str:
     """The result as the command line says it, a sentence a line."""
     lines = [
+        images_sentence(result),
         patch_sentence(result),
         broken_sentence(result),
         ensemble_sentence(result),
         training_warning(result),
+        likeness_sentence(result),
         decision_sentence(result),
-        rule_sentence(result),
-        selection_warning(result),
-        others_sentence(result),
+        *(() if result.withheld else (rule_sentence(result), selection_warning(result), others_sentence(result))),
         NOTICE,
     ]
     return "\n".join(filter(None, lines))
 
 
 def decision_sentence(result: Diagnosis) -> str:
-    """The decision with the numbers it rests on."""
+    """The decision with the numbers it rests on, or why there is none."""
+    if result.withheld:
+        return withheld_sentence(result)
     decided, networks = result.opinion.decided, result.networks
     agree = int(networks["positive"].sum())
     votes = f" {agree} of {len(networks)} networks by themselves say positive." if len(networks) > 1 else ""
@@ -184,17 +193,19 @@ def training_warning(result: Diagnosis) -> str:
 
 def _content(result: Diagnosis, run: Path, now: datetime.datetime) -> dict[str, Any]:
     fields = ["slice_index", "file", "score", "score_sd", "score_low", "score_high", "decision", "filtered_decision",
-              "filtered_score"]  # fmt: skip
+              "filtered_score", "percentile", "unlike"]  # fmt: skip
+    opinion = result.opinion
     return {
         "format": FORMAT,
         "notice": NOTICE,
         "subject_id": result.subject.subject_id,
         "decision": {
-            **asdict(result.opinion.decided),
+            **undecided(result, asdict(opinion.decided)),
+            "withheld": result.withheld or None,
             "rule": result.ruling.rule,
             "reason": rule_sentence(result),
             "chosen": asdict(result.ruling.choice) if result.ruling.choice else None,
-            "by_rule": {name: asdict(verdict) for name, verdict in result.opinion.by_rule.items()},
+            "by_rule": {name: undecided(result, asdict(verdict)) for name, verdict in opinion.by_rule.items()},
         },
         "input": {
             "arm": result.arm,
@@ -204,8 +215,9 @@ def _content(result: Diagnosis, run: Path, now: datetime.datetime) -> dict[str, 
             "slices_left_out": [item.file.name for item in result.left_out],
             "broken": dict(result.subject.broken),
         },
+        **limits_content(result),
         "slices": [_plain(row) for row in result.slices[fields].to_dict("records")],
-        "networks": [_plain(row) for row in result.networks.to_dict("records")],
+        "networks": [_plain(undecided(result, row)) for row in result.networks.to_dict("records")],
         "explained_slices": [one.item.index for one in result.explained],
         "provenance": _provenance(result, run, now),
         "parameters": {name: value for name, value in asdict(result.config).items() if name != "manifest"},
@@ -244,6 +256,10 @@ def _page(result: Diagnosis, run: Path, now: datetime.datetime, dicom: DicomResu
         subject=result.subject.subject_id,
         notice=NOTICE,
         decision=decision_sentence(result),
+        withheld=result.withheld,
+        images=images_sentence(result),
+        fits=result.images.fits,
+        likeness=likeness_sentence(result),
         reason=" ".join(filter(None, (rule_sentence(result), selection_warning(result)))),
         warned=bool(selection_warning(result)),
         arm=ARM_NAMES[result.arm],

@@ -69,6 +69,12 @@ class DicomResults:
         return " ".join([f"The results as DICOM: {' and '.join(names)}."] * bool(names) + list(self.notes))
 
 
+def said_of(result: Diagnosis, remarks: Sequence[str]) -> Said:
+    """What the files say of a diagnosis, with what the network sees on its slices."""
+    seen = result.subject.seen
+    return Said(remarks, decided=not result.withheld, masks=seen.masks if seen else None)
+
+
 def write_dicom_results(result: Diagnosis, folder: Path, said: Said) -> DicomResults:
     """Write ``results_SEG.dcm`` (ROI and masks) and ``results_SR.dcm`` (scores and decision) into ``folder``.
 

@@ -1,0 +1,148 @@
+"""Is a new subject's series of the kind that the networks were trained on? If not it is refused, what is open told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from sijstudy.cohort.image_kind import NEEDED, STATED, ImageKind, contrast_of
+from sijstudy.cohort.options import Wanted
+from sijstudy.cohort.seen_joints import boxed, confidence_text, see
+from sijstudy.cohort.subject_folder import SubjectFolder, read_subject
+from sijstudy.errors import StudyError
+from sijstudy.training.image_kinds import kinds_known_to, runs_that_know
+from sijstudy.training.networks import FITS, Networks
+
+FIND, WHOLE = "find", "whole"
+NAMES = {"weighting": "weighting", "fat": "fat suppression", "agent": "contrast agent", "plane": "plane"}
+NO_MATTER = {("STIR", "agent")}  # nobody takes STIR after an agent, and no header says so
+
+
+class Asked(Protocol):
+    """What ``diagnose`` is asked for of a folder."""
+
+    @property
+    def boxes(self) -> Path | None:
+        """CSV with ilium boxes."""
+
+    @property
+    def segments(self) -> Path | None:
+        """CSV with the segments' meanings."""
+
+    @property
+    def contrast(self) -> str:
+        """As ``Wanted.contrast``, "" for that of the networks."""
+
+    @property
+    def series(self) -> str:
+        """As ``Wanted.series``."""
+
+    @property
+    def skip_broken(self) -> bool:
+        """As ``Wanted.skip_broken``."""
+
+    @property
+    def roi(self) -> str:
+        """FIND or WHOLE: what becomes of a subject for whom nobody gave boxes."""
+
+    @property
+    def force(self) -> bool:
+        """Go on with a series that does not fit."""
+
+
+@dataclass(frozen=True)
+class Suitability:
+    """A series beside the training images. trained: of their kinds the nearest one, None where nobody can tell.
+
+    differs: fields of ``ImageKind`` in which the two differ. unknown: those that the series' header leaves open and
+    the training images have. untold: those that are not known of the training images.
+    """
+
+    series: ImageKind
+    trained: ImageKind | None
+    differs: tuple[str, ...]
+    unknown: tuple[str, ...]
+    untold: tuple[str, ...]
+
+    @property
+    def fits(self) -> bool:
+        """Nothing differs, and nothing is open that must be known."""
+        return not self.differs and not set(self.unknown) & set(NEEDED)
+
+    @property
+    def sentence(self) -> str:
+        """What is wrong or open, in words; empty when all is known and fits."""
+        if self.trained is None:
+            return f"The series is {self.series.words}; which images the networks were trained on is not known."
+        trained = f"the networks were trained on {self.trained.words}"
+        parts = []
+        if self.differs:
+            parts.append(f"The series is {self.series.words}; {trained}: {_listed(self.differs)} differ"
+                         f"{'s' * (len(self.differs) == 1)}.")  # fmt: skip
+        if self.unknown:
+            parts.append(f"Its header does not tell {_listed(self.unknown)}; {trained}.")
+        if self.untold:
+            parts.append(f"Not known of the training images: {_listed(self.untold)}.")
+        return " ".join(parts)
+
+
+def suitability(kind: ImageKind, networks: Networks) -> Suitability:
+    """How a series of this kind stands beside the networks' training images."""
+    known = kinds_known_to(networks)
+    if not known:
+        return Suitability(kind, None, (), (), ())
+    nearest = min(known, key=lambda own: (len(kind.differs(own)), len(kind.lacks(own))))
+    untold = tuple(name for name in NAMES if nearest.unknown(name) and (nearest.weighting, name) not in NO_MATTER)
+    return Suitability(kind, nearest, kind.differs(nearest), kind.lacks(nearest), untold)
+
+
+def fitting_subject(folder: Path, networks: Networks, run: Path, asked: Asked) -> SubjectFolder:
+    """``read_subject`` of the series that the networks are for, ``asked.contrast`` if that is given.
+
+    A given contrast also says what the header leaves open. Raises StudyError when the series does not fit and
+    ``asked.force`` is not set; it names the profiles beside ``run`` that would fit.
+    """
+    contrast = asked.contrast or contrast_of(kinds_known_to(networks))
+    wanted = Wanted(contrast, asked.series, skip_broken=asked.skip_broken)
+    subject = read_subject(folder, asked.boxes, wanted, asked.segments)
+    subject = replace(subject, kind=subject.kind.stated(asked.contrast))
+    found = suitability(subject.kind, networks)
+    if not found.fits and not asked.force:
+        raise StudyError(
+            f"subject {subject.subject_id}: series '{subject.series}': {found.sentence} {_way(found, run)}"
+        )
+    return _with_joints(subject, networks, seek=asked.roi == FIND)
+
+
+def _with_joints(subject: SubjectFolder, networks: Networks, *, seek: bool) -> SubjectFolder:
+    """The subject as the network sees it, with the boxes it finds where nobody gave any and ``seek`` is set.
+
+    StudyError where it finds none, and the run has networks for ROI patches.
+    """
+    seen = see(subject.slices)
+    if subject.boxes_from or not seek:
+        return replace(subject, seen=seen)
+    found = seen.boxes()
+    source = confidence_text(found)
+    if not source and "roi" in networks.runs:
+        raise StudyError(
+            f"subject {subject.subject_id}: no sacroiliac joint was found on any of {len(subject.slices)} slices; give "
+            "ilium boxes with --boxes, or --roi whole for whole images"
+        )
+    return replace(subject, slices=boxed(subject.slices, found), boxes_from=source, seen=seen)
+
+
+def _way(found: Suitability, run: Path) -> str:
+    if not found.differs:
+        return f"State it with --contrast ({' or '.join(STATED)}), or give --force, and the result will say so."
+    runs = run.resolve().parent if (run / FITS).is_file() else run.resolve().parents[1]
+    others = runs_that_know(found.series, runs)
+    fitting = " or ".join(f"--run {runs.name}/{name}" for name in others)
+    way = f"Trained on such images: {fitting}." if others else f"No run in {runs.name}/ was trained on such images."
+    return f"{way} Name another series with --series, or give --force, and the result will say so."
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    words = [NAMES[name] for name in names]
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

@@ -1,0 +1,74 @@
+"""What the network sees on one subject's slices: bones, edema, and where the joints are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from sijstudy.errors import StudyError
+from sijstudy.images.dicom import DicomSlice
+from sijstudy.images.read import read_image
+from sijstudy.intensity import without_padding
+from sijstudy.records import IliumBoxes, Slice
+from sijstudy.segmentation.classes import SACRUM
+from sijstudy.segmentation.joint_boxes import FoundBoxes, joint_boxes
+from sijstudy.segmentation.outline import Outlined, Spacing, outline
+from sijstudy.segmentation.weights import load_network
+
+EDEMA_FROM = 0.5  # ASSUMED: from this probability on a pixel counts as edema
+
+
+@dataclass(frozen=True)
+class Seen:
+    """N slices as the network outlines them. spacing: mm from row to row and from column to column."""
+
+    outlined: Outlined
+    spacing: Spacing
+
+    @property
+    def masks(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """Left ilium, right ilium, sacrum and edema, ``(N, H, W, 4)`` bool."""
+        bones = [self.outlined.bone(*names) for names in (("left ilium",), ("right ilium",), SACRUM)]
+        return np.stack([*bones, self.outlined.edema >= EDEMA_FROM], axis=-1)
+
+    def boxes(self) -> list[FoundBoxes]:
+        """Ilium boxes of each slice."""
+        return joint_boxes(self.outlined, self.spacing)
+
+
+def see_planes(planes: Sequence[DicomSlice]) -> Seen:
+    """A subject's slices, in their order in the body, through the shipped network.
+
+    StudyError when the slices differ in size or spacing: they are no stack.
+    """
+    kinds = {(plane.header.shape, tuple(round(mm, 4) for mm in plane.header.spacing)) for plane in planes}
+    if len(kinds) > 1:
+        raise StudyError(
+            f"{planes[0].header.file.parent}: slices of {len(kinds)} sizes or spacings; joints are sought on "
+            "slices of one series: choose it, or give boxes"
+        )
+    images = np.stack([without_padding(plane.pixels) for plane in planes])
+    spacing = (float(planes[0].header.spacing[0]), float(planes[0].header.spacing[1]))
+    return Seen(outline(images, spacing, load_network()), spacing)
+
+
+def see(slices: Sequence[Slice]) -> Seen:
+    """``see_planes`` of slices that are read anew."""
+    return see_planes([read_image(item) for item in slices])
+
+
+def boxed(slices: Sequence[Slice], found: Sequence[FoundBoxes]) -> tuple[Slice, ...]:
+    """The slices with the boxes that were found, None where none was."""
+    own: list[IliumBoxes | None] = [each.boxes for each in found]
+    return tuple(replace(item, boxes=boxes) for item, boxes in zip(slices, own, strict=True))
+
+
+def confidence_text(found: Sequence[FoundBoxes]) -> str:
+    """Where automatic boxes come from, in words; empty without any."""
+    sure = [each.confidence for each in found if each.boxes]
+    if not sure:
+        return ""
+    return f"the network that finds joints (nobody drew them; confidence {min(sure):.2f} to {max(sure):.2f})"

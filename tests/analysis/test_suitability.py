@@ -1,0 +1,141 @@
+"""A series that is not of the training images' kind is refused, and the message says which run would fit."""
+
+import json
+import re
+import shutil
+
+import numpy as np
+import pytest
+from dicom_samples import bone_masks, seg_dataset, write
+from hospital_samples import AXIAL, STIR, T1_GD, series_of_slices
+
+from sijstudy import cli
+from sijstudy.analysis.suitability import suitability
+from sijstudy.cohort.cohort_kinds import kinds_of
+from sijstudy.cohort.image_kind import ImageKind
+from sijstudy.training.image_kinds import KINDS, kinds_known_to, runs_that_know
+from sijstudy.training.networks import open_networks
+
+GD = ImageKind("T1", "suppressed", "given", "coronal")
+BARE = {"RepetitionTime": None, "EchoTime": None, "ScanningSequence": None, "SeriesDescription": "cor"}
+T2_FS = {"SeriesDescription": "t2_fs_cor", "ScanOptions": "FS", "RepetitionTime": 4000, "EchoTime": 70}
+T1 = {"SeriesDescription": "t1_tse_cor", "ScanOptions": "", "ContrastBolusAgent": "Gadovist"}
+DWI = {"SeriesDescription": "ep2d_diff_b800", "ScanningSequence": "EP", "RepetitionTime": 5000, "EchoTime": 70}
+
+
+@pytest.fixture
+def runs(finished_work, tmp_path):
+    """Copies of the sample run: networks of Gd-enhanced fat-suppressed T1, of STIR, and of nobody knows what."""
+    work, _ = finished_work
+    for name, kind in (("gd", GD), ("stir", ImageKind("STIR", "suppressed", plane="coronal")), ("old", None)):
+        noted = json.loads((work.folder.root / "fits.json").read_text())
+        for by_fold in noted["fits"].values():
+            for fold, address in by_fold.items():
+                by_fold[fold] = f"{name}{address}"
+                copy = shutil.copytree(work.store.root / "fits" / address, tmp_path / f"runs/fits/{name}{address}")
+                (copy / KINDS).unlink()
+                if kind:
+                    rows = [{**vars(kind), "subjects": 19}, {**vars(ImageKind("T2", plane="axial")), "subjects": 1}]
+                    (copy / KINDS).write_text(json.dumps({"kinds": rows}))
+        noted["config"]["manifest"] = "gone"
+        (tmp_path / "runs" / name).mkdir()
+        (tmp_path / "runs" / name / "fits.json").write_text(json.dumps(noted))
+    return tmp_path / "runs"
+
+
+def folder_of(root, *series):
+    """A subject of these series; outlines are of the first."""
+    made = [series_of_slices(3, number, **tags) for number, tags in enumerate(series, 2)]
+    for number, slices in enumerate(made):
+        for step, ds in enumerate(slices):
+            write(ds, root / f"{number}-{step}.dcm")
+    write(seg_dataset(made[0], np.stack([bone_masks(1)] * 3)), root / "seg.dcm")
+    return root
+
+
+def diagnosed(folder, run, *more):
+    command = ["diagnose", str(folder), "--run", str(run), "--device", "cpu", "--fold", "1", *more]
+    return cli.main([*command, "--output", str(folder.parent / "out")])
+
+
+@pytest.mark.parametrize(
+    ("tags", "named"),
+    [
+        (STIR, "series is STIR, coronal; the networks were trained on Gd-enhanced T1 with fat suppression, coronal: "
+               "weighting differs."),
+        (T1, "Gd-enhanced T1 without fat suppression, coronal; .*: fat suppression differs"),
+        (T2_FS, "The series is T2 with fat suppression, coronal; .*: weighting differs"),
+        (DWI, "The series is diffusion, coronal; "),
+        ({**T1_GD, "ImageOrientationPatient": AXIAL}, "fat suppression, axial; .*: plane differs"),
+        ({**T1_GD, "ContrastBolusAgent": "NONE", "SeriesDescription": "t1 fs"}, "without .*: contrast agent differs"),
+        (BARE, "does not tell weighting, fat suppression and contrast agent; .* State it with --contrast"),
+    ],
+)  # fmt: skip
+def test_another_kind_is_refused_in_one_line(runs, tmp_path, capsys, tags, named):
+    assert diagnosed(folder_of(tmp_path / "S", tags), runs / "gd") == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and "subject S: series '2 " in error
+    assert not (tmp_path / "out").exists()
+    assert re.search(named, error)
+
+
+def test_the_refusal_names_the_run_that_fits(runs, tmp_path, capsys):
+    assert diagnosed(folder_of(tmp_path / "S", STIR), runs / "gd") == 2
+    assert "Trained on such images: --run runs/stir." in capsys.readouterr().err
+    fit = next(iter(open_networks(runs / "gd").runs["roi"].values())).folder
+    assert diagnosed(tmp_path / "S", fit) == 2
+    assert "Trained on such images: --run runs/stir." in capsys.readouterr().err
+    assert diagnosed(folder_of(tmp_path / "D", DWI), runs / "gd") == 2
+    assert "No run in runs/ was trained on such images." in capsys.readouterr().err
+
+
+def test_the_run_that_fits_takes_its_series_by_itself(runs, tmp_path, capsys):
+    folder = folder_of(tmp_path / "S", STIR, T1_GD)
+    assert diagnosed(folder, runs / "stir") == 0
+    content = json.loads((tmp_path / "out/diagnosis.json").read_text())
+    assert (content["input"]["series"], content["images"]["fits"]) == ("2 stir_obl_cor", True)
+    assert content["images"]["sentence"] == ""
+    assert "--force" not in capsys.readouterr().out
+
+
+def test_force_goes_on_and_every_output_says_so(runs, tmp_path, capsys):
+    assert diagnosed(folder_of(tmp_path / "S", STIR), runs / "gd", "--force") == 0
+    said = "Made by --force, although the series is not known to fit these networks. The series is STIR, coronal;"
+    content = json.loads((tmp_path / "out/diagnosis.json").read_text())
+    assert said in capsys.readouterr().out and said in (tmp_path / "out/diagnosis.html").read_text()
+    assert said in content["images"]["sentence"]
+    assert (content["images"]["fits"], content["images"]["differs"]) == (False, ["weighting"])
+    assert content["images"]["series"]["weighting"] == "STIR" and content["images"]["trained"]["weighting"] == "T1"
+
+
+def test_what_the_header_leaves_open_may_be_stated_but_not_overruled(runs, tmp_path, capsys):
+    assert diagnosed(folder_of(tmp_path / "S", BARE), runs / "gd", "--contrast", "gd_t1") == 0
+    assert diagnosed(folder_of(tmp_path / "T", STIR), runs / "gd", "--contrast", "gd_t1") == 2
+    assert diagnosed(tmp_path / "S", runs / "gd", "--contrast", "stir") == 2
+    assert "The series is STIR, coronal" in capsys.readouterr().err
+
+
+def test_an_unnamed_agent_is_told_and_stops_nothing(runs, tmp_path, capsys):
+    tags = {**T1_GD, "ContrastBolusAgent": "", "SeriesDescription": "t1_fs_cor"}
+    assert diagnosed(folder_of(tmp_path / "S", tags), runs / "gd") == 0
+    assert "Its header does not tell contrast agent; the networks were trained on Gd-enh" in capsys.readouterr().out
+
+
+def test_networks_of_unknown_training_say_so(runs, tmp_path, capsys):
+    assert diagnosed(folder_of(tmp_path / "S", T1_GD), runs / "old") == 0
+    out = capsys.readouterr().out
+    assert "which images the networks were trained on is not known" in out
+
+
+def test_kinds_are_kept_with_the_networks(finished_work, runs):
+    work, _ = finished_work
+    networks = open_networks(work.folder.root)
+    assert kinds_known_to(networks) == (ImageKind("T1", plane="coronal"),)
+    assert kinds_of(work.manifest) == {ImageKind("T1", plane="coronal"): 12}
+    assert kinds_known_to(open_networks(runs / "gd")) == (GD,)  # one subject of twenty is no usual kind
+    assert kinds_known_to(open_networks(runs / "old")) == ()
+    assert runs_that_know(GD, runs) == ["gd"]
+    open_fat = suitability(ImageKind("T1", plane="coronal"), networks)
+    assert (
+        open_fat.fits and open_fat.sentence == "Not known of the training images: fat suppression and contrast agent."
+    )
