@@ -92,6 +92,11 @@ class StudyConfig:
     )
 
     # --- ROI patch [2.2] ------------------------------------------------------------------------
+    roi_source: str = _param(
+        "outlines",
+        "[2.2] ilium boxes: of the cohort's outlines, or found by a network that has learned from drawings",
+        choices=("outlines", "automatic"),
+    )
     roi_reading: str = _param(
         "centre_inward",
         "[2.2] ASSUMED: which rectangle '0.8 times the width, inward' means",

@@ -14,9 +14,11 @@ from typing import Any
 import pandas as pd
 from tqdm.auto import tqdm
 
+from sijstudy.analysis.automatic_roi import completed
 from sijstudy.analysis.external import ExternalCohort, apply_networks, with_boxes
 from sijstudy.analysis.whole import score_whole
 from sijstudy.audit.cohort import Audit, audit_cohort
+from sijstudy.cohort.automatic_boxes import Automatic, automatic_rois
 from sijstudy.cohort.manifest import Manifest, load_manifest
 from sijstudy.cohort.slice_outlines import SliceOutlines
 from sijstudy.cohort.unread import whole_series
@@ -24,6 +26,7 @@ from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
 from sijstudy.folds import Fold, load_folds, with_others
 from sijstudy.notebook.cohort import prepare_cohort
+from sijstudy.notebook.project_root import find_root
 from sijstudy.notebook.provenance import cohort_line, provenance
 from sijstudy.notebook.shown_slices import middles, spread
 from sijstudy.records import Arm, Slice
@@ -61,8 +64,29 @@ class Workspace:
     @cached_property
     def manifest(self) -> Manifest:
         """The cohort; the synthetic one is made on first use."""
+        return self._sought(self._outlined)
+
+    @cached_property
+    def _outlined(self) -> Manifest:
+        """The cohort as it was built, its boxes from outlines."""
         with self.stage("cohort"):
             return prepare_cohort(self.config, self.root, workers=os.cpu_count() or 1)
+
+    @cached_property
+    def automatic(self) -> Automatic:
+        """The cohort with the ROIs that are found without outlines."""
+        return self._search(self._outlined)
+
+    def _search(self, outlined: Manifest) -> Automatic:
+        with self.stage("finding joints"):
+            return automatic_rois(outlined, self.store.root / "joints")
+
+    def score_automatic(self, runs: Mapping[int, FitRun], drawn: pd.DataFrame) -> pd.DataFrame:
+        """``drawn``, the predictions of the ROI arm's ``runs``, made anew on automatically found ROIs."""
+        manifest = self.automatic.manifest
+        with self.stage("scoring automatic ROIs"):
+            scored = score_whole(manifest, runs, self.folds, self.config, self.store, workers=os.cpu_count() or 1)
+        return completed(scored, drawn)
 
     @cached_property
     def outlines(self) -> SliceOutlines:
@@ -154,10 +178,14 @@ class Workspace:
     def whole_examinations(self) -> Manifest:
         """Every slice with an ilium box: of a synthetic cohort's whole examinations, of a hospital's all it has."""
         if self.config.manifest or self.config.slices == "whole":
-            return with_boxes(whole_series(self.manifest))
+            return self._sought(with_boxes(whole_series(self._outlined)))
         with self.stage("whole examinations"):
             config = replace(self.config, slices="whole")
-            return with_boxes(prepare_cohort(config, self.root, workers=os.cpu_count() or 1))
+            return self._sought(with_boxes(prepare_cohort(config, self.root, workers=os.cpu_count() or 1)))
+
+    def _sought(self, outlined: Manifest) -> Manifest:
+        """A cohort with its ROIs from where the study has them."""
+        return self._search(outlined).manifest if self.config.roi_source == "automatic" else outlined
 
     @cached_property
     def whole_folds(self) -> tuple[Fold, ...]:
@@ -262,14 +290,3 @@ def open_workspace(namespace: Mapping[str, Any], root: Path | None = None) -> Wo
             "leave slices out (`sijstudy manifest build --keep-unread` keeps whole series)"
         )
     return Workspace(config, root or find_root(Path.cwd()))
-
-
-def find_root(start: Path) -> Path:
-    """The nearest folder from ``start`` upwards that holds ``notebooks/profiles`` (StudyError when there is none).
-
-    An executed notebook lies in ``runs/PROFILE/notebooks``; opened there, it finds the project all the same.
-    """
-    for folder in (start, *start.parents):
-        if (folder / "notebooks" / "profiles").is_dir():
-            return folder
-    raise StudyError(f"no folder 'notebooks/profiles' in {start} or above it; start from the project's folder")

@@ -21,7 +21,8 @@ from sijstudy.errors import StudyError
 from sijstudy.notebook import live_markup
 from sijstudy.notebook.cohort import synthetic_name
 from sijstudy.notebook.live_panels import show_live
-from sijstudy.notebook.workspace import Workspace, find_root
+from sijstudy.notebook.project_root import find_root
+from sijstudy.notebook.workspace import Workspace
 from sijstudy.records import ARMS
 from sijstudy.study.kernel import jupyter_looks_in, own_kernel
 from sijstudy.study.profiles import profile_path

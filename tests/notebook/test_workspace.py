@@ -10,7 +10,8 @@ from sijstudy.analysis import slice_courses
 from sijstudy.errors import StudyError
 from sijstudy.folds import Fold, make_folds, save_folds, split_validation
 from sijstudy.notebook import workspace
-from sijstudy.notebook.workspace import Workspace, find_root, open_workspace
+from sijstudy.notebook.project_root import find_root
+from sijstudy.notebook.workspace import Workspace, open_workspace
 
 
 @pytest.fixture(scope="module")
