@@ -12,6 +12,7 @@ import numpy as np
 
 from sijstudy.cohort.box_cells import cells_of
 from sijstudy.cohort.ilium_boxes import boxes_of_slices
+from sijstudy.cohort.normal_marrow import marrow_cells
 from sijstudy.cohort.schema import READERS
 from sijstudy.cohort.side_tables import Place, Tables
 from sijstudy.errors import StudyError
@@ -93,6 +94,7 @@ def subject_rows(root: Path, files: SubjectFiles, settings: Settings) -> Subject
     places = {header.uid: _place(root, header, files.subject_id) for header in ordered}
     boxes = boxes_of_slices(planes, places, drawn.segmentation if drawn else None, settings.tables.boxes)
     shared = _outlines_cells(drawn)
+    marrow = marrow_cells(planes, drawn.segmentation if drawn else None)
     kept: dict[Source, Row] = {}
     why_unread: dict[Source, str] = {}
     for index, header in zip(_indices(ordered), ordered, strict=True):
@@ -103,7 +105,7 @@ def subject_rows(root: Path, files: SubjectFiles, settings: Settings) -> Subject
         elif settings.require_boxes and box is None:
             left_out[source] = "no ilium is outlined or boxed on it"
         else:
-            kept[source] = {**row, **cells_of(box), **shared, "sha256": hashes[header.file]}
+            kept[source] = {**row, **cells_of(box), **marrow[header.uid], **shared, "sha256": hashes[header.file]}
             why_unread |= {source: why} if why else {}
     if len(kept) == len(why_unread):
         raise StudyError(
