@@ -48,7 +48,7 @@ def noise_interpretations(patch: Array, config: StudyConfig) -> dict[str, Array]
 
 
 def noise_shares(patches: Array, config: StudyConfig) -> pd.DataFrame:
-    """What each ``noise_poisson`` makes of patches ``(N, C, S, S)``, the first channel of each: a row each, titles as drawn.
+    """What each ``noise_poisson`` makes of patches ``(N, C, S, S)``, their first channel: a row each, titles as drawn.
 
     Columns: mean rate; of the summed intensity, percent, what the Poisson noise brings on average; of the pixels,
     percent, those that the noisy patches have above white, 255. ZeroDivisionError where every pixel is 0.
