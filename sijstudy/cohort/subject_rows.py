@@ -93,8 +93,7 @@ def subject_rows(root: Path, files: SubjectFiles, settings: Settings) -> Subject
     left_out |= drawn.left_out if drawn else {}
     places = {header.uid: _place(root, header, files.subject_id) for header in ordered}
     boxes = boxes_of_slices(planes, places, drawn.segmentation if drawn else None, settings.tables.boxes)
-    shared = _outlines_cells(drawn)
-    marrow = marrow_cells(planes, drawn.segmentation if drawn else None)
+    of_outlines = _outlines_cells(planes, drawn)
     kept: dict[Source, Row] = {}
     why_unread: dict[Source, str] = {}
     for index, header in zip(_indices(ordered), ordered, strict=True):
@@ -105,7 +104,7 @@ def subject_rows(root: Path, files: SubjectFiles, settings: Settings) -> Subject
         elif settings.require_boxes and box is None:
             left_out[source] = "no ilium is outlined or boxed on it"
         else:
-            kept[source] = {**row, **cells_of(box), **marrow[header.uid], **shared, "sha256": hashes[header.file]}
+            kept[source] = {**row, **cells_of(box), **of_outlines[header.uid], "sha256": hashes[header.file]}
             why_unread |= {source: why} if why else {}
     if len(kept) == len(why_unread):
         raise StudyError(
@@ -123,12 +122,14 @@ def subject_rows(root: Path, files: SubjectFiles, settings: Settings) -> Subject
     return SubjectRows(files.subject_id, patient_id, rows, left_out, content, proposed, unread, why_unread)
 
 
-def _outlines_cells(drawn: DrawnSubject | None) -> Row:
-    """Where the manifest keeps the subject's outlines, the same on all its rows."""
-    if drawn is None:
-        return {"segmentation": None, "segmentation_sha256": None}
-    name, content = drawn.segmentation.file.name, drawn.content
-    return {"segmentation": name, "segmentation_sha256": hashlib.sha256(content).hexdigest()}
+def _outlines_cells(planes: Sequence[DicomSlice], drawn: DrawnSubject | None) -> dict[str, Row]:
+    """UID -> where the manifest keeps the subject's outlines, the same on all its rows, and the levels of marrow."""
+    shared: Row = {"segmentation": None, "segmentation_sha256": None}
+    if drawn is not None:
+        name, content = drawn.segmentation.file.name, drawn.content
+        shared = {"segmentation": name, "segmentation_sha256": hashlib.sha256(content).hexdigest()}
+    levels = marrow_cells(planes, drawn.segmentation if drawn else None)
+    return {uid: {**shared, **own} for uid, own in levels.items()}
 
 
 def _read(files: SubjectFiles, hashes: FileHashes, *, skip_broken: bool) -> tuple[list[DicomSlice], dict[Source, str]]:

@@ -126,11 +126,9 @@ def channels_of(item: Slice, arm: Arm, config: StudyConfig, bone: np.ndarray[Any
         return patch[None]
     if bone is None:
         raise bone_lacks(item)
-    if arm == "original":
-        cut = whole_image(bone.astype(np.float32), config.patch_size, order="nearest")
-    else:
-        cut = mask_patch(item, bone, config).astype(np.float32)
-    return np.stack([patch, cut])
+    if arm == "roi":
+        return np.stack([patch, mask_patch(item, bone, config)])
+    return np.stack([patch, whole_image(bone.astype(np.float32), config.patch_size, order="nearest")])
 
 
 def load_patches(

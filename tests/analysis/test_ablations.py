@@ -67,7 +67,7 @@ def test_all_that_reviewers_ask_for_is_varied():
             {},
             {
                 *("the paper's noise, rate (log10 x)^4", "focal loss", "factor 0.8", "centre inward", "3 slices"),
-                *("from scratch", "ResNet18", "1 slice at once"),
+                *("from scratch", "ResNet18", "1 slice at once", "percentiles"),
             },
         ),
         (
@@ -75,6 +75,7 @@ def test_all_that_reviewers_ask_for_is_varied():
             {
                 *("the paper's noise, rate (log10 x)^4", "cross-entropy", "centre inward", "no filter", "from scratch"),
                 *("ResNet34", "3 slices at once", "3 slices at once, no filter", "5 slices at once, no filter"),
+                "percentiles",
             },
         ),
     ],
