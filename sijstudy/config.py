@@ -108,7 +108,13 @@ class StudyConfig:
     )
     patch_size: int = _param(224, "[2.3] side of the network's input, pixels", low=32, high=512)
 
-    # --- noise [2.2] ----------------------------------------------------------------------------
+    # --- grey values and noise [2.2] ------------------------------------------------------------
+    intensity: str = _param(
+        "percentile",
+        "ASSUMED: the unit of grey values: each slice's percentiles, normal marrow of the whole stack, or of the slice",
+        choices=("percentile", "marrow", "slice_marrow"),
+    )
+    bone_channel: bool = _param(False, "networks are shown where bone is, too, its mask as a channel of their input")
     noise_gaussian_variance: float = _param(0.3, "[2.2] on the 8-bit scale 0..255 (ASSUMED: scale)", low=0.0)
     noise_poisson: str = _param(
         "power_of_log10",

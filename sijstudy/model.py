@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 from urllib.error import URLError
 
 import torch
@@ -13,35 +15,76 @@ from torch import Tensor, nn
 
 from sijstudy.errors import StudyError
 from sijstudy.files import file_hash
+from sijstudy.intensity import MARROW
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a network is given of a slice.
+
+    slices: how many images, the slice in the middle of its neighbours. bone: its mask of bone follows, as the last
+    channel. marrow: grey values are in units of normal marrow, in which each patch then stays.
+    """
+
+    slices: int = 1
+    bone: bool = False
+    marrow: bool = False
+
+    @property
+    def channels(self) -> int:
+        """Of the network's input."""
+        return self.slices + self.bone
+
+    @property
+    def words(self) -> str:
+        """For messages."""
+        unit = "units of normal marrow" if self.marrow else "percentiles"
+        return f"{self.slices} slice{'s' * (self.slices > 1)} in {unit}{' with the bone' * self.bone}"
+
+
+def inputs_of(parameters: Mapping[str, Any]) -> Inputs:
+    """By the parameters of a study, or of a finished run, which an earlier version may have written without some."""
+    return Inputs(
+        parameters["context_slices"],
+        parameters.get("bone_channel", False),
+        parameters.get("intensity", "percentile") != "percentile",
+    )
 
 
 class EdemaNet(nn.Module):
     """Patch -> logit of "bone marrow edema on this slice".
 
     Input ``(N, C, H, W)`` float, noisy patch on the 8-bit scale, C the slice alone (1) or it in the middle of its
-    neighbours (3, 5: the paper's next step [4]); output ``(N,)`` float logits, whose sigmoid is the score of the slice
-    in [0, 1].
+    neighbours (3, 5: the paper's next step [4]), and behind them, where ``inputs`` say so, its mask of bone in [0, 1];
+    output ``(N,)`` float logits, whose sigmoid is the score of the slice in [0, 1].
 
     ASSUMED: each patch is standardised to mean 0 and SD 1 before the first convolution; the paper does
-    not say how intensities of different subjects were brought together.
+    not say how intensities of different subjects were brought together. In units of normal marrow they are so already:
+    then marrow becomes 0 and twice as bright 1 in every patch. A mask of bone stays as it is.
     ASSUMED: one output node; the paper's "as many nodes as classes" with a sigmoid gives one or two.
     A grey patch enters one channel. The ImageNet stem is summed over its three channels, which equals
     feeding the patch to all three; three slices enter the stem's own channels; of five each has a fifth of the sum.
+    ASSUMED: a mask of bone enters an ImageNet stem with weight 0, and learns from there.
     """
 
-    def __init__(self, resnet: nn.Module) -> None:
+    def __init__(self, resnet: nn.Module, inputs: Inputs = Inputs()) -> None:
         super().__init__()
-        self.resnet = resnet
+        self.resnet, self.inputs = resnet, inputs
 
     def forward(self, patches: Tensor) -> Tensor:
         """``(N, C, H, W)`` -> ``(N,)`` logits."""
-        logits: Tensor = self.resnet(standardise(patches)).squeeze(1)
+        logits: Tensor = self.resnet(self._scaled(patches)).squeeze(1)
         return logits
 
     def features(self, patches: Tensor) -> Tensor:
         """What the hidden layer is given: ``(N, C, H, W)`` -> ``(N, 512 or 2048)``."""
         layers = list(self.resnet.children())[:-1]  # torchvision lists them in the order of its forward
-        return nn.Sequential(*layers)(standardise(patches)).flatten(1)
+        return nn.Sequential(*layers)(self._scaled(patches)).flatten(1)
+
+    def _scaled(self, patches: Tensor) -> Tensor:
+        images = patches[:, : self.inputs.slices] if self.inputs.bone else patches
+        images = images / MARROW - 1 if self.inputs.marrow else standardise(images)
+        return torch.cat([images, patches[:, self.inputs.slices :]], dim=1) if self.inputs.bone else images
 
     @property
     def last_convolution(self) -> nn.Module:
@@ -56,14 +99,14 @@ def standardise(patches: Tensor) -> Tensor:
     return (patches - mean) / deviation.clamp_min(1e-6)
 
 
-def build_model(backbone: str, hidden_units: int, weights: str, seed: int, channels: int = 1) -> EdemaNet:
+def build_model(backbone: str, hidden_units: int, weights: str, seed: int, inputs: Inputs = Inputs()) -> EdemaNet:
     """A new network in training mode, float32, on the CPU, in the layout that computes quickest (channels last).
 
     backbone: resnet18, resnet34 or resnet50. hidden_units: width of the hidden layer.
     weights: ``imagenet``, ``none``, the path of a state_dict file (read with ``weights_only``), or of a folder
     with one such file for each backbone, ``resnet18*.pth`` and so on.
     seed: of the random initial weights; the global random state is left as it was.
-    channels: slices that it is given at once.
+    inputs: what it is given of a slice.
     Raises StudyError when the weights cannot be had or do not fit.
     """
     import torchvision  # here, as it brings torch's compiler, seconds that most notebooks need not wait
@@ -71,11 +114,11 @@ def build_model(backbone: str, hidden_units: int, weights: str, seed: int, chann
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         resnet = torchvision.models.get_model(backbone, weights=None)
-        resnet.conv1 = nn.Conv2d(channels, 64, kernel_size=7, stride=2, padding=3, bias=False)
+        resnet.conv1 = nn.Conv2d(inputs.channels, 64, kernel_size=7, stride=2, padding=3, bias=False)
         nn.init.kaiming_normal_(resnet.conv1.weight, mode="fan_out", nonlinearity="relu")
         features = resnet.fc.in_features
         resnet.fc = nn.Sequential(nn.Linear(features, hidden_units), nn.ReLU(), nn.Linear(hidden_units, 1))
-    model = EdemaNet(resnet).to(memory_format=torch.channels_last)
+    model = EdemaNet(resnet, inputs).to(memory_format=torch.channels_last)
     if weights == "imagenet":
         _load_backbone(model, _imagenet_state(backbone), "the ImageNet weights")
     elif weights != "none":
@@ -161,9 +204,11 @@ def _load_backbone(model: EdemaNet, state: dict[str, Tensor], source: str) -> No
     """Load a torchvision ResNet's weights, all but its classifier, in place."""
     state = {key: value for key, value in state.items() if not key.startswith("fc.")}
     stem = state.get("conv1.weight")
-    channels = cast(nn.Conv2d, model.resnet.conv1).in_channels
-    if stem is not None and stem.shape[1] == 3 != channels:
-        state["conv1.weight"] = stem.sum(dim=1, keepdim=True).repeat(1, channels, 1, 1) / channels
+    slices = model.inputs.slices
+    if stem is not None and stem.shape[1] == 3 != slices:
+        stem = state["conv1.weight"] = stem.sum(dim=1, keepdim=True).repeat(1, slices, 1, 1) / slices
+    if stem is not None and model.inputs.bone:
+        state["conv1.weight"] = torch.cat([stem, torch.zeros_like(stem[:, :1])], dim=1)
     own = {key for key in model.resnet.state_dict() if not key.startswith("fc.")}
     if own != set(state):
         odd = sorted(own ^ set(state))[0]

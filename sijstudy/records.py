@@ -76,6 +76,7 @@ class Slice:
     ``index`` counts from the lower to the upper pelvis and is unique within a subject. ``label`` is 1 when
     bone marrow edema is present. ``file`` is absolute; ``frame`` is the slice's place in it, counted from 1, None
     when the file is one slice. ``uid`` is the slice's key in outlines. ``segmentation`` holds the subject's outlines.
+    ``slice_marrow`` and ``stack_marrow``: grey values of normal marrow (``marrow.MarrowLevels``), None where not known.
     """
 
     subject_id: str
@@ -87,6 +88,8 @@ class Slice:
     sha256: str
     boxes: IliumBoxes | None
     segmentation: Path | None
+    slice_marrow: float | None = None
+    stack_marrow: float | None = None
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sijstudy.figures.overlays import grey_range
-from sijstudy.intensity import PERCENTILES, percentiles, tissue_of, to_8bit, without_padding
+from sijstudy.intensity import (
+    MARROW,
+    PERCENTILES,
+    WHITE_AT,
+    in_marrow_units,
+    percentiles,
+    tissue_of,
+    to_8bit,
+    without_padding,
+)
 
 
 @given(
@@ -59,6 +68,20 @@ def test_8bit_scale_clips_its_percentiles_and_ignores_gain_and_offset():
     np.testing.assert_allclose(to_8bit(3 * image + 40), scaled, atol=0.01)
     assert np.mean(scaled == 255) == pytest.approx(0.005, abs=0.001)
     assert (to_8bit(np.full((8, 8), 5.0)) == 0).all()
+
+
+@given(seed=st.integers(0, 2**32 - 1), level=st.floats(1e-2, 1e4))
+def test_marrow_units_pixel_by_pixel(seed, level):
+    rng = np.random.default_rng(seed)
+    image = (level * rng.normal(1.5, 1.5, (7, 9))).astype(np.float32)
+    image[0, :3] = np.nan, level, WHITE_AT * level
+    scaled = in_marrow_units(image, level)
+    assert scaled.dtype == np.float32
+    assert scaled[0, 0] == 0 and scaled[0, 1:3] == pytest.approx([MARROW, 255], rel=1e-5)
+    for value, own in zip(image.ravel(), scaled.ravel(), strict=True):
+        expected = 0.0 if np.isnan(value) else min(max(float(value) / level / WHITE_AT, 0.0), 1.0) * 255
+        assert own == pytest.approx(expected, rel=1e-5, abs=1e-4)
+    np.testing.assert_allclose(in_marrow_units(7 * image, 7 * level), scaled, atol=1e-3)
 
 
 def test_padding_is_no_tissue():

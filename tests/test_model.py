@@ -9,7 +9,7 @@ import torch
 import torchvision
 
 from sijstudy.errors import StudyError
-from sijstudy.model import build_model, load_state, standardise, weights_digest
+from sijstudy.model import Inputs, build_model, inputs_of, load_state, standardise, weights_digest
 
 
 @pytest.mark.parametrize(("backbone", "features"), [("resnet18", 512), ("resnet50", 2048)])
@@ -58,6 +58,42 @@ def test_score_does_not_depend_on_gain_and_offset():
     model = build_model("resnet18", 16, "none", seed=0).eval()
     patch = torch.rand(2, 1, 64, 64) * 100
     assert torch.allclose(model(patch), model(2 * patch + 5), atol=1e-4)
+
+
+def test_in_units_of_marrow_the_score_hangs_on_the_scale():
+    model, patch = build_model("resnet18", 16, "none", 0, Inputs(marrow=True)).eval(), torch.rand(2, 1, 64, 64) * 100
+    assert not torch.allclose(model(patch), model(2 * patch), atol=1e-4)
+    plain = build_model("resnet18", 16, "none", 0).eval().resnet  # the same first weights
+    assert torch.allclose(model(patch), plain((patch - 255 / 4) / (255 / 4)).squeeze(1), atol=1e-4)
+
+
+def test_the_mask_of_bone_enters_as_it_is():
+    model, image = build_model("resnet18", 16, "none", 0, Inputs(bone=True)).eval(), torch.rand(2, 1, 64, 64) * 100
+    mask = (torch.rand(2, 1, 64, 64) > 0.5).float()
+    expected = model.resnet(torch.cat([standardise(image), mask], 1)).squeeze(1)
+    torch.testing.assert_close(model(torch.cat([image, mask], 1)), expected)
+    assert not torch.allclose(model(torch.cat([image, 0 * mask], 1)), expected, atol=1e-4)
+    features = model.features(torch.cat([image, mask], 1))
+    torch.testing.assert_close(model.resnet.fc(features).squeeze(1), expected)
+
+
+@pytest.mark.parametrize("slices", [1, 3, 5])
+def test_a_pretrained_network_begins_blind_to_the_mask(tmp_path, slices):
+    torch.save(torchvision.models.resnet18(weights=None).state_dict(), tmp_path / "resnet18.pth")
+    plain, shown = (
+        build_model("resnet18", 16, str(tmp_path / "resnet18.pth"), 0, Inputs(slices, bone=bone)).eval()
+        for bone in (False, True)
+    )
+    images, mask = torch.rand(2, slices, 64, 64), torch.ones(2, 1, 64, 64)
+    assert torch.equal(shown.resnet.conv1.weight[:, :-1], plain.resnet.conv1.weight)
+    torch.testing.assert_close(shown.features(torch.cat([images, mask], 1)), plain.features(images))
+
+
+def test_a_run_of_an_earlier_version_has_the_inputs_it_was_trained_on():
+    assert inputs_of({"context_slices": 3}) == Inputs(3)
+    assert inputs_of({"context_slices": 1, "intensity": "percentile", "bone_channel": False}) == Inputs()
+    assert inputs_of({"context_slices": 1, "intensity": "marrow", "bone_channel": True}) == Inputs(1, True, True)
+    assert inputs_of({"context_slices": 1, "intensity": "slice_marrow"}).marrow
 
 
 def test_torchvision_weights_give_torchvision_features(tmp_path):

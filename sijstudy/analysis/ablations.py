@@ -18,6 +18,8 @@ import torch
 
 from sijstudy.analysis.fold_summary import fold_metrics
 from sijstudy.analysis.slice_courses import add_courses, by_attention, collect_predictions, subject_predictions
+from sijstudy.cohort.manifest import Manifest
+from sijstudy.cohort.normal_marrow import require_bone
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
 from sijstudy.fold_intervals import difference_over_folds, over_folds, split_ratio
@@ -50,6 +52,8 @@ class Variant:
 NO_NOISE = {"noise_gaussian_variance": 0.0, "noise_poisson": "none"}
 # The paper's Gaussian noise has a variance of 0.3; its words leave the Poisson rate open [2.2].
 POISSON_RATES = {"power_of_log10": "(log10 x)^4", "power_of_log": "(ln x)^4", "log_of_power": "ln(x^4)"}
+UNITS = {"percentile": "percentiles", "marrow": "marrow of the stack", "slice_marrow": "marrow of the slice"}
+UNIT = "Does it help to give grey values in units of normal marrow, and to show the network where bone is?"
 VARIANTS = (
     Variant("no noise", "noise", "Is the added noise worth having, in training and test alike?", NO_NOISE),
     *(Variant(f"the paper's noise, rate {rate}", "noise", "Does it matter which Poisson rate the paper's words mean?",
@@ -72,6 +76,8 @@ VARIANTS = (
     *(Variant(f"{count} slices at once, no filter", "context", "Does a network that sees the neighbouring slices do "
               "better than the median filter over them?", {"context_slices": count, "median_size": 1})
       for count in (3, 5)),
+    *(Variant(f"{name}{' and bone' * bone}", "intensity", UNIT, {"intensity": unit, "bone_channel": bone})
+      for unit, name in UNITS.items() for bone in (False, True) if (unit, bone) != ("slice_marrow", True)),
     Variant("attention", "subject", "Does attention, learned on what the networks see in the slices, diagnose subjects "
             "better than filter and rule?", attention=True),
     Variant("another seed", "repeat", "How much does training alone change, nothing else being changed?",
@@ -85,6 +91,7 @@ GROUPS = {
     "pretraining": "Weights",
     "backbone": "Network",
     "context": "Neighbours",
+    "intensity": "Grey values",
     "subject": "Subject",
     "repeat": "Repeated",
     WHOLE: "Whole examinations",
@@ -137,15 +144,20 @@ def chosen_groups(ablations: str) -> tuple[str, ...]:
     return tuple(group for group in GROUPS if group in wanted)
 
 
-def plan_trials(study: StudyConfig, variants: Sequence[Variant] = VARIANTS) -> tuple[Trial, ...]:
-    """The study itself first, then every chosen variant that differs from it and from the others; empty for none."""
+def plan_trials(
+    study: StudyConfig, variants: Sequence[Variant] = VARIANTS, cohort: Manifest | None = None
+) -> tuple[Trial, ...]:
+    """The study itself first, then every chosen variant that differs from it and from the others; empty for none.
+
+    cohort: the study's; a variant that needs outlines of bone which it lacks is missing.
+    """
     groups = chosen_groups(study.ablations)
     chosen = [variant for group in groups for variant in variants if variant.group == group]
     trials = [Trial(Variant(REFERENCE, "", "What the others are compared with."), study)]
     for variant in chosen:
         config = replace(study, **{name: _settled(value, study) for name, value in variant.changes.items()})
         if all((config, variant.attention) != (other.config, other.variant.attention) for other in trials):
-            trials.append(Trial(variant, config, _missing(config, study)))
+            trials.append(Trial(variant, config, _missing(config, study) or _boneless(config, cohort)))
     return tuple(trials) if chosen else ()
 
 
@@ -170,6 +182,16 @@ def _missing(config: StudyConfig, study: StudyConfig) -> str:
             )
     try:
         build_model(config.backbone, config.hidden_units, config.weights, seed=0)
+    except StudyError as error:
+        return str(error)
+    return ""
+
+
+def _boneless(config: StudyConfig, cohort: Manifest | None) -> str:
+    """Why the cohort's patches cannot be made so."""
+    try:
+        if cohort:
+            require_bone(cohort, config)
     except StudyError as error:
         return str(error)
     return ""

@@ -85,7 +85,7 @@ def features(patches: PatchSet, config: StudyConfig, *, progress: bool = True) -
     LOGISTIC: the PERCENTILES and ``thumbnails``. THRESHOLDS: their number of ``intensity_baselines``, of the whole
     patch; where it is undefined, as the patch's median is not above 0, nothing is bright: 0.
     """
-    image, numbers, alone = [], [], replace(config, context_slices=1)
+    image, numbers, alone = [], [], replace(config, context_slices=1, bone_channel=False)
     places = range(len(patches.slices))
     starts = range(0, len(places), _AT_ONCE)
     for start in tqdm(starts, desc="features", unit="batch", disable=not progress):

@@ -25,7 +25,7 @@ from sijstudy.records import Arm, Slice
 from sijstudy.training.device import numerics, resolve_device
 from sijstudy.training.inputs import middle, noisy_patches
 from sijstudy.training.networks import Networks
-from sijstudy.training.patches import SLICE_COLUMNS, PatchSet, patch_of
+from sijstudy.training.patches import SLICE_COLUMNS, PatchSet, channels_of
 from sijstudy.training.rule_choice import RuleChoice
 from sijstudy.training.scoring import load_model, predict
 from sijstudy.training.store import FitRun
@@ -124,7 +124,7 @@ def diagnose(
     config = replace(networks.config, device=device)
     arm, used = _arm(subject, networks)
     ruling, runs = _ruling(rule, arm, config), networks.runs[arm]
-    inputs = noisy_patches(_patches(used, arm, config, progress), config, "test")
+    inputs = noisy_patches(_patches(subject, used, arm, config, progress), config, "test")
     place = resolve_device(config.device)
     models = {fold: _model(run).to(place) for fold, run in runs.items()}
     with numerics(config, place):
@@ -162,9 +162,11 @@ def _arm(subject: SubjectFolder, networks: Networks) -> tuple[Arm, tuple[Slice, 
     )
 
 
-def _patches(items: tuple[Slice, ...], arm: Arm, config: StudyConfig, progress: bool) -> PatchSet:
+def _patches(
+    subject: SubjectFolder, items: tuple[Slice, ...], arm: Arm, config: StudyConfig, progress: bool
+) -> PatchSet:
     shown = tqdm(items, desc="reading slices", unit="slice", disable=not progress)
-    stack = np.stack([patch_of(item, arm, config) for item in shown])[:, None]
+    stack = np.stack([channels_of(item, arm, config, subject.bones.get(item.uid)) for item in shown])
     table = pd.DataFrame([(item.subject_id, item.index, 0, item.uid) for item in items], columns=SLICE_COLUMNS)
     return PatchSet(stack, table, arm, digest([item.sha256 for item in items]))
 

@@ -262,12 +262,12 @@ def _kappa_sentence(kappas: pd.DataFrame) -> str:
 
 
 def _baselines(manifest: Manifest, patches: Array, places: Array, progress: bool) -> list[dict[str, Any]]:
-    """patches ``(N, 1, S, S)``; places ``(n,)``: where in them the slices of the manifest are."""
+    """patches: ``PatchSet.patches``; places ``(n,)``: where in them the slices of the manifest are."""
     outlines, rows = SliceOutlines(manifest), []
     items = tqdm(manifest.slice_records(), desc="intensity baselines", unit="slice", disable=not progress)
     for place, item in zip(places, items, strict=True):
         mask = outlines.bone(item)
-        values = patches[place].ravel() if mask is None else tissue_of(read_image(item).pixels, mask)
+        values = patches[place, 0].ravel() if mask is None else tissue_of(read_image(item).pixels, mask)
         rows.append({**intensity_baselines(values), "region": "ROI patch" if mask is None else "bone outline"})
     return rows
 

@@ -48,11 +48,12 @@ def noise_interpretations(patch: Array, config: StudyConfig) -> dict[str, Array]
 
 
 def noise_shares(patches: Array, config: StudyConfig) -> pd.DataFrame:
-    """What each ``noise_poisson`` makes of patches ``(N, 1, S, S)`` in [0, 255]: a row each, titles as drawn.
+    """What each ``noise_poisson`` makes of patches ``(N, C, S, S)``, their first channel: a row each, titles as drawn.
 
     Columns: mean rate; of the summed intensity, percent, what the Poisson noise brings on average; of the pixels,
     percent, those that the noisy patches have above white, 255. ZeroDivisionError where every pixel is 0.
     """
+    patches = patches[:, :1]
     clean = torch.from_numpy(np.array(patches, dtype=np.float32))
     rows = {}
     for name in choices_of("noise_poisson"):

@@ -17,7 +17,7 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from sijstudy.cohort.box_cells import boxes_of
-from sijstudy.cohort.schema import BOX_COLUMNS, SLICES, SUBJECTS, read_validated
+from sijstudy.cohort.schema import BOX_COLUMNS, MARROW_COLUMNS, SLICES, SUBJECTS, read_validated
 from sijstudy.errors import StudyError
 from sijstudy.files import file_hash, read_table
 from sijstudy.records import Slice, Subject
@@ -78,6 +78,7 @@ def slice_record(row: Mapping[Any, Any], root: Path, outlines_root: Path) -> Sli
         sha256=row["sha256"],
         boxes=boxes_of(row),
         segmentation=None if pd.isna(row["segmentation"]) else outlines_root / row["segmentation"],
+        **{name: None if pd.isna(row[name]) else float(row[name]) for name in MARROW_COLUMNS},
     )
 
 

@@ -19,6 +19,7 @@ SUBJECT_ID = r"[A-Za-z0-9_-][A-Za-z0-9._-]*"
 UID = r"[0-9.]{1,72}"  # 64, and the number of a frame
 BOX_COLUMNS = {side: [f"{side}_{edge}" for edge in ("x0", "y0", "x1", "y1")] for side in ("left", "right")}
 READERS = ("reader_1", "reader_2", "reader_3", "reader_4")
+MARROW_COLUMNS = {"slice_marrow": "slice", "stack_marrow": "subject's whole stack"}
 OPTIONAL_READERS = ("reader_4",)  # the paper had three readers [2.1]
 
 
@@ -44,6 +45,11 @@ def _edge(column: str) -> pa.Column:
     whose = f"{edge} of the {side} ilium's box (the subject's own side)"
     description = f"{whose}, pixels of the upright slice; empty when not in view"
     return pa.Column(float, pa.Check.ge(0), nullable=True, coerce=True, description=description)
+
+
+def _marrow(whose: str) -> pa.Column:
+    description = f"grey value of normal marrow of the {whose}, after rescale; empty where no bone is outlined"
+    return pa.Column(float, pa.Check.gt(0), nullable=True, required=False, coerce=True, description=description)
 
 
 SUBJECTS = pa.DataFrameSchema(
@@ -77,6 +83,7 @@ SLICES = pa.DataFrameSchema(
         ),
         "segmentation_sha256": _text(r"[0-9a-f]{64}", "SHA-256 of the outlines' file", nullable=True, required=False),
         "lesions": _whole(0, None, "number of separate edema lesions outlined on the slice", nullable=True),
+        **{column: _marrow(whose) for column, whose in MARROW_COLUMNS.items()},
         **{reader: _vote(reader) for reader in READERS},
     },
     strict=True,

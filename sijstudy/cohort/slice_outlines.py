@@ -15,7 +15,6 @@ from sijstudy.images.segment_names import SEGMENTS
 from sijstudy.records import Slice
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
-BONES = ("left ilium", "right ilium", "sacrum")
 
 
 class SliceOutlines:
@@ -40,10 +39,8 @@ class SliceOutlines:
         return self.masks(item).get(segment)
 
     def bone(self, item: Slice) -> Mask | None:
-        """All bone on the slice, ``(H, W)`` bool: the segment bone, else ilia and sacrum; None without."""
-        names = ("bone",) if "bone" in self._of(item) else BONES
-        drawn = [mask for name, mask in self.masks(item).items() if name in names]
-        return np.logical_or.reduce(drawn) if drawn else None
+        """All bone on the slice, ``(H, W)`` bool, as ``Segmentation.bone``; None without."""
+        return None if item.segmentation is None else self._read(item.segmentation).bone(item.uid)
 
     def _of(self, item: Slice) -> dict[str, Mask]:
         """All that the file holds of the slice, masks without a pixel and single readers' edema too."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,11 +16,13 @@ from sijstudy.cohort.options import Wanted
 from sijstudy.cohort.scan import FoundFile, scan
 from sijstudy.cohort.series import MrImage
 from sijstudy.cohort.side_tables import Place, SideTable, Tables, read_tables
-from sijstudy.cohort.subject_rows import Settings, SubjectFiles, subject_rows
+from sijstudy.cohort.subject_rows import Settings, SubjectFiles, SubjectRows, subject_rows
 from sijstudy.cohort.subject_series import choose_images
 from sijstudy.errors import StudyError
 from sijstudy.files import FileHashes
 from sijstudy.images.consensus import EdemaRule
+from sijstudy.images.outlines import Mask, Segmentation
+from sijstudy.images.outlines_file import read_outlines_file
 from sijstudy.images.read import Source
 from sijstudy.images.segment_names import SegmentTable, read_segment_table
 from sijstudy.images.subject_outlines import OutlineRules
@@ -36,6 +39,7 @@ class SubjectFolder:
     slices: from the lower to the upper pelvis; label is 0 everywhere and means nothing. boxes_from: where the ilium
     boxes come from, "" when no slice has one. series: number and description of the one that is used. rule: why it is.
     kind: what its images show by their header. seen: what the network sees on the slices, None where nobody looked.
+    bones: a slice's UID -> where bone is outlined on it, ``(H, W)`` bool.
     broken: what could not be read, or outlines a slice that is not there, and was left out as asked: file -> why.
     """
 
@@ -47,6 +51,7 @@ class SubjectFolder:
     broken: Mapping[str, str] = field(default_factory=dict)
     kind: ImageKind = ImageKind()  # noqa: RUF009  (frozen)
     seen: Seen | None = None
+    bones: Mapping[str, Mask] = field(default_factory=dict)
 
 
 class _NoLabels(SideTable[int]):
@@ -93,8 +98,23 @@ def read_subject(
     source = boxes_csv.name if boxes_csv else "the DICOM SEG in its folder"
     boxes_from = source if any(item.boxes for item in slices) else ""
     chosen = own.choice.chosen
-    kind = kind_of(chosen)
-    return SubjectFolder(name, slices, boxes_from, chosen.text, own.choice.rule, _named(gone, folder), kind)
+    return SubjectFolder(
+        name,
+        slices,
+        boxes_from,
+        chosen.text,
+        own.choice.rule,
+        _named(gone, folder),
+        kind_of(chosen),
+        bones=_bones(done),
+    )
+
+
+def _bones(read: SubjectRows) -> dict[str, Mask]:
+    if read.outlines is None:
+        return {}
+    drawn = Segmentation(Path(read.subject_id), *read_outlines_file(io.BytesIO(read.outlines)))
+    return {uid: bone for uid in drawn.masks if (bone := drawn.bone(uid)) is not None}
 
 
 def _named(left_out: Mapping[Source, str], folder: Path) -> dict[str, str]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from sijstudy.cohort.box_cells import cells_of
 from sijstudy.cohort.ilium_boxes import SliceBoxes, boxes_of_slices
+from sijstudy.cohort.normal_marrow import marrow_cells
 from sijstudy.cohort.schema import READERS
 from sijstudy.cohort.side_tables import Place, Tables
 from sijstudy.errors import StudyError
@@ -94,7 +95,7 @@ def subject_rows(root: Path, files: SubjectFiles, settings: Settings) -> Subject
     places = {header.uid: _place(root, header, files.subject_id) for header in ordered}
     segmentation = drawn.segmentation if drawn else None
     boxes = boxes_of_slices(planes, places, segmentation, settings.tables.boxes, seek=settings.seek_boxes)
-    shared = _outlines_cells(drawn)
+    of_outlines = _outlines_cells(planes, drawn)
     kept: dict[Source, Row] = {}
     why_unread: dict[Source, str] = {}
     for index, header in zip(_indices(ordered), ordered, strict=True):
@@ -105,7 +106,7 @@ def subject_rows(root: Path, files: SubjectFiles, settings: Settings) -> Subject
         elif settings.require_boxes and box is None:
             left_out[source] = "no ilium is outlined or boxed on it"
         else:
-            kept[source] = {**row, **cells_of(box), **shared, "sha256": hashes[header.file]}
+            kept[source] = {**row, **cells_of(box), **of_outlines[header.uid], "sha256": hashes[header.file]}
             why_unread |= {source: why} if why else {}
     if len(kept) == len(why_unread):
         raise StudyError(
@@ -126,12 +127,14 @@ def _proposal(header: DicomHeader, place: Place, boxes: SliceBoxes) -> Row:
     return {"subject_id": place.subject_id, "file": place.file, **cells, "confidence": boxes.proposed[header.uid]}
 
 
-def _outlines_cells(drawn: DrawnSubject | None) -> Row:
-    """Where the manifest keeps the subject's outlines, the same on all its rows."""
-    if drawn is None:
-        return {"segmentation": None, "segmentation_sha256": None}
-    name, content = drawn.segmentation.file.name, drawn.content
-    return {"segmentation": name, "segmentation_sha256": hashlib.sha256(content).hexdigest()}
+def _outlines_cells(planes: Sequence[DicomSlice], drawn: DrawnSubject | None) -> dict[str, Row]:
+    """UID -> where the manifest keeps the subject's outlines, the same on all its rows, and the levels of marrow."""
+    shared: Row = {"segmentation": None, "segmentation_sha256": None}
+    if drawn is not None:
+        name, content = drawn.segmentation.file.name, drawn.content
+        shared = {"segmentation": name, "segmentation_sha256": hashlib.sha256(content).hexdigest()}
+    levels = marrow_cells(planes, drawn.segmentation if drawn else None)
+    return {uid: {**shared, **own} for uid, own in levels.items()}
 
 
 def _read(files: SubjectFiles, hashes: FileHashes, *, skip_broken: bool) -> tuple[list[DicomSlice], dict[Source, str]]:

@@ -13,6 +13,7 @@ from sijstudy.images.outlines_file import read_outlines_file
 from sijstudy.records import Box, IliumBoxes
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
+BONES = ("left ilium", "right ilium", "sacrum")
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,19 @@ class Segmentation:
         """The boxes around both ilia on the slice; None when neither is outlined."""
         left, right = (self._box(uid, name) for name in ("left ilium", "right ilium"))
         return None if left is None and right is None else IliumBoxes(left, right)
+
+    def bone(self, uid: str) -> Mask | None:
+        """All bone on the slice, ``(H, W)`` bool: the segment bone, else ilia and sacrum; None without.
+
+        Edema painted over bone, in a map with one number per pixel, counts as bone (ASSUMED, as in ``combined``): a
+        hole in its shape would tell where edema is. All other edema lies in the bone, where that is outlined whole.
+        """
+        own = self.masks.get(uid, {})
+        names = ("bone",) if "bone" in own else BONES
+        drawn = {name: own[name] for name in names if name in own and own[name].any()}
+        if "edema" in own and ("bone" in drawn or ("sacrum" in drawn and len(drawn) > 1)):
+            drawn["edema"] = own["edema"]
+        return np.logical_or.reduce(list(drawn.values())) if drawn else None
 
     def lesion_count(self, uid: str) -> int | None:
         """Number of separate edema lesions on the slice; pixels touching at a corner belong together (ASSUMED).

@@ -6,7 +6,7 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -111,7 +111,7 @@ def packed(outlines: SubjectOutlines, headers: Sequence[DicomHeader]) -> bytes:
     return stream.getvalue()
 
 
-def read_outlines_file(path: Path) -> tuple[dict[str, dict[str, Mask]], frozenset[str], frozenset[str]]:
+def read_outlines_file(path: Path | IO[bytes]) -> tuple[dict[str, dict[str, Mask]], frozenset[str], frozenset[str]]:
     """Masks, segments and slices as ``write_outlines`` was given them. StudyError when the file is damaged."""
     try:
         with np.load(path, allow_pickle=False) as stored:

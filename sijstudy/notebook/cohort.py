@@ -11,6 +11,7 @@ from filelock import FileLock
 from sijstudy.code import code_digest
 from sijstudy.cohort.build import build_manifest
 from sijstudy.cohort.manifest import Manifest, load_manifest
+from sijstudy.cohort.normal_marrow import require_bone
 from sijstudy.cohort.options import BuildOptions
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
@@ -45,7 +46,8 @@ def prepare_cohort(config: StudyConfig, root: Path, *, workers: int = 2, progres
     with FileLock(images.parent / f".{name}.lock"):
         if (folder / "cohort.json").exists() and images.exists():
             with suppress(StudyError):  # a manifest of another version, or a damaged one: made again
-                return load_manifest(folder)
+                require_bone(manifest := load_manifest(folder), config)
+                return manifest
         if not images.exists():
             generate_cohort(images, config, workers=workers, progress=progress)
         shutil.rmtree(folder, ignore_errors=True)

@@ -14,8 +14,6 @@ import torch
 from sijstudy.aggregation import neighbours
 from sijstudy.config import StudyConfig
 from sijstudy.gradcam import cam_maps
-from sijstudy.images.read import read_image_pixels
-from sijstudy.intensity import to_8bit
 from sijstudy.model import EdemaNet
 from sijstudy.notebook.shown_slices import by_subject
 from sijstudy.notebook.workspace import Workspace
@@ -23,7 +21,7 @@ from sijstudy.records import Slice
 from sijstudy.roi import RoiBoxes, roi_patch
 from sijstudy.training.inputs import middle, noisy_patches, seeded, with_noise
 from sijstudy.training.networks import open_networks
-from sijstudy.training.patches import mask_patch, roi_of
+from sijstudy.training.patches import channels_of, grey_image, mask_patch, roi_of
 from sijstudy.training.scoring import load_model, predict
 
 Array = np.ndarray[Any, Any]
@@ -89,7 +87,7 @@ class Viewer:
 
     def _image(self, subject_id: str, position: int) -> tuple[Array, Array | None]:
         item = self.items[subject_id][position]
-        return to_8bit(read_image_pixels(item)), self.work.outlines.mask(item, "edema")
+        return grey_image(item, self.work.config), self.work.outlines.mask(item, "edema")
 
     def _sight(self, choice: Choice) -> Sight:
         """What ``choice`` shows. StudyError when the ROI factor leaves no patch or the study's networks are gone."""
@@ -98,7 +96,7 @@ class Viewer:
         config = replace(self.work.config, roi_factor=choice.factor)
         rois = roi_of(item, image.shape, config)
         inputs = self._inputs(choice, config)
-        patch = inputs[len(inputs) // 2]
+        patch = inputs[config.context_slices // 2]
         fold, score, cam = self.fold_of(choice.subject_id), None, None
         if fold is not None:
             model, batch = self.models[fold], torch.from_numpy(inputs)[None]
@@ -109,7 +107,7 @@ class Viewer:
         return Sight(item, image, rois, patch, edema, edema_patch, fold, score, cam)
 
     def _inputs(self, choice: Choice, config: StudyConfig) -> Array:
-        """What the network is shown of a slice: its patch in the middle of its neighbours', ``(C, S, S)``."""
+        """What the network is shown of a slice: its patch in the middle of its neighbours', its bone: ``(C, S, S)``."""
         items = self.items[choice.subject_id]
         places = neighbours(np.array([item.index for item in items]), config.context_slices)[choice.position]
         patches = []
@@ -117,6 +115,9 @@ class Viewer:
             image, _ = self.image(choice.subject_id, int(place))
             clean = roi_patch(image, roi_of(items[place], image.shape, config), config.patch_size)
             patches.append(self._patch(items[place], clean, choice))
+        if config.bone_channel:
+            item = items[choice.position]
+            patches += list(channels_of(item, "roi", config, self.work.outlines.bone(item))[1:])
         return np.stack(patches)
 
     def _patch(self, item: Slice, clean: Array, choice: Choice) -> Array:

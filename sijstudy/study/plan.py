@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sijstudy.cohort.manifest import load_manifest
+from sijstudy.cohort.normal_marrow import require_bone
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
 from sijstudy.study.notebook_files import find_notebooks, read_notebook
@@ -118,7 +119,7 @@ def _check_given(config: StudyConfig, root: Path, chosen: Sequence[Path]) -> Non
 
         require_cluster(config.scheduler)
     for manifest in filter(None, (config.manifest, config.external_manifest)):
-        load_manifest(root / manifest)
+        require_bone(load_manifest(root / manifest), config)
     idle = {*NETWORKS_NOT_NEEDED, ABLATIONS}
     if config.ablations != "none":
         from sijstudy.analysis.ablations import chosen_groups

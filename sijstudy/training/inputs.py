@@ -54,7 +54,8 @@ def augment(patches: Tensor, flip_probability: float, degrees: float, generator:
 def noisy_patches(patches: PatchSet, config: StudyConfig, purpose: str, rows: Iterable[int] | None = None) -> Tensor:
     """Patches with one fixed draw of the noise [2.2]: ``(n, C, S, S)`` float32, all or those of ``rows``.
 
-    C: ``config.context_slices``, the slice in the middle of its neighbours (``PatchSet.neighbours``).
+    C: ``config.context_slices``, the slice in the middle of its neighbours (``PatchSet.neighbours``); with
+    ``config.bone_channel`` one more, the slice's own mask of bone, which gets no noise.
     A slice gets the same noise whichever fold it is tested in, and whatever else is asked for: its draw depends
     on the seed, the arm and its SOP Instance UID only, not on how its subject, folder or file is called.
     purpose: "test" or "train".
@@ -62,23 +63,31 @@ def noisy_patches(patches: PatchSet, config: StudyConfig, purpose: str, rows: It
     chosen = np.arange(len(patches.slices)) if rows is None else np.asarray(list(rows), dtype=np.int64)
     near = patches.neighbours(chosen, config.context_slices)
     needed, places = np.unique(near, return_inverse=True)  # a slice is drawn once, however many it stands beside
-    noisy = torch.from_numpy(patches.patches[needed])
+    noisy = torch.from_numpy(patches.patches[needed][:, :1])
     for place, uid in enumerate(patches.slices["sop_instance_uid"].iloc[needed]):
         generator = seeded(config.seed, "noise", purpose, patches.arm, str(uid))
         noisy[place] = with_noise(noisy[place : place + 1], config, generator)[0]
-    return noisy[torch.from_numpy(places.reshape(near.shape)), 0]
+    shown = noisy[torch.from_numpy(places.reshape(near.shape)), 0]
+    return with_bone(shown, torch.from_numpy(patches.patches[chosen])) if config.bone_channel else shown
+
+
+def with_bone(shown: Tensor, own: Tensor) -> Tensor:
+    """Images ``(n, C, S, S)``, and behind them the bone of their slices' patches ``(n, 2, S, S)``."""
+    return torch.cat([shown, own[:, 1:]], dim=1)
 
 
 def middle(inputs: Tensor) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """The slice itself of each input ``(n, C, S, S)``: ``(n, S, S)`` float32."""
-    return inputs[:, inputs.shape[1] // 2].numpy()
+    """The slice itself of each input ``(n, C, S, S)``, bone behind or not: ``(n, S, S)`` float32."""
+    return inputs[:, (inputs.shape[1] - 1) // 2].numpy()  # slices are odd in number
 
 
 def with_noise(patches: Tensor, config: StudyConfig, generator: torch.Generator) -> Tensor:
-    """``noise.add_noise`` as the study is configured: ``(N, C, S, S)`` -> the same shape."""
-    return add_noise(
-        patches,
+    """``noise.add_noise`` as the study is configured: ``(N, C, S, S)`` -> the same shape; a mask of bone stays."""
+    images = patches[:, : config.context_slices]
+    noisy = add_noise(
+        images,
         gaussian_variance=config.noise_gaussian_variance,
         poisson=config.noise_poisson,
         generator=generator,
     )
+    return torch.cat([noisy, patches[:, config.context_slices :]], dim=1) if config.bone_channel else noisy

@@ -20,9 +20,9 @@ from sijstudy.files import digest
 from sijstudy.folds import Fold
 from sijstudy.fresh_torch import environment_identity
 from sijstudy.losses import focal_loss
-from sijstudy.model import build_model, weights_digest
+from sijstudy.model import build_model, inputs_of, weights_digest
 from sijstudy.training.device import arithmetic, autocast, numerics, resolve_device, threads_of
-from sijstudy.training.inputs import augment, batches, noisy_patches, seeded, with_noise
+from sijstudy.training.inputs import augment, batches, noisy_patches, seeded, with_bone, with_noise
 from sijstudy.training.patches import PatchSet
 from sijstudy.training.scoring import SCORED_AT_ONCE, scores_of
 from sijstudy.training.store import FitRun, RunStore
@@ -38,6 +38,8 @@ FIT_PARAMETERS = (
     "noise_poisson",
     "noise_redraw",
     "context_slices",
+    "intensity",
+    "bone_channel",
     "hidden_units",
     "weights",
     "loss",
@@ -133,8 +135,8 @@ class _Trainer:
         self.fit, self.config, self.run, self.device = fit, config, run, device
         self.stream = (config.seed, fit.patches.arm, fit.fold.number, fit.backbone)
         first_weights = int(digest(self.stream)[:8], 16)
-        channels = config.context_slices
-        self.model = build_model(fit.backbone, config.hidden_units, config.weights, first_weights, channels).to(device)
+        inputs = inputs_of(config.subset(*FIT_PARAMETERS))
+        self.model = build_model(fit.backbone, config.hidden_units, config.weights, first_weights, inputs).to(device)
         self.optimizer = torch.optim.SGD(
             self.model.parameters(), config.learning_rate, config.momentum, weight_decay=config.weight_decay, fused=True
         )
@@ -244,6 +246,9 @@ class _Trainer:
             patches = torch.from_numpy(self.fit.patches.patches[near][:, :, 0])
         else:
             patches = noisy_patches(self.fit.patches, config, "train", chosen).to(self.device)
+        if config.bone_channel and config.noise_redraw:
+            own = self.fit.patches.patches[chosen] if self.resident is None else self.resident[rows.to(self.device)]
+            patches = with_bone(patches, torch.as_tensor(own))
         patches = augment(patches, config.flip_probability, config.rotation_degrees, generator)
         return with_noise(patches, config, generator) if config.noise_redraw else patches
 

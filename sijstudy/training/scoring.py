@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sijstudy.errors import StudyError
 from sijstudy.fresh_torch import fresh_torch
-from sijstudy.model import EdemaNet, build_model
+from sijstudy.model import EdemaNet, build_model, inputs_of
 from sijstudy.training.device import autocast
 from sijstudy.training.store import FitRun
 
@@ -25,13 +26,22 @@ SCORED_AT_ONCE = 64  # patches of one forward pass
 def load_model(run: FitRun) -> EdemaNet:
     """The trained network of a finished run, in evaluation mode, on the CPU."""
     config = run.config()
-    model = build_model(config["backbone"], config["hidden_units"], "none", 0, config["context_slices"])
+    model = build_model(config["backbone"], config["hidden_units"], "none", 0, inputs_of(config))
     model.load_state_dict(run.weights())
     return model.eval()
 
 
 def predict(model: EdemaNet, patches: Tensor, config: StudyConfig, device: torch.device) -> np.ndarray[Any, Any]:
-    """Slice scores ``(N,)`` float64 in [0, 1] of noisy patches; the model is left in the mode it came in."""
+    """Slice scores ``(N,)`` float64 in [0, 1] of noisy patches; the model is left in the mode it came in.
+
+    config: what the patches were made with. StudyError where the network learned from others.
+    """
+    given = inputs_of(config.subset("context_slices", "bone_channel", "intensity"))
+    if model.inputs != given:
+        raise StudyError(
+            f"the network learned from {model.inputs.words}, and is given {given.words}; score with the parameters "
+            "context_slices, bone_channel and intensity that it was trained with, or train it again"
+        )
     return scores_of(model, patches.split(SCORED_AT_ONCE), config, device)
 
 

@@ -67,7 +67,7 @@ def test_all_that_reviewers_ask_for_is_varied():
             {},
             {
                 *("the paper's noise, rate (log10 x)^4", "focal loss", "factor 0.8", "centre inward", "3 slices"),
-                *("from scratch", "ResNet18", "1 slice at once"),
+                *("from scratch", "ResNet18", "1 slice at once", "percentiles"),
             },
         ),
         (
@@ -75,6 +75,7 @@ def test_all_that_reviewers_ask_for_is_varied():
             {
                 *("the paper's noise, rate (log10 x)^4", "cross-entropy", "centre inward", "no filter", "from scratch"),
                 *("ResNet34", "3 slices at once", "3 slices at once, no filter", "5 slices at once, no filter"),
+                "percentiles",
             },
         ),
     ],
@@ -108,6 +109,19 @@ def test_each_variant_changes_its_own_parameters_and_nothing_else():
         assert differing or trial.variant.attention
         assert trial.variant.question.endswith("?")
     assert list(GROUPS) == [*dict.fromkeys(variant.group for variant in VARIANTS), WHOLE]
+
+
+def test_a_variant_in_units_of_marrow_needs_a_cohort_that_knows_it(sample_manifest):
+    study = StudyConfig(ablations="intensity", weights="none")
+    assert [(t.config.intensity, t.config.bone_channel) for t in plan_trials(study)[1:]] == [
+        ("percentile", True), ("marrow", False), ("marrow", True), ("slice_marrow", False)
+    ]  # fmt: skip
+    assert not any(trial.missing for trial in plan_trials(study, cohort=sample_manifest))
+    nowhere = sample_manifest.slices.assign(stack_marrow=np.nan)
+    missing = {t.name: t.missing for t in plan_trials(study, cohort=replace(sample_manifest, slices=nowhere))}
+    assert [name for name, why in missing.items() if "no level of normal marrow" in why] == [
+        "marrow of the stack", "marrow of the stack and bone"
+    ]  # fmt: skip
 
 
 def test_groups_are_chosen_by_name():

@@ -21,6 +21,20 @@ def drawn(masks=MASKS, names=SEGMENTS):
     return Segmentation(Path("S1.npz"), by_slice, frozenset(names), frozenset(UIDS))
 
 
+def test_edema_painted_over_bone_leaves_no_hole_in_it():
+    """Where a map has one number per pixel; edema where the bone is not outlined whole adds nothing."""
+    masks = MASKS.copy()
+    whole = masks[..., :3].any(-1)
+    masks[..., :3] &= ~masks[..., 3:]
+    for number, uid in enumerate(UIDS):
+        np.testing.assert_array_equal(drawn(masks).bone(uid), whole[number])
+        np.testing.assert_array_equal(drawn().bone(uid), whole[number])
+    masks[..., 2] = False  # no sacrum: edema of it may lie anywhere
+    for number, uid in enumerate(UIDS):
+        np.testing.assert_array_equal(drawn(masks).bone(uid), masks[number, ..., :3].any(-1))
+    assert drawn().bone("1.9") is None
+
+
 def test_boxes_carry_the_subjects_own_side():
     boxes = drawn().ilium_boxes(UIDS[0])
     left, right = (Box(x0, y0, x1, y1) for y0, y1, x0, x1 in (LEFT, RIGHT))

@@ -45,6 +45,8 @@ MOVES = {
     "noise_gaussian_variance": (0.4, NETWORKS),
     "noise_poisson": ("log_of_power", NETWORKS),
     "noise_redraw": (False, NETWORKS),
+    "intensity": ("slice_marrow", CUT),
+    "bone_channel": (True, CUT),
     "context_slices": (3, NETWORKS),
     "backbone": ("resnet34", {FITS}),
     "hidden_units": (5, NETWORKS),

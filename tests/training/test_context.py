@@ -8,7 +8,7 @@ import pytest
 import torch
 from toy_fits import CONFIG, FOLDS, toy_patches
 
-from sijstudy.model import build_model
+from sijstudy.model import Inputs, build_model
 from sijstudy.training.attention import attended
 from sijstudy.training.inputs import middle, noisy_patches
 from sijstudy.training.loop import Fit, train
@@ -68,7 +68,7 @@ def test_three_slices_enter_the_stems_own_channels_and_five_share_it(tmp_path):
     stem = torchvision.models.resnet18(weights=None)
     torch.save(stem.state_dict(), tmp_path / "resnet18.pth")
     for channels in (1, 3, 5):
-        own = build_model("resnet18", 8, str(tmp_path / "resnet18.pth"), 0, channels).resnet.conv1.weight
+        own = build_model("resnet18", 8, str(tmp_path / "resnet18.pth"), 0, Inputs(channels)).resnet.conv1.weight
         grey = own.sum(dim=1)
         torch.testing.assert_close(grey, stem.conv1.weight.sum(dim=1))  # one slice everywhere looks as before
         assert (channels == 3) == (own.shape == stem.conv1.weight.shape and torch.equal(own, stem.conv1.weight))

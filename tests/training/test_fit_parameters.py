@@ -4,7 +4,7 @@ A linear network of 32 x 32 weights stands in for the ResNet, so that a whole fi
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from unittest import mock
 
 import numpy as np
@@ -14,6 +14,7 @@ from torch import nn
 from toy_fits import CONFIG, toy_patches
 
 from sijstudy.folds import Fold
+from sijstudy.model import inputs_of
 from sijstudy.noise import add_noise
 from sijstudy.training import loop
 from sijstudy.training.inputs import augment, seeded
@@ -46,6 +47,8 @@ BUILT_WITH = {
     "hidden_units": 5,
     "weights": "none",
     "context_slices": 3,
+    "intensity": "marrow",
+    "bone_channel": True,
 }  # they make the network; its arithmetic (mode): test_device.py
 
 
@@ -214,7 +217,7 @@ def test_the_network_is_built_as_asked_for(patches, tmp_path):
         ):
             train(Fit(one, patches, "resnet34", 1), config, RunStore(tmp_path))
     assert [(*given[:3], given[4]) for given in asked] == [
-        ("resnet34", config.hidden_units, config.weights, config.context_slices)
+        ("resnet34", config.hidden_units, config.weights, inputs_of(asdict(config)))
         for config in (BASE, replace(BASE, **BUILT_WITH), BASE, BASE)
     ]
     first, again, other_seed, other_fold = (given[3] for given in asked)

@@ -6,12 +6,12 @@ import numpy as np
 import torch
 from toy_fits import CONFIG
 
-from sijstudy.model import build_model
+from sijstudy.model import Inputs, build_model
 from sijstudy.training.scoring import SCORED_AT_ONCE, load_model, predict
 
 
 def test_the_network_of_a_run_is_the_one_that_was_trained():
-    trained = build_model("resnet34", 5, "none", seed=3, channels=3)
+    trained = build_model("resnet34", 5, "none", seed=3, inputs=Inputs(3))
     config = {"backbone": "resnet34", "hidden_units": 5, "context_slices": 3}
     run = SimpleNamespace(config=lambda: config, weights=trained.state_dict)
     loaded = load_model(run)
