@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass
 import pandas as pd
 
 from sijstudy.cohort.manifest import Manifest, read_account
+from sijstudy.cohort.region_account import ELSEWHERE_COLUMNS, summary_lines
+from sijstudy.cohort.region_masks import labels_are_given, region_of
 from sijstudy.cohort.write import BOXES
 
 COLUMNS = ("file", "kind", "subject_id", "series_uid", "series", "outcome", "reason")
@@ -98,14 +100,23 @@ def build_summary(manifest: Manifest) -> str:
     account, lines = read_account(manifest.folder), []
     if account is not None:
         lines.append(summary(account, len(manifest.slices), len(manifest.subjects)))
+        lines += summary_lines(region_of(manifest), account, tables=labels_are_given(manifest))
     lines += [f"Manifest: {manifest.folder}", f"Account:  {manifest.folder / 'account.md'}"]
     if (proposed := manifest.folder / BOXES).is_file():
         lines.append(f"Boxes:    {proposed} (proposed; look at them in notebook 01, hand a corrected copy to --boxes)")
     return "\n".join(lines)
 
 
-def account_page(account: pd.DataFrame, chosen: Sequence[ChosenSeries], cohort: str) -> str:
-    """The account as Markdown: the flow, the reasons, the chosen series, the slices that are left out or unread."""
+def account_page(
+    account: pd.DataFrame,
+    chosen: Sequence[ChosenSeries],
+    cohort: str,
+    edema: tuple[Sequence[str], Sequence[Sequence[str]]] = ((), ()),
+) -> str:
+    """The account as Markdown: the flow, the reasons, the chosen series, the slices that are left out or unread.
+
+    edema: sentences on where edema counts, and ``region_account.elsewhere_rows``.
+    """
     steps = {**flow(account), "slices used": sum(series.slices for series in chosen)}
     series = account["series_uid"] + " " + account["series"]
     of_chosen = series.isin(series[account["outcome"] == USED])
@@ -136,6 +147,8 @@ def account_page(account: pd.DataFrame, chosen: Sequence[ChosenSeries], cohort: 
             if len(unread)
             else ()
         ),
+        *(("## Where edema counts", " ".join(edema[0])) if edema[0] else ()),
+        *((_table(ELSEWHERE_COLUMNS, edema[1]),) if edema[1] else ()),
         "## Outlines that are left out",
         _table(("file", "reason"), others[["file", "reason"]].to_numpy()) if len(others) else "None.",
     ]

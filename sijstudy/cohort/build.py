@@ -14,10 +14,13 @@ from joblib import Parallel, delayed
 from tqdm.auto import tqdm
 
 from sijstudy.cohort.account import account_page, account_table
+from sijstudy.cohort.edema_region import BONE
 from sijstudy.cohort.gather import CohortFiles, Places, gather
 from sijstudy.cohort.manifest import FORMAT, Manifest, check_source
 from sijstudy.cohort.manifest_account import Fates, account_rows, chosen_series, fates_of, image_keys
 from sijstudy.cohort.options import BuildOptions
+from sijstudy.cohort.region_account import elsewhere_rows, region_lines
+from sijstudy.cohort.region_masks import KEY, stated_region
 from sijstudy.cohort.schema import SLICES, SUBJECTS, read_validated
 from sijstudy.cohort.side_tables import Tables, read_tables
 from sijstudy.cohort.subject_rows import Settings, SubjectFiles, SubjectRows, subject_rows
@@ -54,12 +57,16 @@ def build_manifest(
     places = Places(dicom_root, options.subjects_csv, options.annotations, without=manifest_folder)
     files = gather(places, subjects["subject_id"], options.wanted, segments, workers=workers, progress=progress)
     rules = OutlineRules(segments, options.rule, options.wanted.skip_broken)
-    settings = Settings(tables, rules, options.wanted.skip_broken, options.require_boxes, options.keep_unread)
+    settings = Settings(
+        tables, rules, options.wanted.skip_broken, options.require_boxes, options.keep_unread, options.region
+    )
     built = _read_subjects(files, settings, workers=workers, progress=progress)
     fates = fates_of(files, built, options.tables)
     slices = _checked_rows(files, built, tables, fates)
     account = account_table(account_rows(files, fates))
-    page = account_page(account, chosen_series(files, built), options.name)
+    edema = [one for subject in built for one in subject.edema]
+    lines = region_lines(options.region, edema, tables=options.labels_given)
+    page = account_page(account, chosen_series(files, built), options.name, (lines, elsewhere_rows(edema)))
     boxes = [row for subject in built for row in subject.proposed]
     outlines = {f"{one.subject_id}.npz": one.outlines for one in built if one.outlines is not None}
     about = {
@@ -78,6 +85,8 @@ def _about(options: BuildOptions, segments: SegmentTable, *, drawn: bool, propos
         about["segments"] = segments.cells()
     if drawn:
         about["edema"] = asdict(options.rule)
+    if drawn or options.region.region != BONE:
+        about[KEY] = stated_region(options.region, tables=options.labels_given)
     if proposed:
         about["boxes"] = "proposed"
     return about

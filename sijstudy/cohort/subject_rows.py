@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 
 from sijstudy.cohort.box_cells import cells_of
+from sijstudy.cohort.edema_region import EdemaRegion
 from sijstudy.cohort.ilium_boxes import boxes_of_slices
+from sijstudy.cohort.region_masks import SliceEdema, settle_within, slices_with_edema, why_ruled_out
 from sijstudy.cohort.schema import READERS
 from sijstudy.cohort.side_tables import Place, Tables
 from sijstudy.errors import StudyError
@@ -32,7 +34,7 @@ class Settings:
 
     skip_broken: leave out slices that cannot be read, instead of stopping. require_boxes: leave out slices without
     an ilium box, which give no ROI patch. keep_unread: keep slices without a label for the course, instead of leaving
-    them out or stopping.
+    them out or stopping. region: where outlined edema counts.
     """
 
     tables: Tables
@@ -40,6 +42,7 @@ class Settings:
     skip_broken: bool = False
     require_boxes: bool = False
     keep_unread: bool = False
+    region: EdemaRegion = EdemaRegion()  # noqa: RUF009
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,8 @@ class SubjectRows:
 
     left_out: slices that are no rows, and frames of a SEG on no slice -> why. outlines: content of the outlines' file
     that the manifest keeps, None without outlines. proposed: rows of the table of proposed boxes. unread: rows of
-    unread.csv, lowest slice first; why_unread: why these slices have no label.
+    unread.csv, lowest slice first; why_unread: why these slices have no label. edema: where agreed edema of the slices
+    lies, when it does not count everywhere in bone.
     """
 
     subject_id: str
@@ -73,6 +77,7 @@ class SubjectRows:
     proposed: tuple[Row, ...] = ()
     unread: list[Row] = field(default_factory=list)
     why_unread: dict[Source, str] = field(default_factory=dict)
+    edema: tuple[SliceEdema, ...] = ()
 
 
 class _NotRead(StudyError):
@@ -92,6 +97,7 @@ def subject_rows(root: Path, files: SubjectFiles, settings: Settings) -> Subject
     left_out |= drawn.left_out if drawn else {}
     places = {header.uid: _place(root, header, files.subject_id) for header in ordered}
     boxes = boxes_of_slices(planes, places, drawn.segmentation if drawn else None, settings.tables.boxes)
+    drawn = drawn and settle_within(drawn, ordered, boxes, settings.region, settings.outlines.edema)
     shared = _outlines_cells(drawn)
     kept: dict[Source, Row] = {}
     why_unread: dict[Source, str] = {}
@@ -118,7 +124,8 @@ def subject_rows(root: Path, files: SubjectFiles, settings: Settings) -> Subject
     rows = [row for source, row in kept.items() if source not in why_unread]
     unread = [row for source, row in kept.items() if source in why_unread]
     content, patient_id = drawn.content if drawn else None, ordered[0].patient_id
-    return SubjectRows(files.subject_id, patient_id, rows, left_out, content, proposed, unread, why_unread)
+    edema = slices_with_edema(drawn, ordered, {uid: place.file for uid, place in places.items()}, rows) if drawn else ()
+    return SubjectRows(files.subject_id, patient_id, rows, left_out, content, proposed, unread, why_unread, edema)
 
 
 def _outlines_cells(drawn: DrawnSubject | None) -> Row:
@@ -188,7 +195,7 @@ def _row(
             raise
         why = str(error).removeprefix(f"{header.file}: ").split(";")[0]
     if label is None and not why:
-        why = _disagreement(votes, header, drawn, tables)
+        why = _disagreement(votes, header, drawn, settings)
     row = {
         "subject_id": place.subject_id,
         "slice_index": index,
@@ -227,10 +234,14 @@ def _label(header: DicomHeader, place: Place, drawn: DrawnSubject | None, tables
     return drawn.labels.get(header.uid)
 
 
-def _disagreement(votes: Sequence[int | None], header: DicomHeader, drawn: DrawnSubject | None, tables: Tables) -> str:
-    if tables.votes or tables.labels or drawn is None:
+def _disagreement(
+    votes: Sequence[int | None], header: DicomHeader, drawn: DrawnSubject | None, settings: Settings
+) -> str:
+    if settings.tables.votes or settings.tables.labels or drawn is None:
         given = ", ".join(str(vote) for vote in votes if vote is not None)
         return f"no majority of the readers' votes '{given}'"
     if header.uid not in drawn.labels:
         return "no reading of edema covers it"
+    if header.uid in drawn.ruled_out:
+        return why_ruled_out(drawn, header, settings.region)
     return "some readings mark edema, too few agree on enough of it"
