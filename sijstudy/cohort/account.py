@@ -147,12 +147,16 @@ def account_page(
             if len(unread)
             else ()
         ),
-        *(("## Where edema counts", " ".join(edema[0])) if edema[0] else ()),
-        *((_table(ELSEWHERE_COLUMNS, edema[1]),) if edema[1] else ()),
+        *_edema_section(*edema),
         "## Outlines that are left out",
         _table(("file", "reason"), others[["file", "reason"]].to_numpy()) if len(others) else "None.",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _edema_section(sentences: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    parts = ["## Where edema counts", " ".join(sentences)] if sentences else []
+    return [*parts, _table(ELSEWHERE_COLUMNS, rows)] if rows else parts
 
 
 def _kind_of_reason(reason: str) -> str:

@@ -21,6 +21,7 @@ from sijstudy.images.consensus import EdemaRule
 
 ROWS, COLUMNS, PIXEL = 60, 100, 1.5
 SIZE = (6, ROWS, COLUMNS)
+AXES = ((0, 2, 1), (True, False, True))  # another order of axes than the image's
 RIGHT, SACRUM, LEFT = (slice(10, 50), slice(10, 30)), (slice(10, 50), slice(32, 68)), (slice(10, 50), slice(70, 90))
 NEAR, FAR, SPINE = (slice(20, 24), slice(26, 30)), (slice(20, 24), slice(10, 14)), (slice(2, 6), slice(48, 52))
 #: where edema is drawn on each plane; the last plane shows no sacrum
@@ -146,3 +147,19 @@ def test_baselines_are_measured_where_edema_counts(root, tmp_path):
     inside = counted_patches(manifest, config)
     assert inside.shape == (3, 64, 64) and 0.1 < inside[0].mean() < 0.9
     assert counted_patches(build(root, tmp_path, "bones", folder="bone"), config) is None
+
+
+def test_totalsegmentators_folder_comes_in_as_it_is(root, tmp_path):
+    """Its files per class, in a folder named like the subject; the classes that nobody looks for are left out."""
+    names = {"hip_right": "right ilium", "hip_left": "left ilium", "sacrum": "sacrum", "spleen": None}
+    for file, name in names.items():
+        mask = np.zeros(SIZE, np.uint8)
+        if name:
+            mask[(slice(0, 5), *VALUES[name][1])] = 1
+        write_nifti(tmp_path / f"made/7/{file}.nii.gz", mask, upright_affine(pixel=PIXEL), axes=AXES)
+    manifest = build(root, tmp_path, annotations=tmp_path / "made", region=EdemaRegion("joint", 10.0))
+    assert labels(manifest) == {0: 1, 3: 0, 4: 1}
+    boxes = manifest.slices.loc[0, ["left_x0", "left_x1", "right_x0", "right_x1"]].tolist()
+    assert boxes == [70, 90, 10, 30]  # the subject's left lies on the right of the image
+    account = (manifest.folder / "account.csv").read_text().splitlines()
+    assert sum("spleen" in line and "left out" in line for line in account) == 1
