@@ -124,7 +124,6 @@ def account_page(
         (account["outcome"] == LEFT_OUT) & account["kind"].isin(IMAGES) & of_chosen & (account["series_uid"] != "")
     ]
     others = account[(account["outcome"] == LEFT_OUT) & account["kind"].isin(("SEG", "label map"))]
-    unread = account[account["outcome"] == UNREAD]
     parts = [
         f"# What became of every file of {_safe(cohort)}",
         "Written by `sijstudy manifest build`; `account.csv` beside it has a row per file.",
@@ -139,19 +138,19 @@ def account_page(
         ),
         "## Images of chosen series that are left out",
         _table(("file", "reason"), slices[["file", "reason"]].to_numpy()) if len(slices) else "None.",
-        *(
-            (
-                "## Slices without a label, kept for the course",
-                _table(("file", "reason"), unread[["file", "reason"]].to_numpy()),
-            )
-            if len(unread)
-            else ()
-        ),
+        *_unread_section(account[account["outcome"] == UNREAD]),
         *_edema_section(*edema),
         "## Outlines that are left out",
         _table(("file", "reason"), others[["file", "reason"]].to_numpy()) if len(others) else "None.",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _unread_section(unread: pd.DataFrame) -> list[str]:
+    if unread.empty:
+        return []
+    rows = _table(("file", "reason"), unread[["file", "reason"]].to_numpy())
+    return ["## Slices without a label, kept for the course", rows]
 
 
 def _edema_section(sentences: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

@@ -56,17 +56,12 @@ def build_manifest(
     segments = read_segment_table(options.segments_csv) if options.segments_csv else SegmentTable()
     places = Places(dicom_root, options.subjects_csv, options.annotations, without=manifest_folder)
     files = gather(places, subjects["subject_id"], options.wanted, segments, workers=workers, progress=progress)
-    rules = OutlineRules(segments, options.rule, options.wanted.skip_broken)
-    settings = Settings(
-        tables, rules, options.wanted.skip_broken, options.require_boxes, options.keep_unread, options.region
-    )
+    settings = _settings(options, tables, segments)
     built = _read_subjects(files, settings, workers=workers, progress=progress)
     fates = fates_of(files, built, options.tables)
     slices = _checked_rows(files, built, tables, fates)
     account = account_table(account_rows(files, fates))
-    edema = [one for subject in built for one in subject.edema]
-    lines = region_lines(options.region, edema, tables=options.labels_given)
-    page = account_page(account, chosen_series(files, built), options.name, (lines, elsewhere_rows(edema)))
+    page = account_page(account, chosen_series(files, built), options.name, _where_edema_counts(options, built))
     boxes = [row for subject in built for row in subject.proposed]
     outlines = {f"{one.subject_id}.npz": one.outlines for one in built if one.outlines is not None}
     about = {
@@ -76,6 +71,21 @@ def build_manifest(
     unread = pd.DataFrame([row for subject in built for row in subject.unread], columns=list(UNREAD.columns))
     draft = Draft(slices, subjects, account, page, about, outlines, pd.DataFrame(boxes) if boxes else None, unread)
     return write_draft(manifest_folder, draft)
+
+
+def _settings(options: BuildOptions, tables: Tables, segments: SegmentTable) -> Settings:
+    rules = OutlineRules(segments, options.rule, options.wanted.skip_broken)
+    return Settings(
+        tables, rules, options.wanted.skip_broken, options.require_boxes, options.keep_unread, options.region
+    )
+
+
+def _where_edema_counts(
+    options: BuildOptions, built: Sequence[SubjectRows]
+) -> tuple[list[str], list[tuple[str, str, str, str]]]:
+    """The account's sentences and rows on it."""
+    edema = [one for subject in built for one in subject.edema]
+    return region_lines(options.region, edema, tables=options.labels_given), elsewhere_rows(edema)
 
 
 def _about(options: BuildOptions, segments: SegmentTable, *, drawn: bool, proposed: bool) -> dict[str, Any]:

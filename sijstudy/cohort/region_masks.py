@@ -13,6 +13,7 @@ from scipy import ndimage
 from sijstudy.cohort.edema_region import BONE, JOINT, LEAVE_OUT, ROI, EdemaRegion
 from sijstudy.cohort.ilium_boxes import SliceBoxes
 from sijstudy.cohort.manifest import Manifest
+from sijstudy.cohort.side_tables import Place
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
 from sijstudy.images.consensus import EdemaRule
@@ -126,11 +127,11 @@ class SliceEdema:
 
 
 def slices_with_edema(
-    drawn: DrawnSubject, headers: Sequence[DicomHeader], files: Mapping[str, str], rows: Sequence[Mapping[str, Any]]
+    drawn: DrawnSubject, headers: Sequence[DicomHeader], places: Mapping[str, Place], rows: Sequence[Mapping[str, Any]]
 ) -> tuple[SliceEdema, ...]:
-    """The slices with agreed edema; none where it counts in all bone. files: UID -> name; rows: those with a label."""
+    """The slices with agreed edema; none where it counts in all bone. places: by UID; rows: those with a label."""
     labels = {row["sop_instance_uid"]: row["label"] for row in rows}
-    found = [SliceEdema(files[one.uid], labels.get(one.uid), *edema_areas(drawn, one)) for one in headers]
+    found = [SliceEdema(places[one.uid].file, labels.get(one.uid), *edema_areas(drawn, one)) for one in headers]
     return tuple(one for one in found if drawn.counted and one.counts_mm2 + one.elsewhere_mm2 > 0)
 
 

@@ -111,11 +111,7 @@ def subject_rows(root: Path, files: SubjectFiles, settings: Settings) -> Subject
         else:
             kept[source] = {**row, **cells_of(box), **shared, "sha256": hashes[header.file]}
             why_unread |= {source: why} if why else {}
-    if len(kept) == len(why_unread):
-        raise StudyError(
-            f"subject {files.subject_id}: no slice has a label its readers agree on, and a box where one is required; "
-            "settle some of them"
-        )
+    _check_some(kept, why_unread, files.subject_id)
     proposed = tuple(
         {"subject_id": files.subject_id, "file": places[header.uid].file, **cells_of(boxes.stored(header))}
         for header in ordered
@@ -124,8 +120,16 @@ def subject_rows(root: Path, files: SubjectFiles, settings: Settings) -> Subject
     rows = [row for source, row in kept.items() if source not in why_unread]
     unread = [row for source, row in kept.items() if source in why_unread]
     content, patient_id = drawn.content if drawn else None, ordered[0].patient_id
-    edema = slices_with_edema(drawn, ordered, {uid: place.file for uid, place in places.items()}, rows) if drawn else ()
+    edema = slices_with_edema(drawn, ordered, places, rows) if drawn else ()
     return SubjectRows(files.subject_id, patient_id, rows, left_out, content, proposed, unread, why_unread, edema)
+
+
+def _check_some(kept: Mapping[Source, Row], why_unread: Mapping[Source, str], subject_id: str) -> None:
+    if len(kept) == len(why_unread):
+        raise StudyError(
+            f"subject {subject_id}: no slice has a label its readers agree on, and a box where one is required; "
+            "settle some of them"
+        )
 
 
 def _outlines_cells(drawn: DrawnSubject | None) -> Row:

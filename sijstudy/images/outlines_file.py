@@ -13,7 +13,7 @@ import numpy as np
 from sijstudy.errors import StudyError
 from sijstudy.files import write_atomic
 from sijstudy.images.consensus import EdemaRule
-from sijstudy.images.counted_edema import ELSEWHERE, Counted, ReadSlice, settle
+from sijstudy.images.counted_edema import ELSEWHERE, Counted, ReadSlice, SettledSlice, settle
 from sijstudy.images.dicom import DicomHeader
 from sijstudy.images.dicom_file import brief
 from sijstudy.images.label_maps import Mask, Outline
@@ -61,8 +61,7 @@ def combined(
     _check_readings(readings, rule, where)
     bones = {header.uid: _bone(merged, header) for header in headers}
     painted = _painted_over(readings, bones)
-    masks: dict[str, dict[str, Mask]] = {}
-    settled = {}
+    masks, settled = dict[str, dict[str, Mask]](), dict[str, SettledSlice]()
     for header in headers:
         of_slice = {
             meaning.name: outline.masks[header.uid]
@@ -73,24 +72,29 @@ def combined(
             meaning: _mask(outline, header) for meaning, outline in readings.items() if header.uid in outline.slices
         }
         if read:
-            bone, all_bone = bones[header.uid], header.uid in _all_bone(merged)
+            bone = bones[header.uid]
             if bone is not None:
                 bone = np.logical_or.reduce([bone, *(read[meaning] for meaning in painted if meaning in read)])
-            drawn = ReadSlice(read, bone, all_bone, missing=len(readings) - len(read))
+            drawn = ReadSlice(read, bone, header.uid in _all_bone(merged), len(readings) - len(read))
             settled[header.uid] = own = settle(drawn, rule, counted, header.uid)
             of_slice |= {"edema": own.edema, ELSEWHERE: own.elsewhere}
             _check_extent(read, header)
         masks[header.uid] = {name: mask for name, mask in of_slice.items() if mask.any()}
     declared = {meaning.name for meaning in merged} | ({"edema"} if readings else set())
     slices = frozenset(settled) if readings else frozenset().union(*(outline.slices for outline in merged.values()))
-    return SubjectOutlines(
-        masks={uid: own for uid, own in masks.items() if own},
-        segments=frozenset(declared | ({ELSEWHERE} if readings and counted else set())),
-        slices=slices,
-        labels={uid: own.label for uid, own in settled.items()},
-        votes={uid: own.votes for uid, own in settled.items()},
-        ruled_out=frozenset(uid for uid, own in settled.items() if own.ruled_out),
-    )
+    return _settled(settled, masks, frozenset(declared | ({ELSEWHERE} if readings and counted else set())), slices)
+
+
+def _settled(
+    settled: Mapping[str, SettledSlice],
+    masks: dict[str, dict[str, Mask]],
+    segments: frozenset[str],
+    slices: frozenset[str],
+) -> SubjectOutlines:
+    labels, votes = {uid: own.label for uid, own in settled.items()}, {uid: own.votes for uid, own in settled.items()}
+    ruled_out = frozenset(uid for uid, own in settled.items() if own.ruled_out)
+    with_pixels = {uid: own for uid, own in masks.items() if own}
+    return SubjectOutlines(with_pixels, segments, slices, labels, votes, ruled_out)
 
 
 def write_outlines(path: Path, outlines: SubjectOutlines, headers: Sequence[DicomHeader]) -> None:
