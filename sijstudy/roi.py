@@ -75,6 +75,14 @@ def roi_patch(image: Image, rois: RoiBoxes, size: int, *, order: Order = "linear
     return patch
 
 
+def roi_mask(rois: RoiBoxes, shape: tuple[int, ...]) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Pixels of a slice that the patch of the ROI boxes is made of, of the ``shape`` (H, W), bool."""
+    inside = np.zeros(shape, bool)
+    for box in filter(None, (rois.image_left, rois.image_right)):
+        inside[math.floor(box.y0) : math.ceil(box.y1), math.floor(box.x0) : math.ceil(box.x1)] = True
+    return inside
+
+
 def whole_image(image: Image, size: int, *, order: Order = "linear") -> Image:
     """The slice as it is, resized to ``(size, size)`` float32: the paper's "original" arm [3.1, Table 2]."""
     return _resample(image, (size, size), order)

@@ -43,17 +43,23 @@ _AT_ONCE = 64  # patches in memory
 
 
 def baseline_predictions(
-    patches: PatchSet, folds: Sequence[Fold], groups: Mapping[str, str], config: StudyConfig, *, progress: bool = True
+    patches: PatchSet,
+    folds: Sequence[Fold],
+    groups: Mapping[str, str],
+    config: StudyConfig,
+    inside: Array | None = None,
+    *,
+    progress: bool = True,
 ) -> dict[str, pd.DataFrame]:
     """Scores of every fold's test slices by each baseline: its name -> rows as of ``collect_predictions``.
 
-    groups: subject_id -> axSpA or control. Only slices of a fold's training subjects teach it; where these are all of
-    one class, the score is that class, 0 or 1. ASSUMED: a baseline sees a slice, in training too, with the noise
-    that networks are tested on, and once, neither flipped nor turned.
+    groups: subject_id -> axSpA or control. inside: where edema counts, as of ``features``. Only slices of a fold's
+    training subjects teach it; where these are all of one class, the score is that class, 0 or 1. ASSUMED: a baseline
+    sees a slice, in training too, with the noise that networks are tested on, and once, neither flipped nor turned.
     """
     tested: dict[str, list[pd.DataFrame]] = {}
     with threadpool_limits(limits=1):  # for arrays this small more threads only wait for each other
-        known = features(patches, config, progress=progress)
+        known = features(patches, config, inside, progress=progress)
         for fold in tqdm(folds, desc="baselines", unit="fold", disable=not progress):
             for name, values in known.items():
                 tested.setdefault(name, []).append(_of_fold(fold, name, values, patches, config.seed))
@@ -79,19 +85,26 @@ def one_class_sentence(patches: PatchSet, folds: Sequence[Fold]) -> str:
 
 
 @fresh_torch()
-def features(patches: PatchSet, config: StudyConfig, *, progress: bool = True) -> dict[str, Array]:
+def features(
+    patches: PatchSet, config: StudyConfig, inside: Array | None = None, *, progress: bool = True
+) -> dict[str, Array]:
     """What each baseline is given of each slice's noisy patch: its name -> ``(N, k)`` float64, a row per slice.
 
-    LOGISTIC: the PERCENTILES and ``thumbnails``. THRESHOLDS: their number of ``intensity_baselines``, of the whole
-    patch; where it is undefined, as the patch's median is not above 0, nothing is bright: 0.
+    LOGISTIC: the PERCENTILES and ``thumbnails``. THRESHOLDS: their number of ``intensity_baselines``; where it is
+    undefined, as the median is not above 0, nothing is bright: 0. inside: ``(N, S, S)`` bool with a pixel each, where
+    percentiles and numbers are measured; None for the whole patch.
     """
     image, numbers, alone = [], [], replace(config, context_slices=1, bone_channel=False)
     places = range(len(patches.slices))
     starts = range(0, len(places), _AT_ONCE)
     for start in tqdm(starts, desc="features", unit="batch", disable=not progress):
         inputs = noisy_patches(patches, alone, "test", places[start : start + _AT_ONCE])
-        pixels = inputs.flatten(1).numpy().astype(np.float64)
-        image.append(np.hstack([np.percentile(pixels, PERCENTILES, axis=1).T, thumbnails(inputs)]))
+        pixels = list(inputs.flatten(1).numpy().astype(np.float64))
+        if inside is not None:
+            own = inside[start : start + _AT_ONCE].reshape(len(pixels), -1)
+            pixels = [patch[where] for patch, where in zip(pixels, own, strict=True)]
+        shares = np.array([np.percentile(patch, PERCENTILES) for patch in pixels])
+        image.append(np.hstack([shares, thumbnails(inputs)]))
         numbers += [intensity_baselines(patch) for patch in pixels]
     table = np.nan_to_num(pd.DataFrame(numbers)[list(THRESHOLDS)].to_numpy())
     return {

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sijstudy.cohort.manifest import Manifest
-from sijstudy.cohort.slice_outlines import Mask, SliceOutlines
-from sijstudy.roi import RoiBoxes
+from sijstudy.cohort.slice_outlines import SliceOutlines
+from sijstudy.roi import roi_mask
 from sijstudy.training.patches import roi_of
 
 if TYPE_CHECKING:
@@ -42,11 +41,3 @@ def edema_reach(manifest: Manifest, config: StudyConfig) -> EdemaReach | None:
         return None
     area, beyond = np.array(rows).T
     return EdemaReach(float(beyond.sum() / area.sum()), float(np.mean(beyond > area / 2)), len(rows))
-
-
-def roi_mask(rois: RoiBoxes, shape: tuple[int, ...]) -> Mask:
-    """Pixels of a slice that the patch of the ROI boxes is made of, of the ``shape`` (H, W), bool."""
-    inside = np.zeros(shape, bool)
-    for box in filter(None, (rois.image_left, rois.image_right)):
-        inside[math.floor(box.y0) : math.ceil(box.y1), math.floor(box.x0) : math.ceil(box.x1)] = True
-    return inside

@@ -16,16 +16,16 @@ import torch
 from tqdm.auto import tqdm
 
 from sijstudy.aggregation import slice_decisions
+from sijstudy.analysis.region_pixels import RegionPixels
 from sijstudy.audit.agreement import agreement, readers_of
 from sijstudy.cohort.manifest import Manifest, cohort_hash
+from sijstudy.cohort.region_masks import region_of
 from sijstudy.cohort.slice_outlines import SliceOutlines
 from sijstudy.cohort.unread import labelled
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
 from sijstudy.fold_intervals import over_folds
 from sijstudy.gradcam import cam_maps
-from sijstudy.images.read import read_image
-from sijstudy.intensity import tissue_of
 from sijstudy.metrics import METRIC_NAMES, METRICS, Roc, roc
 from sijstudy.model import EdemaNet
 from sijstudy.records import Slice
@@ -215,7 +215,8 @@ def coverage_sentence(cohort: ExternalCohort) -> str:
     places = " and ".join(f"the {region} on {count}" for region, count in regions.items())
     words = [
         f"{len(frame)} slices of {subjects} subject{'s' * (subjects > 1)}, {positive} with edema. "
-        f"Slices left out for want of an ilium box: {cohort.left_out}. The baselines are measured in {places} slices."
+        f"Slices left out for want of an ilium box: {cohort.left_out}. Outlined edema counts "
+        f"{region_of(cohort.manifest).text}; the baselines are measured in {places} slices."
     ]
     if positive in (0, len(frame)):
         words.append("All slices are of one class: areas under the curve are undefined.")
@@ -263,12 +264,11 @@ def _kappa_sentence(kappas: pd.DataFrame) -> str:
 
 def _baselines(manifest: Manifest, patches: Array, places: Array, progress: bool) -> list[dict[str, Any]]:
     """patches: ``PatchSet.patches``; places ``(n,)``: where in them the slices of the manifest are."""
-    outlines, rows = SliceOutlines(manifest), []
+    regions, rows = RegionPixels(manifest), []
     items = tqdm(manifest.slice_records(), desc="intensity baselines", unit="slice", disable=not progress)
     for place, item in zip(places, items, strict=True):
-        mask = outlines.bone(item)
-        values = patches[place, 0].ravel() if mask is None else tissue_of(read_image(item).pixels, mask)
-        rows.append({**intensity_baselines(values), "region": "ROI patch" if mask is None else "bone outline"})
+        values, region = regions.of(item) or (patches[place, 0].ravel(), "ROI patch")
+        rows.append({**intensity_baselines(values), "region": region})
     return rows
 
 

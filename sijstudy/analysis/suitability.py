@@ -8,7 +8,7 @@ from typing import Protocol
 
 from sijstudy.cohort.image_kind import NEEDED, STATED, ImageKind, contrast_of
 from sijstudy.cohort.options import Wanted
-from sijstudy.cohort.seen_joints import boxed, confidence_text, see
+from sijstudy.cohort.seen_joints import boxed, confidence_text, measured, see
 from sijstudy.cohort.subject_folder import SubjectFolder, read_subject
 from sijstudy.errors import StudyError
 from sijstudy.training.image_kinds import kinds_known_to, runs_that_know
@@ -121,6 +121,9 @@ def _with_joints(subject: SubjectFolder, networks: Networks, *, seek: bool) -> S
     StudyError where it finds none, and the run has networks for ROI patches.
     """
     seen = see(subject.slices)
+    if not subject.bones:
+        bones = {item.uid: bone for item, bone in zip(subject.slices, seen.joint_bone, strict=True)}
+        subject = replace(subject, bones=bones, slices=measured(subject.slices, seen))
     if subject.boxes_from or not seek:
         return replace(subject, seen=seen)
     found = seen.boxes()

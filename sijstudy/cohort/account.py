@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass
 import pandas as pd
 
 from sijstudy.cohort.manifest import Manifest, read_account
+from sijstudy.cohort.region_account import ELSEWHERE_COLUMNS, summary_lines
+from sijstudy.cohort.region_masks import labels_are_given, region_of
 from sijstudy.cohort.write import BOXES
 
 COLUMNS = ("file", "kind", "subject_id", "series_uid", "series", "outcome", "reason")
@@ -98,14 +100,23 @@ def build_summary(manifest: Manifest) -> str:
     account, lines = read_account(manifest.folder), []
     if account is not None:
         lines.append(summary(account, len(manifest.slices), len(manifest.subjects)))
+        lines += summary_lines(region_of(manifest), account, tables=labels_are_given(manifest))
     lines += [f"Manifest: {manifest.folder}", f"Account:  {manifest.folder / 'account.md'}"]
     if (proposed := manifest.folder / BOXES).is_file():
         lines.append(f"Boxes:    {proposed} (proposed; look at them in notebook 01, hand a corrected copy to --boxes)")
     return "\n".join(lines)
 
 
-def account_page(account: pd.DataFrame, chosen: Sequence[ChosenSeries], cohort: str) -> str:
-    """The account as Markdown: the flow, the reasons, the chosen series, the slices that are left out or unread."""
+def account_page(
+    account: pd.DataFrame,
+    chosen: Sequence[ChosenSeries],
+    cohort: str,
+    edema: tuple[Sequence[str], Sequence[Sequence[str]]] = ((), ()),
+) -> str:
+    """The account as Markdown: the flow, the reasons, the chosen series, the slices that are left out or unread.
+
+    edema: sentences on where edema counts, and ``region_account.elsewhere_rows``.
+    """
     steps = {**flow(account), "slices used": sum(series.slices for series in chosen)}
     series = account["series_uid"] + " " + account["series"]
     of_chosen = series.isin(series[account["outcome"] == USED])
@@ -113,7 +124,6 @@ def account_page(account: pd.DataFrame, chosen: Sequence[ChosenSeries], cohort: 
         (account["outcome"] == LEFT_OUT) & account["kind"].isin(IMAGES) & of_chosen & (account["series_uid"] != "")
     ]
     others = account[(account["outcome"] == LEFT_OUT) & account["kind"].isin(("SEG", "label map"))]
-    unread = account[account["outcome"] == UNREAD]
     parts = [
         f"# What became of every file of {_safe(cohort)}",
         "Written by `sijstudy manifest build`; `account.csv` beside it has a row per file.",
@@ -128,18 +138,24 @@ def account_page(account: pd.DataFrame, chosen: Sequence[ChosenSeries], cohort: 
         ),
         "## Images of chosen series that are left out",
         _table(("file", "reason"), slices[["file", "reason"]].to_numpy()) if len(slices) else "None.",
-        *(
-            (
-                "## Slices without a label, kept for the course",
-                _table(("file", "reason"), unread[["file", "reason"]].to_numpy()),
-            )
-            if len(unread)
-            else ()
-        ),
+        *_unread_section(account[account["outcome"] == UNREAD]),
+        *_edema_section(*edema),
         "## Outlines that are left out",
         _table(("file", "reason"), others[["file", "reason"]].to_numpy()) if len(others) else "None.",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _unread_section(unread: pd.DataFrame) -> list[str]:
+    if unread.empty:
+        return []
+    rows = _table(("file", "reason"), unread[["file", "reason"]].to_numpy())
+    return ["## Slices without a label, kept for the course", rows]
+
+
+def _edema_section(sentences: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    parts = ["## Where edema counts", " ".join(sentences)] if sentences else []
+    return [*parts, _table(ELSEWHERE_COLUMNS, rows)] if rows else parts
 
 
 def _kind_of_reason(reason: str) -> str:

@@ -14,10 +14,13 @@ from joblib import Parallel, delayed
 from tqdm.auto import tqdm
 
 from sijstudy.cohort.account import account_page, account_table
+from sijstudy.cohort.edema_region import BONE
 from sijstudy.cohort.gather import CohortFiles, Places, gather
 from sijstudy.cohort.manifest import FORMAT, Manifest, check_source
 from sijstudy.cohort.manifest_account import Fates, account_rows, chosen_series, fates_of, image_keys
 from sijstudy.cohort.options import BuildOptions
+from sijstudy.cohort.region_account import elsewhere_rows, region_lines
+from sijstudy.cohort.region_masks import KEY, stated_region
 from sijstudy.cohort.schema import SLICES, SUBJECTS, read_validated
 from sijstudy.cohort.series_choice import checked_contrast
 from sijstudy.cohort.side_tables import Tables, read_tables
@@ -54,15 +57,12 @@ def build_manifest(
     segments = read_segment_table(options.segments_csv) if options.segments_csv else SegmentTable()
     places = Places(dicom_root, options.subjects_csv, options.annotations, without=manifest_folder)
     files = gather(places, subjects["subject_id"], options.wanted, segments, workers=workers, progress=progress)
-    rules = OutlineRules(segments, options.rule, options.wanted.skip_broken)
-    settings = Settings(
-        tables, rules, options.wanted.skip_broken, options.require_boxes, options.keep_unread, options.propose_boxes
-    )
+    settings = _settings(options, tables, segments)
     built = _read_subjects(files, settings, workers=workers, progress=progress)
     fates = fates_of(files, built, options.tables)
     slices = _checked_rows(files, built, tables, fates)
     account = account_table(account_rows(files, fates))
-    page = account_page(account, chosen_series(files, built), options.name)
+    page = account_page(account, chosen_series(files, built), options.name, _where_edema_counts(options, built))
     boxes = [row for subject in built for row in subject.proposed]
     outlines = {f"{one.subject_id}.npz": one.outlines for one in built if one.outlines is not None}
     about = {
@@ -74,6 +74,27 @@ def build_manifest(
     return write_draft(manifest_folder, draft)
 
 
+def _settings(options: BuildOptions, tables: Tables, segments: SegmentTable) -> Settings:
+    rules = OutlineRules(segments, options.rule, options.wanted.skip_broken)
+    return Settings(
+        tables,
+        rules,
+        options.wanted.skip_broken,
+        options.require_boxes,
+        options.keep_unread,
+        options.propose_boxes,
+        options.region,
+    )
+
+
+def _where_edema_counts(
+    options: BuildOptions, built: Sequence[SubjectRows]
+) -> tuple[list[str], list[tuple[str, str, str, str]]]:
+    """The account's sentences and rows on it."""
+    edema = [one for subject in built for one in subject.edema]
+    return region_lines(options.region, edema, tables=options.labels_given), elsewhere_rows(edema)
+
+
 def _about(options: BuildOptions, segments: SegmentTable, *, drawn: bool, proposed: bool) -> dict[str, Any]:
     """The content of cohort.json but for where the images lie."""
     about = {**options.provenance, "format": FORMAT, "name": options.name, "source": options.source}
@@ -83,6 +104,8 @@ def _about(options: BuildOptions, segments: SegmentTable, *, drawn: bool, propos
         about["segments"] = segments.cells()
     if drawn:
         about["edema"] = asdict(options.rule)
+    if drawn or options.region.region != BONE:
+        about[KEY] = stated_region(options.region, tables=options.labels_given)
     if proposed:
         about["boxes"] = "proposed"
     return about

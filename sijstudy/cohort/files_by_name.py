@@ -10,6 +10,7 @@ from pathlib import Path, PurePath
 from sijstudy.errors import StudyError
 from sijstudy.files import same_name
 from sijstudy.images.label_maps import NRRD_SUFFIXES
+from sijstudy.images.label_names import value_names
 from sijstudy.images.segment_names import SegmentTable
 
 SEPARATORS = "_-. "
@@ -63,14 +64,19 @@ def volumes_by_subject(paths: Iterable[Path], root: Path, subjects: set[str], pa
 
 
 def label_maps_by_subject(paths: Iterable[Path], root: Path, subjects: set[str], table: SegmentTable) -> NamedFiles:
-    """The label maps of each subject: NRRD files, and NIfTI files that a pattern of ``table`` names.
+    """The label maps of each subject: NRRD files, NIfTI files that ``table`` names, or whose values have names.
 
     StudyError when such a file is nobody's.
     """
     files: dict[str, list[Path]] = defaultdict(list)
     left_out: dict[Path, str] = {}
     for path in sorted(paths):
-        if table.declared(path) or path.name.lower().endswith(NRRD_SUFFIXES):
+        try:
+            mine = table.declared(path) or path.name.lower().endswith(NRRD_SUFFIXES) or value_names(path)
+        except StudyError as error:
+            left_out[path] = f"cannot be read: {str(error).removeprefix(f'{path}: ')}"
+            continue
+        if mine:
             files[_owner(path, root, subjects)].append(path)
         else:
             left_out[path] = "named neither by --volumes nor by a pattern of the segments table"

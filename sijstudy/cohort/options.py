@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sijstudy.cohort.edema_region import EdemaRegion
 from sijstudy.errors import StudyError
 from sijstudy.images.consensus import EdemaRule
 from sijstudy.options import option
@@ -47,7 +48,7 @@ class BuildOptions:
     """Tables, outlines and rules of a build.
 
     name: the cohort's, "" for that of the manifest's folder. wanted: which images. rule: when outlines of edema make
-    a slice positive. provenance: what cohort.json is to say besides.
+    a slice positive. region: where it must lie for that. provenance: what cohort.json is to say besides.
     """
 
     subjects_csv: Path = option("CSV: subject_id, group, age_years, sex.", name="--subjects")
@@ -62,6 +63,7 @@ class BuildOptions:
     boxes_csv: Path | None = option("CSV with ilium boxes per slice.", None, "--boxes")
     wanted: Wanted = Wanted()
     rule: EdemaRule = EdemaRule()  # noqa: RUF009
+    region: EdemaRegion = EdemaRegion()  # noqa: RUF009
     require_boxes: bool = option(
         "Leave out slices without an ilium box: they give no ROI patch.", False, "--require-boxes"
     )
@@ -72,6 +74,11 @@ class BuildOptions:
         "Keep slices without a label, in unread.csv: they stay in a subject's course.", False, "--keep-unread"
     )
     provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def labels_given(self) -> bool:
+        """Whether labels come from a table, not from outlines."""
+        return bool(self.votes_csv or self.labels_csv)
 
     @property
     def tables(self) -> list[Path]:

@@ -12,20 +12,26 @@ from sijstudy.errors import StudyError
 from sijstudy.images.dicom import DicomSlice
 from sijstudy.images.read import read_image
 from sijstudy.intensity import without_padding
+from sijstudy.marrow import MarrowLevels, marrow_levels
 from sijstudy.records import IliumBoxes, Slice
-from sijstudy.segmentation.classes import SACRUM
+from sijstudy.segmentation.classes import JOINT_BONES, SACRUM
 from sijstudy.segmentation.joint_boxes import FoundBoxes, joint_boxes
 from sijstudy.segmentation.outline import Outlined, Spacing, outline
 from sijstudy.segmentation.weights import load_network
 
+Array = np.ndarray[Any, Any]
 EDEMA_FROM = 0.5  # ASSUMED: from this probability on a pixel counts as edema
 
 
 @dataclass(frozen=True)
 class Seen:
-    """N slices as the network outlines them. spacing: mm from row to row and from column to column."""
+    """N slices as the network outlines them.
+
+    images: ``(H, W)`` float32 each, NaN where padded. spacing: mm from row to row and from column to column.
+    """
 
     outlined: Outlined
+    images: tuple[Array, ...]
     spacing: Spacing
 
     @property
@@ -33,6 +39,15 @@ class Seen:
         """Left ilium, right ilium, sacrum and edema, ``(N, H, W, 4)`` bool."""
         bones = [self.outlined.bone(*names) for names in (("left ilium",), ("right ilium",), SACRUM)]
         return np.stack([*bones, self.outlined.edema >= EDEMA_FROM], axis=-1)
+
+    @property
+    def joint_bone(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """Ilia and sacrum, ``(N, H, W)`` bool."""
+        return self.outlined.bone(*JOINT_BONES)
+
+    def marrow(self) -> MarrowLevels:
+        """How bright normal marrow is, by the network's outlines."""
+        return marrow_levels(self.images, list(self.joint_bone), self.spacing)
 
     def boxes(self) -> list[FoundBoxes]:
         """Ilium boxes of each slice."""
@@ -52,7 +67,7 @@ def see_planes(planes: Sequence[DicomSlice]) -> Seen:
         )
     images = np.stack([without_padding(plane.pixels) for plane in planes])
     spacing = (float(planes[0].header.spacing[0]), float(planes[0].header.spacing[1]))
-    return Seen(outline(images, spacing, load_network()), spacing)
+    return Seen(outline(images, spacing, load_network()), tuple(plane.pixels for plane in planes), spacing)
 
 
 def see(slices: Sequence[Slice]) -> Seen:
@@ -64,6 +79,15 @@ def boxed(slices: Sequence[Slice], found: Sequence[FoundBoxes]) -> tuple[Slice, 
     """The slices with the boxes that were found, None where none was."""
     own: list[IliumBoxes | None] = [each.boxes for each in found]
     return tuple(replace(item, boxes=boxes) for item, boxes in zip(slices, own, strict=True))
+
+
+def measured(slices: Sequence[Slice], seen: Seen) -> tuple[Slice, ...]:
+    """The slices with the level of their normal marrow by the network's outlines."""
+    levels = seen.marrow()
+    return tuple(
+        replace(item, slice_marrow=own, stack_marrow=levels.stack)
+        for item, own in zip(slices, levels.slices, strict=True)
+    )
 
 
 def confidence_text(found: Sequence[FoundBoxes]) -> str:

@@ -62,13 +62,9 @@ class _NoLabels(SideTable[int]):
 
 
 def read_subject(
-    folder: Path,
-    boxes_csv: Path | None = None,
-    wanted: Wanted | None = None,
-    segments_csv: Path | None = None,
+    folder: Path, boxes_csv: Path | None = None, wanted: Wanted | None = None, segments_csv: Path | None = None
 ) -> SubjectFolder:
     """Read one subject's MR slices, pixels checked, and the ilium boxes: from ``boxes_csv``, else from a DICOM SEG.
-
 
     The folder may hold several series and other files; ``wanted`` and ``series_choice`` say which series is used.
     segments_csv: what the SEG's labels mean, as ``read_segment_table`` reads it. Raises StudyError naming the file at
@@ -97,17 +93,9 @@ def read_subject(
     slices = tuple(slice_record({**row, "segmentation": None}, folder, folder) for row in rows)  # nothing is kept
     source = boxes_csv.name if boxes_csv else "the DICOM SEG in its folder"
     boxes_from = source if any(item.boxes for item in slices) else ""
-    chosen = own.choice.chosen
-    return SubjectFolder(
-        name,
-        slices,
-        boxes_from,
-        chosen.text,
-        own.choice.rule,
-        _named(gone, folder),
-        kind_of(chosen),
-        bones=_bones(done),
-    )
+    chosen, left = own.choice.chosen, _named(gone, folder)
+    about = (boxes_from, chosen.text, own.choice.rule, left, kind_of(chosen))
+    return SubjectFolder(name, slices, *about, bones=_bones(done))
 
 
 def _bones(read: SubjectRows) -> dict[str, Mask]:

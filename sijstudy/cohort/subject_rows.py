@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 
 from sijstudy.cohort.box_cells import cells_of
+from sijstudy.cohort.edema_region import EdemaRegion
 from sijstudy.cohort.ilium_boxes import SliceBoxes, boxes_of_slices
 from sijstudy.cohort.normal_marrow import marrow_cells
+from sijstudy.cohort.region_masks import SliceEdema, settle_within, slices_with_edema, why_ruled_out
 from sijstudy.cohort.schema import READERS
 from sijstudy.cohort.side_tables import Place, Tables
 from sijstudy.errors import StudyError
@@ -33,7 +35,8 @@ class Settings:
 
     skip_broken: leave out slices that cannot be read, instead of stopping. require_boxes: leave out slices without
     an ilium box, which give no ROI patch. keep_unread: keep slices without a label for the course, instead of leaving
-    them out or stopping. seek_boxes: let the network find boxes where nobody gave any.
+    them out or stopping. seek_boxes: let the network find boxes where nobody gave any. region: where outlined edema
+    counts.
     """
 
     tables: Tables
@@ -42,6 +45,7 @@ class Settings:
     require_boxes: bool = False
     keep_unread: bool = False
     seek_boxes: bool = False
+    region: EdemaRegion = EdemaRegion()  # noqa: RUF009
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,8 @@ class SubjectRows:
 
     left_out: slices that are no rows, and frames of a SEG on no slice -> why. outlines: content of the outlines' file
     that the manifest keeps, None without outlines. proposed: rows of the table of proposed boxes. unread: rows of
-    unread.csv, lowest slice first; why_unread: why these slices have no label.
+    unread.csv, lowest slice first; why_unread: why these slices have no label. edema: where agreed edema of the slices
+    lies, when it does not count everywhere in bone.
     """
 
     subject_id: str
@@ -75,6 +80,7 @@ class SubjectRows:
     proposed: tuple[Row, ...] = ()
     unread: list[Row] = field(default_factory=list)
     why_unread: dict[Source, str] = field(default_factory=dict)
+    edema: tuple[SliceEdema, ...] = ()
 
 
 class _NotRead(StudyError):
@@ -95,6 +101,7 @@ def subject_rows(root: Path, files: SubjectFiles, settings: Settings) -> Subject
     places = {header.uid: _place(root, header, files.subject_id) for header in ordered}
     segmentation = drawn.segmentation if drawn else None
     boxes = boxes_of_slices(planes, places, segmentation, settings.tables.boxes, seek=settings.seek_boxes)
+    drawn = drawn and settle_within(drawn, ordered, boxes, settings.region, settings.outlines.edema)
     of_outlines = _outlines_cells(planes, drawn)
     kept: dict[Source, Row] = {}
     why_unread: dict[Source, str] = {}
@@ -108,17 +115,22 @@ def subject_rows(root: Path, files: SubjectFiles, settings: Settings) -> Subject
         else:
             kept[source] = {**row, **cells_of(box), **of_outlines[header.uid], "sha256": hashes[header.file]}
             why_unread |= {source: why} if why else {}
-    if len(kept) == len(why_unread):
-        raise StudyError(
-            f"subject {files.subject_id}: no slice has a label its readers agree on, and a box where one is required; "
-            "settle some of them"
-        )
+    _check_some(kept, why_unread, files.subject_id)
     shown = [header for header in ordered if (header.file, header.frame) in kept]
     proposed = tuple(_proposal(header, places[header.uid], boxes) for header in shown if header.uid in boxes.proposed)
     rows = [row for source, row in kept.items() if source not in why_unread]
     unread = [row for source, row in kept.items() if source in why_unread]
     content, patient_id = drawn.content if drawn else None, ordered[0].patient_id
-    return SubjectRows(files.subject_id, patient_id, rows, left_out, content, proposed, unread, why_unread)
+    edema = slices_with_edema(drawn, ordered, places, rows) if drawn else ()
+    return SubjectRows(files.subject_id, patient_id, rows, left_out, content, proposed, unread, why_unread, edema)
+
+
+def _check_some(kept: Mapping[Source, Row], why_unread: Mapping[Source, str], subject_id: str) -> None:
+    if len(kept) == len(why_unread):
+        raise StudyError(
+            f"subject {subject_id}: no slice has a label its readers agree on, and a box where one is required; "
+            "settle some of them"
+        )
 
 
 def _proposal(header: DicomHeader, place: Place, boxes: SliceBoxes) -> Row:
@@ -196,7 +208,7 @@ def _row(
             raise
         why = str(error).removeprefix(f"{header.file}: ").split(";")[0]
     if label is None and not why:
-        why = _disagreement(votes, header, drawn, tables)
+        why = _disagreement(votes, header, drawn, settings)
     row = {
         "subject_id": place.subject_id,
         "slice_index": index,
@@ -235,10 +247,14 @@ def _label(header: DicomHeader, place: Place, drawn: DrawnSubject | None, tables
     return drawn.labels.get(header.uid)
 
 
-def _disagreement(votes: Sequence[int | None], header: DicomHeader, drawn: DrawnSubject | None, tables: Tables) -> str:
-    if tables.votes or tables.labels or drawn is None:
+def _disagreement(
+    votes: Sequence[int | None], header: DicomHeader, drawn: DrawnSubject | None, settings: Settings
+) -> str:
+    if settings.tables.votes or settings.tables.labels or drawn is None:
         given = ", ".join(str(vote) for vote in votes if vote is not None)
         return f"no majority of the readers' votes '{given}'"
     if header.uid not in drawn.labels:
         return "no reading of edema covers it"
+    if header.uid in drawn.ruled_out:
+        return why_ruled_out(drawn, header, settings.region)
     return "some readings mark edema, too few agree on enough of it"

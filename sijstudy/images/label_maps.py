@@ -15,6 +15,7 @@ from sijstudy.errors import StudyError
 from sijstudy.images.dicom import DicomHeader
 from sijstudy.images.dicom_file import brief
 from sijstudy.images.grids import Grid, on_slices
+from sijstudy.images.label_names import value_names
 from sijstudy.images.nifti import is_volume, lps_affine, reading_volume
 from sijstudy.images.nrrd_header import nrrd_affine, slicer_segments
 from sijstudy.images.segment_names import Described, Meaning, SegmentTable
@@ -114,7 +115,8 @@ def _read_nifti(path: Path) -> LabelMap:
         values = np.asarray(image.dataobj)
     while values.ndim > 3 and values.shape[-1] == 1:
         values = values[..., 0]
-    return LabelMap(path, _whole(values[None], path), affine)
+    labels = {(0, value): name for value, name in value_names(path).items()}
+    return LabelMap(path, _whole(values[None], path), affine, labels)
 
 
 def _read_nrrd(path: Path) -> LabelMap:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -12,11 +12,12 @@ import numpy as np
 
 from sijstudy.errors import StudyError
 from sijstudy.files import write_atomic
-from sijstudy.images.consensus import EdemaRule, consensus_mask, reading_vote, slice_label
+from sijstudy.images.consensus import EdemaRule
+from sijstudy.images.counted_edema import ELSEWHERE, Counted, ReadSlice, SettledSlice, settle
 from sijstudy.images.dicom import DicomHeader
 from sijstudy.images.dicom_file import brief
 from sijstudy.images.label_maps import Mask, Outline
-from sijstudy.images.segment_names import MAX_READERS, Meaning
+from sijstudy.images.segment_names import Meaning
 
 SUFFIX = ".npz"
 FORMAT = 1
@@ -28,9 +29,10 @@ class SubjectOutlines:
     """Outlines by slice, and what the readings say of it.
 
     masks: SOP instance UID -> segment -> ``(H, W)`` bool, slices and segments with pixels only. The segment
-    "edema" is the consensus, inside the bone; "edema reader 1" ... are the readings as drawn. segments: all
-    that are declared. slices: those that were read. labels: UID -> 1, 0, or None where readers disagree; votes: UID
-    -> one vote per reader, MAX_READERS of them. Only slices that were read are in labels and votes.
+    "edema" is the consensus, inside the bone; "edema reader 1" ... are the readings as drawn, ELSEWHERE agreed edema
+    that does not count. segments: all that are declared. slices: those that were read. labels: UID -> 1, 0, or None
+    where readers disagree; votes: UID -> one vote per reader, MAX_READERS of them. Only slices that were read are in
+    labels and votes. ruled_out: UIDs without a label since their edema does not lie where it counts.
     """
 
     masks: dict[str, dict[str, Mask]]
@@ -38,12 +40,17 @@ class SubjectOutlines:
     slices: frozenset[str]
     labels: dict[str, int | None]
     votes: dict[str, tuple[int | None, ...]]
+    ruled_out: frozenset[str] = frozenset()
 
 
 def combined(
-    outlines: Sequence[Outline], headers: Sequence[DicomHeader], rule: EdemaRule, where: str
+    outlines: Sequence[Outline],
+    headers: Sequence[DicomHeader],
+    rule: EdemaRule,
+    where: str,
+    counted: Counted | None = None,
 ) -> SubjectOutlines:
-    """Unite a subject's outlines and settle its edema by ``rule``.
+    """Unite a subject's outlines and settle its edema by ``rule``. counted: where edema counts, None for all bone.
 
     Bone is the segment "bone", else ilia and sacrum, on slices where it, or the sacrum and an ilium, has a pixel
     (ASSUMED: ilia alone would rule out edema of the sacrum). Raises StudyError, starting with ``where``, when edema
@@ -54,9 +61,7 @@ def combined(
     _check_readings(readings, rule, where)
     bones = {header.uid: _bone(merged, header) for header in headers}
     painted = _painted_over(readings, bones)
-    masks: dict[str, dict[str, Mask]] = {}
-    labels: dict[str, int | None] = {}
-    votes: dict[str, tuple[int | None, ...]] = {}
+    masks, settled = dict[str, dict[str, Mask]](), dict[str, SettledSlice]()
     for header in headers:
         of_slice = {
             meaning.name: outline.masks[header.uid]
@@ -67,18 +72,29 @@ def combined(
             meaning: _mask(outline, header) for meaning, outline in readings.items() if header.uid in outline.slices
         }
         if read:
-            bone, stack = bones[header.uid], list(read.values())
+            bone = bones[header.uid]
             if bone is not None:
                 bone = np.logical_or.reduce([bone, *(read[meaning] for meaning in painted if meaning in read)])
-            of_slice["edema"] = consensus_mask(stack, bone, rule)
-            labels[header.uid] = slice_label(stack, bone, rule, missing=len(readings) - len(read))
-            by_reader = {meaning.reader: reading_vote(mask, bone, rule) for meaning, mask in read.items()}
-            votes[header.uid] = tuple(by_reader.get(reader) for reader in range(1, MAX_READERS + 1))
+            drawn = ReadSlice(read, bone, header.uid in _all_bone(merged), len(readings) - len(read))
+            settled[header.uid] = own = settle(drawn, rule, counted, header.uid)
+            of_slice |= {"edema": own.edema, ELSEWHERE: own.elsewhere}
             _check_extent(read, header)
         masks[header.uid] = {name: mask for name, mask in of_slice.items() if mask.any()}
-    segments = frozenset(meaning.name for meaning in merged) | ({"edema"} if readings else set())
-    slices = frozenset(labels) if readings else frozenset().union(*(outline.slices for outline in merged.values()))
-    return SubjectOutlines({uid: own for uid, own in masks.items() if own}, segments, slices, labels, votes)
+    declared = {meaning.name for meaning in merged} | ({"edema"} if readings else set())
+    slices = frozenset(settled) if readings else frozenset().union(*(outline.slices for outline in merged.values()))
+    return _settled(settled, masks, frozenset(declared | ({ELSEWHERE} if readings and counted else set())), slices)
+
+
+def _settled(
+    settled: Mapping[str, SettledSlice],
+    masks: dict[str, dict[str, Mask]],
+    segments: frozenset[str],
+    slices: frozenset[str],
+) -> SubjectOutlines:
+    labels, votes = {uid: own.label for uid, own in settled.items()}, {uid: own.votes for uid, own in settled.items()}
+    ruled_out = frozenset(uid for uid, own in settled.items() if own.ruled_out)
+    with_pixels = {uid: own for uid, own in masks.items() if own}
+    return SubjectOutlines(with_pixels, segments, slices, labels, votes, ruled_out)
 
 
 def write_outlines(path: Path, outlines: SubjectOutlines, headers: Sequence[DicomHeader]) -> None:
@@ -175,6 +191,11 @@ def _check_readings(readings: dict[Meaning, Outline], rule: EdemaRule, where: st
         raise StudyError(
             f"{where}: has {len(readings)} edema readings, {rule.agreement} must agree; lower --agreement or add them"
         )
+
+
+def _all_bone(merged: dict[Meaning, Outline]) -> Collection[str]:
+    """UIDs of slices on which the segment bone, all bone in view, has a pixel."""
+    return merged[Meaning("bone")].masks if Meaning("bone") in merged else ()
 
 
 def _bone(merged: dict[Meaning, Outline], header: DicomHeader) -> Mask | None:

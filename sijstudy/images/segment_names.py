@@ -13,6 +13,20 @@ from sijstudy.files import read_table, same_name, whole_number
 
 #: bone: all bone in view, for cohorts that outline ilia and sacrum as one
 SEGMENTS = ("left ilium", "right ilium", "sacrum", "bone", "edema")
+#: TotalSegmentator's hip is ilium, ischium and pubis in one; on slices through the joint it is the ilium
+ALIASES = {
+    f"{first} {second}": f"{side} ilium"
+    for side in ("left", "right")
+    for first, second in (("hip", side), (side, "hip"), ("ilium", side))
+}
+#: further classes of TotalSegmentator's tasks total_mr and vertebrae_mr, by their names without sides
+OTHERS = frozenset(
+    """spleen, kidney, gallbladder, liver, stomach, pancreas, adrenal gland, lung, esophagus, small bowel, duodenum,
+    colon, urinary bladder, prostate, vertebrae, intervertebral discs, spinal cord, heart, aorta, inferior vena cava,
+    portal vein and splenic vein, iliac artery, iliac vena, humerus, scapula, clavicula, fibula, tibia, femur,
+    gluteus maximus, gluteus medius, gluteus minimus, autochthon, iliopsoas, quadriceps femoris,
+    thigh medial compartment, thigh posterior compartment, sartorius, brain""".replace("\n", " ").split(", ")
+)
 #: how a row may say which outlines it means
 MARKS = ("label", "pattern", "value", "number", "property", "tracking")
 COLUMNS = (*MARKS, "segment", "reader")
@@ -39,6 +53,21 @@ def meaning_of(name: str) -> Meaning:
     """The meaning whose ``name`` this is."""
     segment, _, reader = name.partition(" reader ")
     return Meaning(segment, int(reader) if reader else None)
+
+
+def known_label(label: str) -> Meaning | None:
+    """What a label means without a table; without a segment for one to leave out, None for an unknown one.
+
+    One of SEGMENTS or ALIASES, in any case, words parted by blanks or underscores. Of OTHERS, with a side or
+    without: left out, as they are certainly not what the study looks for.
+    """
+    words = label.lower().replace("_", " ").split()
+    name = " ".join(words)
+    segment = ALIASES.get(name, name)
+    if segment in SEGMENTS:
+        return Meaning(segment)
+    plain = " ".join(word for word in words if word not in ("left", "right"))
+    return Meaning(None) if plain in {" ".join(other.split()) for other in OTHERS} else None
 
 
 @dataclass(frozen=True)
@@ -118,13 +147,12 @@ class SegmentTable:
     def meaning(self, file: Path, outline: Described) -> Meaning | None:
         """What an outline in ``file`` means; None when nothing says.
 
-        Where no row fits, a label that is itself one of SEGMENTS, in any case, means that segment.
+        Where no row fits, a label that other programs use is known, too (``known_label``).
         """
         for row in self.rows:
             if row.fits(file, outline):
                 return row.meaning
-        name = (outline.label or "").strip().lower()
-        return Meaning(name) if name in SEGMENTS else None
+        return known_label(outline.label or "")
 
     def cells(self) -> list[dict[str, str | int | None]]:
         """The rows as plain data, for JSON."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sijstudy.errors import StudyError
 from sijstudy.images.consensus import EdemaRule
+from sijstudy.images.counted_edema import Counted
 from sijstudy.images.dicom import DicomHeader
 from sijstudy.images.label_maps import Outline, is_label_map_name, outlines_on_slices, read_label_map
 from sijstudy.images.outlines import Segmentation
@@ -25,7 +26,9 @@ class DrawnSubject:
     """labels: UID -> 1, 0, or None where readings disagree, for slices on which edema was read. votes: UID -> votes.
 
     content: of the file that the manifest keeps as the subject's outlines. seg: the DICOM SEG that says on which
-    slices edema was read, None where label maps do. left_out: frames of a SEG that lie on no slice -> why.
+    slices edema was read, None where label maps do. left_out: frames of a SEG that lie on no slice -> why. drawn: all
+    outlines as they are in the files. counted: where edema counts, None for all bone. ruled_out: UIDs without a label
+    since their edema does not lie there.
     """
 
     segmentation: Segmentation
@@ -34,6 +37,9 @@ class DrawnSubject:
     content: bytes
     seg: Path | None
     left_out: Mapping[Source, str]
+    drawn: tuple[Outline, ...] = field(default=(), repr=False)
+    counted: Counted | None = None
+    ruled_out: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -77,11 +83,35 @@ def read_subject_outlines(
                 )
         drawn += own
     _check_use(files, drawn)
-    whole = combined(drawn, slices.headers, rules.edema, f"subject {subject_id}")
-    segmentation = Segmentation(Path(f"{subject_id}{SUFFIX}"), whole.masks, whole.segments, whole.slices)
     readings = [path for meaning, path in owners.items() if meaning.segment == "edema"]
     seg_of_edema = next((path for path in readings if not is_label_map_name(path)), None)
-    return DrawnSubject(segmentation, whole.labels, whole.votes, packed(whole, slices.headers), seg_of_edema, left_out)
+    known = DrawnSubject(_nothing(subject_id), {}, {}, b"", seg_of_edema, left_out, tuple(drawn))
+    return settled(known, slices.headers, rules.edema)
+
+
+def settled(
+    subject: DrawnSubject, headers: Sequence[DicomHeader], rule: EdemaRule, counted: Counted | None = None
+) -> DrawnSubject:
+    """The subject with the edema of its outlines settled (again), where it counts; counted None: in all bone.
+
+    Raises StudyError as ``outlines_file.combined``.
+    """
+    name = subject.segmentation.file.name
+    whole = combined(subject.drawn, headers, rule, f"subject {name.removesuffix(SUFFIX)}", counted)
+    segmentation = Segmentation(Path(name), whole.masks, whole.segments, whole.slices)
+    return replace(
+        subject,
+        segmentation=segmentation,
+        labels=whole.labels,
+        votes=whole.votes,
+        content=packed(whole, headers),
+        counted=counted,
+        ruled_out=whole.ruled_out,
+    )
+
+
+def _nothing(subject_id: str) -> Segmentation:
+    return Segmentation(Path(f"{subject_id}{SUFFIX}"), {}, frozenset(), frozenset())
 
 
 def _of_label_map(path: Path, headers: Sequence[DicomHeader], table: SegmentTable) -> list[Outline]:

@@ -12,8 +12,9 @@ import torch
 from dicom_samples import write_cohort
 from sklearn.metrics import cohen_kappa_score, roc_auc_score
 
-from sijstudy.analysis import external
+from sijstudy.analysis import external, region_pixels
 from sijstudy.cohort.build import build_manifest
+from sijstudy.cohort.edema_region import EdemaRegion
 from sijstudy.cohort.options import BuildOptions
 from sijstudy.errors import StudyError
 from sijstudy.images.dicom import read_slice
@@ -113,9 +114,12 @@ def test_padding_inside_the_bone_counts_for_no_baseline(monkeypatch):
     bone[5:25, 5:25] = True
     tissue = pixels[5:25, 5:15].ravel()
     pixels[:, 15:] = np.nan
-    monkeypatch.setattr(external, "SliceOutlines", lambda manifest: SimpleNamespace(bone=lambda item: bone))
-    monkeypatch.setattr(external, "read_image", lambda item: SimpleNamespace(pixels=pixels))
-    manifest = SimpleNamespace(slice_records=lambda: ["a slice"])
+    outlines = SimpleNamespace(bone=lambda item: bone, masks=lambda item: {"bone": bone})
+    image = SimpleNamespace(pixels=pixels, header=SimpleNamespace(spacing=(1.0, 1.0)))
+    monkeypatch.setattr(region_pixels, "SliceOutlines", lambda manifest: outlines)
+    monkeypatch.setattr(region_pixels, "read_image", lambda item: image)
+    monkeypatch.setattr(region_pixels, "region_of", lambda manifest: EdemaRegion())
+    manifest = SimpleNamespace(slice_records=lambda: [SimpleNamespace(boxes=None)])
     (row,) = external._baselines(manifest, [None], [0], False)
     assert row.pop("region") == "bone outline" and row == external.intensity_baselines(tissue)
 

@@ -112,6 +112,17 @@ def test_a_hospitals_names_of_segments(tmp_path, headers, kind):
         read_seg(path, Slices(headers), read_segment_table(write_csv(tmp_path / "t.csv", rows)))
 
 
+@pytest.mark.parametrize("kind", ["BINARY", "LABELMAP"])
+def test_totalsegmentators_names_of_segments(tmp_path, headers, kind):
+    path = saved(tmp_path, names=["hip_left", "hip_right", "sacrum", "gluteus_maximus_left"], kind=kind)
+    seg = read_seg(path, Slices(headers), SegmentTable())
+    assert [outline.meaning.name for outline in seg.outlines] == ["left ilium", "right ilium", "sacrum"]
+    as_named = read_seg(saved(tmp_path / "b", names=SEGMENTS, kind=kind), Slices(headers), SegmentTable())
+    for ours, named in zip(seg.outlines, as_named.outlines, strict=False):
+        assert ours.masks.keys() == named.masks.keys()
+        assert all(np.array_equal(mask, named.masks[uid]) for uid, mask in ours.masks.items())
+
+
 @pytest.mark.parametrize("by", ["number", "property", "tracking"])
 def test_segments_that_are_all_called_tissue(tmp_path, headers, by):
     """Slicer's default label; what tells them apart is their number, property code or tracking id."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from sijstudy.analysis.edema_reach import edema_reach, roi_mask
+from sijstudy.analysis.edema_reach import edema_reach
 from sijstudy.cohort.manifest import load_manifest
 from sijstudy.config import StudyConfig
 from sijstudy.images.outlines import box_of_mask
@@ -23,7 +23,7 @@ from sijstudy.phantom.plane import Plane
 from sijstudy.phantom.protocol import CLEARLY_OBSERVED, MIDLINE, NEAR, WING
 from sijstudy.phantom.render import Body, draw_body
 from sijstudy.records import GROUPS, IliumBoxes
-from sijstudy.roi import roi_boxes
+from sijstudy.roi import roi_boxes, roi_mask
 from sijstudy.study.card_facts import sentence_of_reach
 
 GRID = Grid(112)
