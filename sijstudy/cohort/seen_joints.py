@@ -11,34 +11,41 @@ import numpy as np
 from sijstudy.errors import StudyError
 from sijstudy.images.dicom import DicomSlice
 from sijstudy.images.read import read_image
+from sijstudy.images.slice_order import normal_of
 from sijstudy.intensity import without_padding
 from sijstudy.marrow import MarrowLevels, marrow_levels
 from sijstudy.records import IliumBoxes, Slice
 from sijstudy.segmentation.classes import JOINT_BONES, SACRUM
+from sijstudy.segmentation.edema_amount import EdemaAmount, edema_amount, edema_mask
 from sijstudy.segmentation.joint_boxes import FoundBoxes, joint_boxes
 from sijstudy.segmentation.outline import Outlined, Spacing, outline
 from sijstudy.segmentation.weights import load_network
 
 Array = np.ndarray[Any, Any]
-EDEMA_FROM = 0.5  # ASSUMED: from this probability on a pixel counts as edema
 
 
 @dataclass(frozen=True)
 class Seen:
     """N slices as the network outlines them.
 
-    images: ``(H, W)`` float32 each, NaN where padded. spacing: mm from row to row and from column to column.
+    images: ``(H, W)`` float32 each, NaN where padded. spacing: mm from row to row and from column to column. step_mm:
+    from slice to slice, the median where slices were left out; the slice's thickness for a single one.
     """
 
     outlined: Outlined
     images: tuple[Array, ...]
     spacing: Spacing
+    step_mm: float
 
     @property
     def masks(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """Left ilium, right ilium, sacrum and edema, ``(N, H, W, 4)`` bool."""
         bones = [self.outlined.bone(*names) for names in (("left ilium",), ("right ilium",), SACRUM)]
-        return np.stack([*bones, self.outlined.edema >= EDEMA_FROM], axis=-1)
+        return np.stack([*bones, edema_mask(self.outlined)], axis=-1)
+
+    def edema(self, region: Array | None = None) -> EdemaAmount:
+        """How much edema there is. region: where it counts, ``(N, H, W)`` bool; ilia and sacrum without one."""
+        return edema_amount(self.outlined, self.spacing, self.step_mm, region)
 
     @property
     def joint_bone(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
@@ -67,7 +74,19 @@ def see_planes(planes: Sequence[DicomSlice]) -> Seen:
         )
     images = np.stack([without_padding(plane.pixels) for plane in planes])
     spacing = (float(planes[0].header.spacing[0]), float(planes[0].header.spacing[1]))
-    return Seen(outline(images, spacing, load_network()), tuple(plane.pixels for plane in planes), spacing)
+    return Seen(
+        outline(images, spacing, load_network()), tuple(plane.pixels for plane in planes), spacing, _step(planes)
+    )
+
+
+def _step(planes: Sequence[DicomSlice]) -> float:
+    headers = [plane.header for plane in planes]
+    normal = normal_of(headers[0].orientation)
+    gaps = np.abs(np.diff([float(np.dot(header.position, normal)) for header in headers]))
+    if len(gaps):
+        return float(np.median(gaps))
+    thickness = headers[0].acquisition["slice_thickness_mm"]
+    return float(thickness) if isinstance(thickness, (int, float)) else 0.0
 
 
 def see(slices: Sequence[Slice]) -> Seen:
