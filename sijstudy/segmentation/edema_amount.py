@@ -30,7 +30,7 @@ class EdemaAmount:
 
 
 def edema_mask(outlined: Outlined, region: Array | None = None) -> Array:
-    """Pixels called edema ``(N, H, W)`` bool, in ilia and sacrum. region: where it counts, as large, bool; None: there."""
+    """Pixels called edema ``(N, H, W)`` bool, in ilia and sacrum. region: where it counts, bool; None: all there."""
     mask: Array = outlined.edema >= EDEMA_FROM
     return mask if region is None else mask & region
 
