@@ -59,7 +59,7 @@ class Seen:
 
     def boxes(self) -> list[FoundBoxes]:
         """Ilium boxes of each slice."""
-        return joint_boxes(self.outlined, self.spacing)
+        return joint_boxes(self.outlined, self.spacing, self.step_mm)
 
 
 def see_planes(planes: Sequence[DicomSlice]) -> Seen:

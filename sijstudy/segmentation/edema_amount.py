@@ -15,15 +15,15 @@ Array = np.ndarray[Any, Any]
 EDEMA_FROM = 0.5  # ASSUMED: from this probability on a pixel is drawn as edema
 SMOOTHED_MM = 0.6  # ASSUMED: SD of the Gaussian that takes noise out of the grey values
 PLAIN, GROSS = 1.3, 3.3  # ASSUMED: in units of normal marrow, where brightness begins and where it ends to tell more
-HALF_MM2 = 30.0  # ASSUMED: the bright area at which a slice's score is 0.5
+HALF_MM2 = 10.0  # ASSUMED: the bright area at which a slice's score is 0.5, best on new drawings (10.7)
 
 
 @dataclass(frozen=True)
 class EdemaAmount:
     """areas: ``(N,)`` float64, mm2 on each slice: pixels by their probability of being edema, the area to expect.
 
-    volume: ml of all slices, each as thick as slices lie apart. bright: ``(N,)`` float64, mm2, the same pixels counted by
-    how much brighter than normal marrow they are, too.
+    volume: ml of all slices, each as thick as slices lie apart. bright: ``(N,)`` float64, mm2, the same pixels counted
+    by how much brighter than normal marrow they are, too.
     """
 
     areas: Array
@@ -39,8 +39,10 @@ class EdemaAmount:
 
 @dataclass(frozen=True)
 class Stack:
-    """The slices that were outlined. images: ``(N, H, W)`` float32 without padding. spacing: mm from row to row and from
-    column to column. step_mm: from slice to slice. marrow: grey value of normal marrow, None where it is not known.
+    """The slices that were outlined.
+
+    images: ``(N, H, W)`` float32 without padding. spacing: mm from row to row and from column to column. step_mm: from
+    slice to slice. marrow: grey value of normal marrow, None where it is not known.
     """
 
     images: Array
