@@ -118,7 +118,7 @@ def _sides(ilia: Mask, classes: Array) -> tuple[Mask, Mask]:
     view, all of it is of the commoner class.
     """
     columns = [np.nonzero(classes == number)[2] for number in ILIA]
-    few = min(map(len, columns)) < RARE * max(map(len, columns))
+    few = min(map(len, columns)) <= RARE * max(map(len, columns))
     if few:
         own = len(columns[0]) > len(columns[1])
         return (ilia, np.zeros_like(ilia)) if own else (np.zeros_like(ilia), ilia)
