@@ -42,8 +42,9 @@ def boxes_of_slices(
     """Boxes of a subject's slices, in their order in the body.
 
     A row of the table comes first, in pixels of the stored image, and turned as the slice is; then outlined ilia; where
-    neither ilium is outlined on any slice, a proposal for slices without a row: made from the outline of all bone, or
-    with ``seek`` what the network finds without one. StudyError names a slice whose boxes cannot be.
+    neither ilium is outlined on any slice, a proposal for slices without a row: with ``seek`` what the network finds,
+    and where that finds none, or without ``seek``, what is made from the outline of all bone. StudyError names a slice
+    whose boxes cannot be.
     """
     proposals = _proposals(ordered, outlines, seek)
     boxes: dict[str, IliumBoxes | None] = {}
@@ -63,14 +64,13 @@ def _proposals(ordered: Sequence[DicomSlice], outlines: Segmentation | None, see
     known = outlines.segments if outlines else frozenset()
     if {"left ilium", "right ilium"} & known:
         return {}
-    if outlines and "bone" in known:
-        return _from_bone(ordered, outlines)
+    from_bone = _from_bone(ordered, outlines) if outlines and "bone" in known else {}
     if not seek:
-        return {}
+        return from_bone
     from sijstudy.cohort.seen_joints import see_planes  # here, as most cohorts need no network
 
-    found = see_planes(ordered).boxes()
-    return {plane.header.uid: own for plane, own in zip(ordered, found, strict=True)}
+    found = {plane.header.uid: own for plane, own in zip(ordered, see_planes(ordered).boxes(), strict=True)}
+    return {uid: own if own.boxes else from_bone.get(uid, own) for uid, own in found.items()}
 
 
 def _from_bone(ordered: Sequence[DicomSlice], outlines: Segmentation) -> dict[str, FoundBoxes]:
