@@ -75,11 +75,16 @@ def roi_patch(image: Image, rois: RoiBoxes, size: int, *, order: Order = "linear
     return patch
 
 
+def pixels_of(box: Box) -> tuple[slice, slice]:
+    """Rows and columns of a slice that a patch of the box is made of: rounded outward to whole pixels."""
+    return slice(math.floor(box.y0), math.ceil(box.y1)), slice(math.floor(box.x0), math.ceil(box.x1))
+
+
 def roi_mask(rois: RoiBoxes, shape: tuple[int, ...]) -> np.ndarray[Any, np.dtype[np.bool_]]:
     """Pixels of a slice that the patch of the ROI boxes is made of, of the ``shape`` (H, W), bool."""
     inside = np.zeros(shape, bool)
     for box in filter(None, (rois.image_left, rois.image_right)):
-        inside[math.floor(box.y0) : math.ceil(box.y1), math.floor(box.x0) : math.ceil(box.x1)] = True
+        inside[pixels_of(box)] = True
     return inside
 
 
@@ -151,7 +156,7 @@ def _left_columns(left: Box | None, right: Box | None, size: int) -> int:
 
 
 def _crop(image: Image, box: Box) -> Image:
-    crop = image[math.floor(box.y0) : math.ceil(box.y1), math.floor(box.x0) : math.ceil(box.x1)]
+    crop = image[pixels_of(box)]
     if crop.size == 0:
         raise StudyError(f"{box} lies outside the image of shape {image.shape}; correct it")
     return crop

@@ -10,7 +10,7 @@ import pytest
 
 from sijstudy.cohort.automatic_boxes import automatic_rois, confidences
 from sijstudy.cohort.build import build_manifest
-from sijstudy.cohort.manifest import load_manifest
+from sijstudy.cohort.manifest import cohort_hash, load_manifest
 from sijstudy.cohort.options import BuildOptions
 from sijstudy.cohort.seen_joints import see, see_planes
 from sijstudy.config import StudyConfig
@@ -50,6 +50,7 @@ def test_boxes_lie_where_the_outlines_have_them(drawn, found):
 
 def test_they_are_another_cohort_and_are_drafts(drawn, found):
     assert found.manifest.boxes_proposed
+    assert cohort_hash(found.manifest) != cohort_hash(drawn)
     assert found.without.empty
     assert (found.found["confidence"] > 0.5).all()
 

@@ -26,7 +26,9 @@ def test_rows_of_a_voted_cohort(cohort):
     assert slices[["reader_1", "reader_2", "reader_3"]].to_numpy().tolist()[:3] == [[0, 1, 1], [1, 0, 1], [1, 1, 0]]
     about = json.loads((cohort.parent / "manifest/cohort.json").read_text())
     edema = {"agreement": None, "min_pixels": 1, "negatives": "majority"}
-    assert about == {"format": 2, "name": "sample", "source": "hospital", "root": "../dicom", "seed": 7, "edema": edema}
+    region = {"region": "bone", "joint_mm": 15.0, "elsewhere": "leave-out", "labels": "tables"}
+    named = {"format": 2, "name": "sample", "source": "hospital", "root": "../dicom", "seed": 7}
+    assert about == {**named, "edema": edema, "edema_region": region}
     assert set(slices["segmentation"]) == {f"S{subject:02d}.npz" for subject in range(4)}
     verify_files(manifest, progress=False)
 

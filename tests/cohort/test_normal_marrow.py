@@ -11,7 +11,7 @@ from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
 from sijstudy.images.read import read_image
 from sijstudy.marrow import marrow_levels
-from sijstudy.notebook.workspace import by_subject
+from sijstudy.notebook.shown_slices import by_subject
 
 IN_MARROW = StudyConfig(intensity="marrow")
 

@@ -81,7 +81,8 @@ STAYS = {
     "ablations": "all",
 }
 OF_A_FIT = [name for name in MOVES if MOVES[name][1] - {COHORT} == NETWORKS and name not in ("device", "test_fraction")]
-OF_THEIR_OWN = {"manifest", "folds"}  # tests of their own: a path, whose content counts; a number of networks
+# Tests of their own: a path, whose content counts; a number of networks; boxes, which are part of the cohort's hash.
+OF_THEIR_OWN = {"manifest", "folds", "roi_source"}
 
 
 @pytest.fixture(autouse=True)
