@@ -16,11 +16,9 @@ from sijstudy import __version__
 from sijstudy.aggregation import RULES
 from sijstudy.analysis.diagnosis import Diagnosis, Verdict
 from sijstudy.figures.diagnosis import cam_overlays, subject_course
-from sijstudy.figures.plain import plain_style
+from sijstudy.figures.plain import DOTS_PER_INCH, plain_style
 from sijstudy.files import write_atomic, write_json
-from sijstudy.notebook.display import DOTS_PER_INCH
 from sijstudy.notebook.provenance import commit, device_name, precision_line
-from sijstudy.study.cells import png_figure
 from sijstudy.study.diagnosis_limits import (
     images_sentence,
     likeness_sentence,
@@ -29,6 +27,7 @@ from sijstudy.study.diagnosis_limits import (
     withheld_sentence,
 )
 from sijstudy.study.dicom_results import NOTICE, DicomResults, said_of, write_dicom_results
+from sijstudy.study.embedded import png_figure
 from sijstudy.study.templating import render
 
 FORMAT = 4  # of the JSON; raised when a field changes its meaning or goes
