@@ -28,8 +28,8 @@ from sijstudy.training.inputs import middle, noisy_patches
 from sijstudy.training.networks import Networks
 from sijstudy.training.patches import SLICE_COLUMNS, PatchSet, channels_of
 from sijstudy.training.rule_choice import RuleChoice
+from sijstudy.training.scoring import load_model
 from sijstudy.training.store import FitRun
-from sijstudy.training.trained import load_trained
 
 Array = np.ndarray[Any, Any]
 EXPLAINED = 6  # slices with the highest scores
@@ -179,7 +179,7 @@ def _shown(models: Mapping[int, EdemaNet], progress: bool) -> Iterable[int]:
 
 def _model(run: FitRun, config: StudyConfig) -> EdemaNet:
     try:
-        model = load_trained(run)
+        model = load_model(run)
         if model.inputs != inputs_of(asdict(config)):
             raise RuntimeError(f"it learned from {model.inputs.words}, its study shows another")
         return model

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from sijstudy.fresh_torch import fresh_torch
 from sijstudy.segmentation.classes import BONES, JOINT_BONES
-from sijstudy.segmentation.network import PIXEL_MM, STRIDE, UNet, normalised
+from sijstudy.segmentation.network import PIXEL_MM, STRIDE, UNet, has_bfloat16, normalised
 
 Array = np.ndarray[Any, Any]
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
@@ -49,10 +49,11 @@ def outline(images: Array, spacing: Spacing, network: UNet) -> Outlined:
     """
     small = _scaled(torch.from_numpy(np.ascontiguousarray(images, np.float32))[:, None], spacing)
     padded, window = _padded(normalised(small))
-    network.eval()
+    network.eval().to(memory_format=torch.channels_last)
     with torch.inference_mode():
-        logits = torch.cat([network(padded[at : at + BATCH]) for at in range(0, len(padded), BATCH)])
-        logits = logits[:, :, window[0], window[1]]
+        with torch.autocast("cpu", torch.bfloat16, enabled=has_bfloat16()):
+            logits = torch.cat([network(padded[at : at + BATCH]) for at in range(0, len(padded), BATCH)])
+        logits = logits[:, :, window[0], window[1]].float()
         classes, certainty = _most_likely(logits[:, :-1], images.shape[1:])
         edema = _enlarged(logits[:, -1:].sigmoid(), images.shape[1:])[:, 0].numpy()
     classes = _without_scraps(classes, spacing)

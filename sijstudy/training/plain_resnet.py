@@ -1,36 +1,17 @@
-"""A finished network, ready to be asked, without waiting for torchvision: that takes a second to import.
+"""The ResNet of a finished network (He et al. 2016), without waiting for torchvision: that takes a second to import.
 
-Its ResNet (He et al. 2016) is written out here, layer by layer torchvision's, and tests hold it against that; what is
-trained is built by torchvision (``model.build_model``).
+Layer by layer torchvision's, and tests hold it against that; what is trained is built by torchvision
+(``model.build_model``).
 """
 
 from __future__ import annotations
 
 from typing import cast
 
-import torch
 from torch import Tensor, nn
-
-from sijstudy.fresh_torch import fresh_torch
-from sijstudy.model import EdemaNet, inputs_of
-from sijstudy.training.store import FitRun
 
 BLOCKS = {"resnet18": (2, 2, 2, 2), "resnet34": (3, 4, 6, 3), "resnet50": (3, 4, 6, 3)}
 DEEP = "resnet50"  # its blocks have three convolutions
-
-
-@fresh_torch()
-def load_trained(run: FitRun) -> EdemaNet:
-    """The network of a finished run as ``scoring.load_model`` gives it: in evaluation mode, on the CPU.
-
-    KeyError or RuntimeError where weights and config.json do not fit together.
-    """
-    asked = run.config()
-    inputs = inputs_of(asked)
-    with torch.device("meta"):  # no memory and no random numbers for weights that are there already
-        model = EdemaNet(PlainResNet(asked["backbone"], inputs.channels, asked["hidden_units"]), inputs)
-    model.load_state_dict(run.weights(), assign=True)
-    return model.to(memory_format=torch.channels_last).eval()
 
 
 class PlainResNet(nn.Sequential):

@@ -10,8 +10,8 @@ from pytorch_grad_cam import GradCAM
 
 from sijstudy.gradcam import cam_maps
 from sijstudy.model import build_model
+from sijstudy.training.plain_resnet import BLOCKS, PlainResNet
 from sijstudy.training.scoring import load_model
-from sijstudy.training.trained import BLOCKS, PlainResNet, load_trained
 
 
 @pytest.mark.parametrize("backbone", BLOCKS)
@@ -27,7 +27,9 @@ def test_the_layers_are_torchvisions(backbone):
 
 def test_a_finished_run_is_loaded_as_ever(finished_work):
     run = finished_work[1]["roi"][1]
-    wanted, found = load_model(run), load_trained(run)
+    asked = run.config()
+    wanted, found = build_model(asked["backbone"], asked["hidden_units"], "none", 0).eval(), load_model(run)
+    wanted.load_state_dict(run.weights())
     patches = torch.rand(3, 1, 32, 32, generator=torch.Generator().manual_seed(0)) * 255
     assert not found.training and found.inputs == wanted.inputs
     with torch.inference_mode():
@@ -37,7 +39,7 @@ def test_a_finished_run_is_loaded_as_ever(finished_work):
 
 
 def test_it_does_not_wait_for_torchs_compiler():
-    code = "import sys, sijstudy.training.trained, sijstudy.gradcam; print('torchvision' in sys.modules)"
+    code = "import sys, sijstudy.training.scoring, sijstudy.gradcam; print('torchvision' in sys.modules)"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "False"
 
