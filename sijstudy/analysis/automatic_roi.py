@@ -11,6 +11,7 @@ import pandas as pd
 from sijstudy.cohort.automatic_boxes import Automatic
 from sijstudy.cohort.box_cells import boxes_of
 from sijstudy.cohort.manifest import Manifest
+from sijstudy.config import StudyConfig
 from sijstudy.records import Box
 from sijstudy.segmentation.score import box_iou
 
@@ -33,7 +34,8 @@ def agreement(automatic: Automatic, manifest: Manifest) -> pd.DataFrame:
     Only slices of the cohort whose own boxes were drawn count; boxes are in pixels of the same upright slice.
     """
     own = [boxes_of(row) for row in manifest.slices.to_dict("records")]
-    found = [boxes_of(row) for row in automatic.found.to_dict("records")]
+    same = automatic.found.set_index("sop_instance_uid").loc[manifest.slices["sop_instance_uid"]]
+    found = [boxes_of(row) for row in same.to_dict("records")]
     return pd.DataFrame({side: _of_side(own, found, side) for side in ("left", "right")}).T
 
 
@@ -52,10 +54,12 @@ def _of_side(own: list[Any], found: list[Any], side: str) -> dict[str, float]:
     }
 
 
-def in_words(gain: Mapping[str, float], automatic: Automatic, table: pd.DataFrame) -> str:
+def in_words(gain: Mapping[str, float], automatic: Automatic, table: pd.DataFrame, config: StudyConfig) -> str:
     """The cost in a sentence. gain: ``fold_summary.paired_difference`` of automatic against outlined ROIs."""
     missed, all_slices = len(automatic.without), len(automatic.found)
     without = f"on {missed} of {all_slices} slices no joint was found" if missed else "every slice has a joint"
+    if config.roi_source == "automatic":
+        return f"This study has its ROIs from the network throughout; {without}."
     return (
         f"Finding the ROI automatically changes slice accuracy by {gain['mean']:+.1f} percentage points (95% CI "
         f"{gain['low']:+.1f} to {gain['high']:+.1f}, paired, same networks); {without}, and found boxes overlap the "

@@ -14,8 +14,9 @@ from sijstudy.cohort.box_cells import cells_of
 from sijstudy.cohort.manifest import Manifest, cohort_hash
 from sijstudy.cohort.schema import BOX_COLUMNS
 from sijstudy.cohort.seen_joints import see
+from sijstudy.cohort.write import BOXES
 from sijstudy.errors import StudyError
-from sijstudy.files import digest, file_hash, write_atomic
+from sijstudy.files import digest, file_hash, read_table, write_atomic
 from sijstudy.segmentation.weights import SHIPPED
 
 
@@ -34,6 +35,22 @@ class Automatic:
     def without(self) -> pd.DataFrame:
         """Rows of ``found`` on which there is no joint."""
         return self.found[self.found["confidence"] == 0]
+
+
+def confidences(manifest: Manifest) -> dict[str, float]:
+    """UID of a slice -> how sure its proposed boxes are, in [0, 1]; of those alone that the network found."""
+    file = manifest.folder / BOXES
+    if not manifest.boxes_proposed or not file.is_file():
+        return {}
+    table = read_table(file)
+    if "confidence" not in table:
+        return {}
+    sure = pd.to_numeric(table["confidence"], errors="coerce")
+    known = {(row.subject_id, row.file): own for row, own in zip(table.itertuples(), sure, strict=True) if own > 0}
+    rows = manifest.slices.itertuples()
+    names = {row.sop_instance_uid: row.file if pd.isna(row.frame) else f"{row.file}#{int(row.frame)}" for row in rows}
+    subjects = dict(zip(manifest.slices["sop_instance_uid"], manifest.slices["subject_id"], strict=True))
+    return {uid: known[key] for uid, name in names.items() if (key := (subjects[uid], name)) in known}
 
 
 def automatic_rois(manifest: Manifest, cache: Path, *, progress: bool = True) -> Automatic:

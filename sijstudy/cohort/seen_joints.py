@@ -16,7 +16,7 @@ from sijstudy.intensity import without_padding
 from sijstudy.marrow import MarrowLevels, marrow_levels
 from sijstudy.records import IliumBoxes, Slice
 from sijstudy.segmentation.classes import JOINT_BONES, SACRUM
-from sijstudy.segmentation.edema_amount import EdemaAmount, edema_amount, edema_mask
+from sijstudy.segmentation.edema_amount import EdemaAmount, Stack, edema_amount, edema_mask
 from sijstudy.segmentation.joint_boxes import FoundBoxes, joint_boxes
 from sijstudy.segmentation.outline import Outlined, Spacing, outline
 from sijstudy.segmentation.weights import load_network
@@ -45,7 +45,8 @@ class Seen:
 
     def edema(self, region: Array | None = None) -> EdemaAmount:
         """How much edema there is. region: where it counts, ``(N, H, W)`` bool; ilia and sacrum without one."""
-        return edema_amount(self.outlined, self.spacing, self.step_mm, region)
+        images = np.stack([without_padding(image) for image in self.images])
+        return edema_amount(self.outlined, Stack(images, self.spacing, self.step_mm, self.marrow().stack), region)
 
     @property
     def joint_bone(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
@@ -58,7 +59,7 @@ class Seen:
 
     def boxes(self) -> list[FoundBoxes]:
         """Ilium boxes of each slice."""
-        return joint_boxes(self.outlined, self.spacing)
+        return joint_boxes(self.outlined, self.spacing, self.step_mm)
 
 
 def see_planes(planes: Sequence[DicomSlice]) -> Seen:

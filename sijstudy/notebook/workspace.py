@@ -18,7 +18,7 @@ from sijstudy.analysis.automatic_roi import completed
 from sijstudy.analysis.external import ExternalCohort, apply_networks, with_boxes
 from sijstudy.analysis.whole import score_whole
 from sijstudy.audit.cohort import Audit, audit_cohort
-from sijstudy.cohort.automatic_boxes import Automatic, automatic_rois
+from sijstudy.cohort.automatic_boxes import Automatic, automatic_rois, confidences
 from sijstudy.cohort.manifest import Manifest, load_manifest
 from sijstudy.cohort.slice_outlines import SliceOutlines
 from sijstudy.cohort.unread import whole_series
@@ -64,10 +64,10 @@ class Workspace:
     @cached_property
     def manifest(self) -> Manifest:
         """The cohort; the synthetic one is made on first use."""
-        return self._sought(self._outlined)
+        return self._sought(self.outlined)
 
     @cached_property
-    def _outlined(self) -> Manifest:
+    def outlined(self) -> Manifest:
         """The cohort as it was built, its boxes from outlines."""
         with self.stage("cohort"):
             return prepare_cohort(self.config, self.root, workers=os.cpu_count() or 1)
@@ -75,7 +75,15 @@ class Workspace:
     @cached_property
     def automatic(self) -> Automatic:
         """The cohort with the ROIs that are found without outlines."""
-        return self._search(self._outlined)
+        return self._search(self.outlined)
+
+    @cached_property
+    def confidences(self) -> dict[str, float]:
+        """UID of a slice -> how sure its boxes are, of those that the network found."""
+        if self.config.roi_source == "automatic":
+            found = self.automatic.found
+            return dict(zip(found["sop_instance_uid"], found["confidence"], strict=True))
+        return confidences(self.manifest)
 
     def _search(self, outlined: Manifest) -> Automatic:
         with self.stage("finding joints"):
@@ -178,7 +186,7 @@ class Workspace:
     def whole_examinations(self) -> Manifest:
         """Every slice with an ilium box: of a synthetic cohort's whole examinations, of a hospital's all it has."""
         if self.config.manifest or self.config.slices == "whole":
-            return self._sought(with_boxes(whole_series(self._outlined)))
+            return self._sought(with_boxes(whole_series(self.outlined)))
         with self.stage("whole examinations"):
             config = replace(self.config, slices="whole")
             return self._sought(with_boxes(prepare_cohort(config, self.root, workers=os.cpu_count() or 1)))

@@ -23,6 +23,7 @@ Edges = tuple[float, float, float, float]  # x0, y0, x1, y1
 
 SMALLEST_ILIUM = 100.0  # square mm
 JOINT_GAP = 10.0  # mm from the ilium to the sacrum, at most, where it is a joint (ligament holds its upper part)
+BEYOND = 10.0  # mm
 JOINT_HEIGHT = 10.0  # mm of height over which they are so near, at least
 
 
@@ -36,9 +37,14 @@ class FoundBoxes:
     confidence: float
 
 
-def joint_boxes(outlined: Outlined, spacing: Spacing) -> list[FoundBoxes]:
-    """Boxes of each slice, tight round the ilium; an edge is the median of its neighbours' and its own."""
-    left, right = (_side(outlined, f"{side} ilium", spacing) for side in ("left", "right"))
+def joint_boxes(outlined: Outlined, spacing: Spacing, step_mm: float = 0.0) -> list[FoundBoxes]:
+    """Boxes of each slice, tight round the ilium; an edge is the median of its neighbours' and its own.
+
+    step_mm: from slice to slice. With it an ilium also has a box on the slices up to BEYOND mm before the first and
+    behind the last that shows its joint: bone under the joint's rim.
+    """
+    beyond = int(BEYOND / step_mm) if step_mm > 0 else 0
+    left, right = (_side(outlined, f"{side} ilium", spacing, beyond) for side in ("left", "right"))
     found = []
     for own_left, own_right in zip(left, right, strict=True):
         sides = [side for side in (own_left, own_right) if side]
@@ -49,20 +55,24 @@ def joint_boxes(outlined: Outlined, spacing: Spacing) -> list[FoundBoxes]:
     return found
 
 
-def _side(outlined: Outlined, name: str, spacing: Spacing) -> list[tuple[Box, float] | None]:
+def _side(outlined: Outlined, name: str, spacing: Spacing, beyond: int) -> list[tuple[Box, float] | None]:
     ilia, sacra = outlined.bone(name), outlined.bone(*SACRUM)
-    edges = [
-        _edges(ilium) if _in_view(ilium, sacrum, spacing) else None for ilium, sacrum in zip(ilia, sacra, strict=True)
-    ]
+    joint = np.array([_has_joint(ilium, sacrum, spacing) for ilium, sacrum in zip(ilia, sacra, strict=True)])
+    near = ndimage.binary_dilation(joint, iterations=beyond) if beyond else joint
+    edges = [_edges(ilium) if own and _large(ilium, spacing) else None for own, ilium in zip(near, ilia, strict=True)]
     sure = [
         float(one[ilium].mean()) if ilium.any() else 0.0 for one, ilium in zip(outlined.certainty, ilia, strict=True)
     ]
     return [None if own is None else (Box(*_steady(edges, at)), sure[at]) for at, own in enumerate(edges)]
 
 
-def _in_view(ilium: Mask, sacrum: Mask, spacing: Spacing) -> bool:
+def _large(ilium: Mask, spacing: Spacing) -> bool:
+    return bool(ilium.sum() * spacing[0] * spacing[1] >= SMALLEST_ILIUM)
+
+
+def _has_joint(ilium: Mask, sacrum: Mask, spacing: Spacing) -> bool:
     """Whether the ilium faces the sacrum across a joint on this slice."""
-    if ilium.sum() * spacing[0] * spacing[1] < SMALLEST_ILIUM or not sacrum.any():
+    if not _large(ilium, spacing) or not sacrum.any():
         return False
     found = ndimage.find_objects(ilium.astype(np.int8))[0]
     reach = [int(JOINT_GAP / mm) + 1 for mm in spacing]  # what lies further from the ilium is no joint of it

@@ -28,7 +28,7 @@ class Plan:
 
     seed: int = 1
     bodies: int = 1200
-    steps: int = 6000
+    steps: int = 5000
 
 
 @fresh_torch()

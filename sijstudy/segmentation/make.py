@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from sijstudy.code import code_digest
 from sijstudy.files import write_atomic
 from sijstudy.segmentation.drawings import SIZE, SLICES, draw
 from sijstudy.segmentation.learn import BATCH, Plan, learn
@@ -45,19 +44,23 @@ def make_network(plan: Plan, out: Path, *, workers: int = 2, progress: bool = Tr
     scores = score(network, draw(TESTED, plan.seed + _ANOTHER, workers=workers, progress=progress))
     out.parent.mkdir(parents=True, exist_ok=True)
     save_network(network, out)
-    facts = {
+    facts = card_of(plan, out, minutes, scores)
+    card = out.with_suffix(".json")
+    content = f"{json.dumps(facts, indent=2)}\n".encode()
+    write_atomic(card, lambda stream: stream.write(content))
+    return Made(out, card, facts)
+
+
+def card_of(plan: Plan, weights: Path, minutes: float, scores: dict[str, float]) -> dict[str, Any]:
+    """What the card of a network's file says. minutes: what drawing and learning took."""
+    return {
         "what": "outlines left ilium, right ilium, sacrum, lumbar vertebrae and edema on a slice of the pelvis",
         "data": f"{plan.bodies} synthetic bodies, {SLICES} slices each, {SIZE} pixels of 1 mm; no patient",
         "command": f"sijstudy roi train --seed {plan.seed} --bodies {plan.bodies} --steps {plan.steps}",
         "plan": {**asdict(plan), "batch": BATCH},
         "minutes": round(minutes, 1),
-        "code": code_digest(make_network),
-        "sha256": hashlib.sha256(out.read_bytes()).hexdigest(),
+        "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
         "scores_on_drawings": {name: round(value, 4) for name, value in scores.items()},
         "tested": f"{TESTED} bodies that it has not seen, each slice by itself",
         "limits": list(LIMITS),
     }
-    card = out.with_suffix(".json")
-    content = f"{json.dumps(facts, indent=2)}\n".encode()
-    write_atomic(card, lambda stream: stream.write(content))
-    return Made(out, card, facts)

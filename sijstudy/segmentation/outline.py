@@ -19,6 +19,9 @@ Array = np.ndarray[Any, Any]
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 Spacing = tuple[float, float]  # mm from row to row, from column to column
 BATCH = 8
+BESIDE = 0.2  # ASSUMED: weight of either slice beside a slice in what is bone on it
+ILIA = (1, 2)  # classes of the subject's left and right ilium
+RARE = 0.1  # a side with fewer pixels than this share of the other's is not in view
 SMALLEST_PART = 60.0  # square mm; what is smaller and hangs on nothing is no bone
 
 
@@ -54,7 +57,7 @@ def outline(images: Array, spacing: Spacing, network: UNet) -> Outlined:
         with torch.autocast("cpu", torch.bfloat16, enabled=has_bfloat16()):
             logits = torch.cat([network(padded[at : at + BATCH]) for at in range(0, len(padded), BATCH)])
         logits = logits[:, :, window[0], window[1]].float()
-        classes, certainty = _most_likely(logits[:, :-1], images.shape[1:])
+        classes, certainty = _most_likely(_steadied(logits[:, :-1].softmax(dim=1)), images.shape[1:])
         edema = _enlarged(logits[:, -1:].sigmoid(), images.shape[1:])[:, 0].numpy()
     classes = _without_scraps(classes, spacing)
     found = Outlined(classes, certainty, edema)
@@ -80,37 +83,61 @@ def _enlarged(images: Tensor, size: tuple[int, ...]) -> Tensor:
     return functional.interpolate(images.float(), tuple(size), mode="bilinear")
 
 
-def _most_likely(logits: Tensor, size: tuple[int, ...]) -> tuple[Array, Array]:
+def _steadied(likely: Tensor) -> Tensor:
+    """Probabilities ``(N, C, H, W)`` averaged with those of the slices beside, which hold most of the same bones."""
+    before, after = torch.cat([likely[:1], likely[:-1]]), torch.cat([likely[1:], likely[-1:]])
+    return (1 - 2 * BESIDE) * likely + BESIDE * (before + after)
+
+
+def _most_likely(likely: Tensor, size: tuple[int, ...]) -> tuple[Array, Array]:
     """The likeliest class of each pixel of the given size, uint8, and its probability, float32."""
     classes, certainty = [], []
-    for one in logits.softmax(dim=1).split(BATCH):
-        likely = _enlarged(one, size).max(dim=1)
-        classes.append(likely.indices.to(torch.uint8))
-        certainty.append(likely.values)
+    for one in likely.split(BATCH):
+        best = _enlarged(one, size).max(dim=1)
+        classes.append(best.indices.to(torch.uint8))
+        certainty.append(best.values)
     return torch.cat(classes).numpy(), torch.cat(certainty).numpy()
 
 
 def _without_scraps(classes: Array, spacing: Spacing) -> Array:
-    """Of each ilium the largest part through the stack alone; of other bones no parts too small on a slice."""
-    kept = np.zeros_like(classes)
-    for number, name in enumerate(BONES, start=1):
-        mask = classes == number
-        if "ilium" in name:
-            kept[_largest(mask)] = number
-            continue
-        for plane, target in zip(mask, kept, strict=True):
+    """Both ilia on their own sides, each in one piece through the stack; of other bones no small parts on a slice."""
+    whole = np.zeros_like(classes)
+    found = ndimage.find_objects((classes > 0).astype(np.int8))
+    if not found:
+        return whole
+    classes, kept = classes[found[0]], whole[found[0]]
+    left, right = _sides(np.isin(classes, ILIA), classes)
+    kept[_largest(left)], kept[_largest(right)] = ILIA
+    for number in set(range(1, len(BONES) + 1)) - set(ILIA):
+        for plane, target in zip(classes == number, kept, strict=True):
             parts, _ = ndimage.label(plane)
             sizes = np.bincount(parts.ravel()) * (spacing[0] * spacing[1])
             target[plane & (sizes >= SMALLEST_PART)[parts]] = number
-    return kept
+    return whole
+
+
+def _sides(ilia: Mask, classes: Array) -> tuple[Mask, Mask]:
+    """The subject's left and right ilium, by the midline between most pixels of either class.
+
+    On a single slice a network may take one for the other, through the stack it does not. Where only one side is in
+    view, all of it is of the commoner class.
+    """
+    columns = [np.nonzero(classes == number)[2] for number in ILIA]
+    few = min(map(len, columns)) < RARE * max(map(len, columns))
+    if few:
+        own = len(columns[0]) > len(columns[1])
+        return (ilia, np.zeros_like(ilia)) if own else (np.zeros_like(ilia), ilia)
+    midline = sum(float(np.median(own)) for own in columns) / 2
+    on_right = np.arange(ilia.shape[2]) < midline  # the subject's right lies on the left of the image
+    return ilia & ~on_right, ilia & on_right
 
 
 def _largest(mask: Mask) -> Mask:
-    """The largest part ``(N, H, W)`` that hangs together within and across slices."""
-    parts, count = ndimage.label(mask)
+    """The largest part ``(N, H, W)`` that hangs together within and across slices, one slice without it forgiven."""
+    bridged = ndimage.binary_closing(np.pad(mask, ((2, 2), (0, 0), (0, 0))), np.ones((3, 1, 1)))[2:-2] | mask
+    parts, count = ndimage.label(bridged)
     if count < 2:
         return mask
-    sizes = np.bincount(parts.ravel())
-    sizes[0] = 0
-    largest: Mask = parts == sizes.argmax()
+    sizes = np.bincount(parts[mask], minlength=count + 1)
+    largest: Mask = mask & (parts == sizes.argmax())
     return largest

@@ -71,3 +71,12 @@ def test_one_slices_outlier_is_steadied_by_its_neighbours():
 
 def test_sides_the_wrong_way_round_are_not_believed():
     assert joint_boxes(outlined(pelvis(1)[:, :, ::-1]), MM)[0].boxes is None
+
+
+def test_bone_beside_the_last_slice_with_a_joint_has_a_box_too():
+    classes = pelvis(9)
+    classes[:3][classes[:3] == SACRUM] = 0
+    classes[6:][classes[6:] == SACRUM] = 0
+    assert [bool(one.boxes) for one in joint_boxes(outlined(classes), MM)] == [False] * 3 + [True] * 3 + [False] * 3
+    wider = [bool(one.boxes) for one in joint_boxes(outlined(classes), MM, step_mm=5.0)]
+    assert wider == [False, *[True] * 7, False]
