@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import base64
+import io
 import struct
 
 from markupsafe import Markup
+from matplotlib.figure import Figure
+
+from sijstudy.figures.plain import DOTS_PER_INCH, plain_style
 
 CSS_DPI = 96  # a CSS pixel is 1/96 inch
 
@@ -35,3 +39,11 @@ def png_width(content: bytes) -> int | None:
     place = content.find(b"pHYs")
     per_metre = struct.unpack(">I", content[place + 4 : place + 8])[0] if place > 0 else 0
     return round(pixels * CSS_DPI / (per_metre * 0.0254)) if per_metre else int(pixels)
+
+
+@plain_style()
+def drawn_figure(figure: Figure, alt: str, dots: int = DOTS_PER_INCH) -> Markup:
+    """A figure inside a page. dots: per inch; fewer where many slices would make the page large."""
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=dots)
+    return png_figure(stream.getvalue(), alt)
