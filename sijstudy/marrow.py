@@ -46,7 +46,12 @@ def marrow_levels(images: Sequence[Array], bones: Sequence[Array], pixel_mm: tup
 
 def marrow_pixels(image: Array, bone: Array, pixel_mm: tuple[float, float]) -> Array:
     """The pixels ``(n,)`` of bone that lie more than ERODED_MM from all that is no bone; padding left out."""
-    return tissue_of(image, ndimage.distance_transform_edt(bone, pixel_mm) > ERODED_MM)
+    if not bone.any():
+        return np.zeros(0, image.dtype)
+    window = tuple(
+        slice(max(0, found.start - 1), found.stop + 1) for found in ndimage.find_objects(bone.astype(np.int8))[0]
+    )
+    return tissue_of(image[window], ndimage.distance_transform_edt(bone[window], pixel_mm) > ERODED_MM)
 
 
 def _level(pixels: Array, area: float) -> float | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,14 +20,15 @@ from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
 from sijstudy.files import digest
 from sijstudy.gradcam import cam_maps
-from sijstudy.model import EdemaNet
+from sijstudy.model import EdemaNet, inputs_of
 from sijstudy.records import Arm, Slice
 from sijstudy.training.device import numerics, resolve_device
+from sijstudy.training.feature_reference import scores_and_features
 from sijstudy.training.inputs import middle, noisy_patches
 from sijstudy.training.networks import Networks
 from sijstudy.training.patches import SLICE_COLUMNS, PatchSet, channels_of
 from sijstudy.training.rule_choice import RuleChoice
-from sijstudy.training.scoring import load_model, predict
+from sijstudy.training.scoring import load_model
 from sijstudy.training.store import FitRun
 
 Array = np.ndarray[Any, Any]
@@ -126,11 +127,12 @@ def diagnose(
     ruling, runs = _ruling(rule, arm, config), networks.runs[arm]
     inputs = noisy_patches(_patches(subject, used, arm, config, progress), config, "test")
     place = resolve_device(config.device)
-    models = {fold: _model(run).to(place) for fold, run in runs.items()}
+    models = {fold: _model(run, config).to(place) for fold, run in runs.items()}
     with numerics(config, place):
-        scores = np.stack([predict(model, inputs, config, place) for model in _shown(models, progress)])
+        seen = {fold: scores_and_features(models[fold], inputs, config, place) for fold in _shown(models, progress)}
+        scores = np.stack([own for own, _ in seen.values()])
         explained = _explained(used, scores.mean(axis=0), inputs, list(models.values()), progress)
-        alike = likeness(models, runs, inputs, config)
+        alike = likeness({fold: features for fold, (_, features) in seen.items()}, runs, config)
     course = _course(used, scores.mean(axis=0), config)
     opinions = [_opinion(_course(used, row, config), ruling) for row in scores]
     return Diagnosis(
@@ -171,13 +173,16 @@ def _patches(
     return PatchSet(stack, table, arm, digest([item.sha256 for item in items]))
 
 
-def _shown(models: Mapping[int, EdemaNet], progress: bool) -> Iterable[EdemaNet]:
-    return tqdm(models.values(), desc="scoring slices", unit="network", disable=not progress)
+def _shown(models: Mapping[int, EdemaNet], progress: bool) -> Iterable[int]:
+    return tqdm(models, desc="scoring slices", unit="network", disable=not progress)
 
 
-def _model(run: FitRun) -> EdemaNet:
+def _model(run: FitRun, config: StudyConfig) -> EdemaNet:
     try:
-        return load_model(run)
+        model = load_model(run)
+        if model.inputs != inputs_of(asdict(config)):
+            raise RuntimeError(f"it learned from {model.inputs.words}, its study shows another")
+        return model
     except (KeyError, RuntimeError, TypeError) as error:
         reason = str(error).splitlines()[-1].strip()[:120]
         raise StudyError(

@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 
 from sijstudy.cohort.manifest import Manifest, load_manifest
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
-from sijstudy.model import EdemaNet
-from sijstudy.training.feature_reference import FeatureReference, features_of, keep_reference, load_reference
+from sijstudy.training.feature_reference import FeatureReference, keep_reference, load_reference
 from sijstudy.training.patches import PatchSet, load_patches
 from sijstudy.training.store import FitRun, RunStore
 
@@ -63,20 +61,16 @@ class Likeness:
         )
 
 
-def likeness(
-    models: Mapping[int, EdemaNet], runs: Mapping[int, FitRun], inputs: torch.Tensor, config: StudyConfig
-) -> Likeness:
-    """The likeness of inputs ``(n, C, S, S)``, as the networks are given them, by fold.
+def likeness(features: Mapping[int, Array], runs: Mapping[int, FitRun], config: StudyConfig) -> Likeness:
+    """The likeness of n patches by their features ``(n, k)``, as the network of each fold sees them.
 
-    models: on the device they compute on. Without references in the fits' folders they are made of the training
-    patches, where these and the cohort's manifest still are.
+    Without references in the fits' folders they are made of the training patches, where these and the cohort's
+    manifest still are.
     """
     references = {fold: _reference(run, config) for fold, run in runs.items()}
     rows = [
-        np.full(len(inputs), np.nan)
-        if (known := references[fold]) is None
-        else known.percentiles(features_of(model, inputs, config, next(model.parameters()).device))
-        for fold, model in models.items()
+        np.full(len(own), np.nan) if (known := references[fold]) is None else known.percentiles(own)
+        for fold, own in features.items()
     ]
     sizes = [0 if known is None else len(known.held_out) for known in references.values()]
     return Likeness(np.mean(rows, axis=0), min(sizes))

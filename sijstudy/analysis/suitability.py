@@ -101,8 +101,10 @@ def fitting_subject(folder: Path, networks: Networks, run: Path, asked: Asked) -
     """``read_subject`` of the series that the networks are for, ``asked.contrast`` if that is given.
 
     A given contrast also says what the header leaves open. Raises StudyError when the series does not fit and
-    ``asked.force`` is not set; it names the profiles beside ``run`` that would fit.
+    ``asked.force`` is not set, and for an unknown ``asked.roi``; it names the profiles beside ``run`` that would fit.
     """
+    if asked.roi not in (FIND, WHOLE):
+        raise StudyError(f"--roi {asked.roi}: must be {FIND} or {WHOLE}")
     contrast = asked.contrast or contrast_of(kinds_known_to(networks))
     wanted = Wanted(contrast, asked.series, skip_broken=asked.skip_broken)
     subject = read_subject(folder, asked.boxes, wanted, asked.segments)
@@ -133,7 +135,8 @@ def _with_joints(subject: SubjectFolder, networks: Networks, *, seek: bool) -> S
             f"subject {subject.subject_id}: no sacroiliac joint was found on any of {len(subject.slices)} slices; give "
             "ilium boxes with --boxes, or --roi whole for whole images"
         )
-    return replace(subject, slices=boxed(subject.slices, found), boxes_from=source, seen=seen)
+    known = tuple(found) if source else ()
+    return replace(subject, slices=boxed(subject.slices, found), boxes_from=source, seen=seen, found=known)
 
 
 def _way(found: Suitability, run: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,7 @@ class Seen:
     spacing: Spacing
     step_mm: float
 
-    @property
+    @cached_property
     def masks(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """Left ilium, right ilium, sacrum and edema, ``(N, H, W, 4)`` bool."""
         bones = [self.outlined.bone(*names) for names in (("left ilium",), ("right ilium",), SACRUM)]
@@ -48,13 +49,22 @@ class Seen:
         images = np.stack([without_padding(image) for image in self.images])
         return edema_amount(self.outlined, Stack(images, self.spacing, self.step_mm, self.marrow().stack), region)
 
-    @property
+    @cached_property
+    def all_edema(self) -> EdemaAmount:
+        """``edema`` in ilia and sacrum."""
+        return self.edema()
+
+    @cached_property
     def joint_bone(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """Ilia and sacrum, ``(N, H, W)`` bool."""
         return self.outlined.bone(*JOINT_BONES)
 
     def marrow(self) -> MarrowLevels:
         """How bright normal marrow is, by the network's outlines."""
+        return self._marrow
+
+    @cached_property
+    def _marrow(self) -> MarrowLevels:
         return marrow_levels(self.images, list(self.joint_bone), self.spacing)
 
     def boxes(self) -> list[FoundBoxes]:

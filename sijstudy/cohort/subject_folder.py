@@ -30,6 +30,7 @@ from sijstudy.records import Slice
 
 if TYPE_CHECKING:  # for its type alone: reading a folder needs no network
     from sijstudy.cohort.seen_joints import Seen
+    from sijstudy.segmentation.joint_boxes import FoundBoxes
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class SubjectFolder:
     slices: from the lower to the upper pelvis; label is 0 everywhere and means nothing. boxes_from: where the ilium
     boxes come from, "" when no slice has one. series: number and description of the one that is used. rule: why it is.
     kind: what its images show by their header. seen: what the network sees on the slices, None where nobody looked.
+    found: boxes of each slice as the network found them, empty where boxes were given or none were sought.
     bones: a slice's UID -> where bone is outlined on it, ``(H, W)`` bool.
     broken: what could not be read, or outlines a slice that is not there, and was left out as asked: file -> why.
     """
@@ -51,6 +53,7 @@ class SubjectFolder:
     broken: Mapping[str, str] = field(default_factory=dict)
     kind: ImageKind = ImageKind()  # noqa: RUF009  (frozen)
     seen: Seen | None = None
+    found: tuple[FoundBoxes, ...] = ()
     bones: Mapping[str, Mask] = field(default_factory=dict)
 
 

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from sijstudy.analysis.ablation_tables import label
 from sijstudy.analysis.ablations import REFERENCE
-from sijstudy.figures.paper import BLUE, GREY, SMALL
+from sijstudy.figures.colours import BLUE, GREY, SMALL
 from sijstudy.figures.plain import plain_style
 
 # Told apart by shape and filling, too.

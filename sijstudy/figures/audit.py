@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
 from sijstudy.audit.flow import Flow, Step
-from sijstudy.figures.paper import BLUE, GREY, SMALL, VERMILION
+from sijstudy.figures.colours import BLUE, GREY, SMALL, VERMILION
 from sijstudy.figures.plain import plain_style
 
 LINE = 0.21  # inches from one line of text to the next

@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from sijstudy.figures.colours import BLUE, GREY, SKY, SMALL, TITLE
 from sijstudy.figures.overlays import draw_image, draw_map
-from sijstudy.figures.paper import BLUE, GREY, SKY, SMALL, TITLE
 from sijstudy.figures.plain import plain_style
 
 Array = np.ndarray[Any, Any]

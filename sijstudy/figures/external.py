@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from matplotlib.figure import Figure
 
-from sijstudy.figures.paper import BLUE, GREEN, GREY, ORANGE, SKY, SMALL
+from sijstudy.figures.colours import BLUE, GREEN, GREY, ORANGE, SKY, SMALL
 from sijstudy.figures.plain import plain_style
 from sijstudy.metrics import Roc
 

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from sijstudy.analysis.failures import Case
+from sijstudy.figures.colours import BLUE, GREY, ORANGE, SMALL, TITLE, VERMILION
 from sijstudy.figures.overlays import draw_image, draw_map, draw_outline
-from sijstudy.figures.paper import BLUE, GREY, ORANGE, SMALL, TITLE, VERMILION
 from sijstudy.figures.plain import plain_style
 
 CELL, COLUMNS = 1.9, 4  # inches of one slice, slices beside each other

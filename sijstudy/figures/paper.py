@@ -12,6 +12,7 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from sijstudy.figures.colours import BLUE, GREEN, GREY, ORANGE, PURPLE, SEGMENT_COLOURS, SKY, SMALL, TITLE, VERMILION
 from sijstudy.figures.overlays import draw_image, draw_map, draw_outline
 from sijstudy.figures.plain import plain_style
 from sijstudy.metrics import METRIC_NAMES, METRICS, Roc
@@ -19,15 +20,6 @@ from sijstudy.records import Box, IliumBoxes
 from sijstudy.roi import RoiBoxes
 
 Array = np.ndarray[Any, Any]
-
-# Okabe and Ito's palette, told apart with every common colour vision.
-BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE, GREY = (
-    "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#5A5A5A",
-)  # fmt: skip
-SEGMENT_COLOURS = {"left ilium": SKY, "right ilium": SKY, "sacrum": GREEN, "bone": GREEN, "edema": ORANGE}
-
-
-TITLE, SMALL = 11, 10  # points; reports show a figure about as wide as its inches times 75 pixels
 
 
 def _figure(columns: int, rows: int = 1, *, width: float = 2.4, height: float = 2.6) -> tuple[Figure, list[Axes]]:

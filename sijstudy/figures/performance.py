@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from sijstudy.analysis.sensitivity import at_settings
 from sijstudy.config import StudyConfig
-from sijstudy.figures.paper import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, SMALL, TITLE, VERMILION
+from sijstudy.figures.colours import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, SMALL, TITLE, VERMILION
 from sijstudy.figures.plain import plain_style
 
 FOLD_COLOURS = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, GREY)

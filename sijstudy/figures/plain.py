@@ -7,6 +7,8 @@ from contextlib import contextmanager
 
 import matplotlib
 
+DOTS_PER_INCH = 192  # two pixels for each of a report's, so sharp on a high-density screen
+
 
 @contextmanager
 def plain_style() -> Iterator[None]:

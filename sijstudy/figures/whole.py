@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from sijstudy.figures.paper import BLUE, GREY, SMALL, TITLE, VERMILION
+from sijstudy.figures.colours import BLUE, GREY, SMALL, TITLE, VERMILION
 from sijstudy.figures.plain import plain_style
 
 

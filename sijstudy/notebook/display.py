@@ -12,10 +12,9 @@ from IPython.display import HTML, display
 from matplotlib.figure import Figure
 from PIL import Image
 
-from sijstudy.figures.plain import plain_style
+from sijstudy.figures.plain import DOTS_PER_INCH, plain_style
 from sijstudy.notebook.explorer import FALLBACK, MIME
 
-DOTS_PER_INCH = 192  # two pixels for each of a report's, so sharp on a high-density screen
 COMPACT_COLOURS = 256  # of a palette, for half of the bytes
 
 

@@ -18,8 +18,8 @@ from matplotlib.ticker import MaxNLocator
 from PIL import Image, ImageDraw
 from scipy.ndimage import binary_erosion
 
+from sijstudy.figures.colours import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, SMALL, VERMILION
 from sijstudy.figures.overlays import COLOURS, grey_range, opacity
-from sijstudy.figures.paper import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, SMALL, VERMILION
 from sijstudy.figures.plain import plain_style
 from sijstudy.metrics import Roc
 from sijstudy.records import Box

@@ -19,7 +19,7 @@ from sijstudy.analysis.sensitivity import filter_sizes
 from sijstudy.analysis.slice_courses import telling_courses
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
-from sijstudy.figures.paper import SKY
+from sijstudy.figures.colours import SKY
 from sijstudy.notebook import live_drawings, live_markup
 from sijstudy.notebook.panel_state import Settings, outcome
 from sijstudy.notebook.slice_viewer import FACTORS, Choice, Viewer

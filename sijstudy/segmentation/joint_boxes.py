@@ -74,7 +74,12 @@ def _has_joint(ilium: Mask, sacrum: Mask, spacing: Spacing) -> bool:
     """Whether the ilium faces the sacrum across a joint on this slice."""
     if not _large(ilium, spacing) or not sacrum.any():
         return False
-    near = ilium & (ndimage.distance_transform_edt(~sacrum, sampling=spacing) <= JOINT_GAP)
+    found = ndimage.find_objects(ilium.astype(np.int8))[0]
+    reach = [int(JOINT_GAP / mm) + 1 for mm in spacing]  # what lies further from the ilium is no joint of it
+    window = tuple(slice(max(0, own.start - far), own.stop + far) for own, far in zip(found, reach, strict=True))
+    if not sacrum[window].any():
+        return False
+    near = ilium[window] & (ndimage.distance_transform_edt(~sacrum[window], sampling=spacing) <= JOINT_GAP)
     return bool(near.any(axis=1).sum() * spacing[0] >= JOINT_HEIGHT)
 
 

@@ -12,7 +12,7 @@ from tqdm.auto import trange
 from sijstudy.fresh_torch import fresh_torch
 from sijstudy.segmentation.classes import BONES
 from sijstudy.segmentation.drawings import Drawings
-from sijstudy.segmentation.network import UNet
+from sijstudy.segmentation.network import UNet, has_bfloat16
 from sijstudy.segmentation.varied import Samples, varied
 
 BATCH = 8
@@ -44,7 +44,7 @@ def learn(drawings: Drawings, plan: Plan, *, progress: bool = True) -> UNet:
     for step in bar:
         chosen = torch.randint(len(images), (BATCH,), generator=chance)
         samples = varied(images[chosen], labels[chosen], chance)
-        with torch.autocast("cpu", torch.bfloat16, enabled=_has_bfloat16()):
+        with torch.autocast("cpu", torch.bfloat16, enabled=has_bfloat16()):
             logits = network(samples.inputs.contiguous(memory_format=torch.channels_last))
         loss = loss_of(logits.float(), samples)
         optimiser.zero_grad()
@@ -74,9 +74,3 @@ def _dice_loss(found: Tensor, known: Tensor) -> Tensor:
     both, each = (found * known).sum((0, 2, 3)), (found + known).sum((0, 2, 3))
     loss: Tensor = (1 - (2 * both + 1) / (each + 1)).mean()
     return loss
-
-
-def _has_bfloat16() -> bool:
-    """Whether the processor has instructions for bfloat16; elsewhere it would be slower than float32."""
-    able = torch.cpu.get_capabilities()
-    return any(able.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))

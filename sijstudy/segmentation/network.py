@@ -77,3 +77,9 @@ def normalised(images: Tensor) -> Tensor:
     roots = torch.sqrt(torch.minimum(images, brightest))
     spread = roots.std((1, 2, 3), keepdim=True).clamp(min=1e-6)
     return (roots - roots.mean((1, 2, 3), keepdim=True)) / spread
+
+
+def has_bfloat16() -> bool:
+    """Whether the processor has instructions for bfloat16; elsewhere it would be slower than float32."""
+    able = torch.cpu.get_capabilities()
+    return any(able.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from sijstudy.fresh_torch import fresh_torch
 from sijstudy.segmentation.classes import BONES, JOINT_BONES
-from sijstudy.segmentation.network import PIXEL_MM, STRIDE, UNet, normalised
+from sijstudy.segmentation.network import PIXEL_MM, STRIDE, UNet, has_bfloat16, normalised
 
 Array = np.ndarray[Any, Any]
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
@@ -52,10 +52,11 @@ def outline(images: Array, spacing: Spacing, network: UNet) -> Outlined:
     """
     small = _scaled(torch.from_numpy(np.ascontiguousarray(images, np.float32))[:, None], spacing)
     padded, window = _padded(normalised(small))
-    network.eval()
+    network.eval().to(memory_format=torch.channels_last)
     with torch.inference_mode():
-        logits = torch.cat([network(padded[at : at + BATCH]) for at in range(0, len(padded), BATCH)])
-        logits = logits[:, :, window[0], window[1]]
+        with torch.autocast("cpu", torch.bfloat16, enabled=has_bfloat16()):
+            logits = torch.cat([network(padded[at : at + BATCH]) for at in range(0, len(padded), BATCH)])
+        logits = logits[:, :, window[0], window[1]].float()
         classes, certainty = _most_likely(_steadied(logits[:, :-1].softmax(dim=1)), images.shape[1:])
         edema = _enlarged(logits[:, -1:].sigmoid(), images.shape[1:])[:, 0].numpy()
     classes = _without_scraps(classes, spacing)
@@ -100,7 +101,11 @@ def _most_likely(likely: Tensor, size: tuple[int, ...]) -> tuple[Array, Array]:
 
 def _without_scraps(classes: Array, spacing: Spacing) -> Array:
     """Both ilia on their own sides, each in one piece through the stack; of other bones no small parts on a slice."""
-    kept = np.zeros_like(classes)
+    whole = np.zeros_like(classes)
+    found = ndimage.find_objects((classes > 0).astype(np.int8))
+    if not found:
+        return whole
+    classes, kept = classes[found[0]], whole[found[0]]
     left, right = _sides(np.isin(classes, ILIA), classes)
     kept[_largest(left)], kept[_largest(right)] = ILIA
     for number in set(range(1, len(BONES) + 1)) - set(ILIA):
@@ -108,7 +113,7 @@ def _without_scraps(classes: Array, spacing: Spacing) -> Array:
             parts, _ = ndimage.label(plane)
             sizes = np.bincount(parts.ravel()) * (spacing[0] * spacing[1])
             target[plane & (sizes >= SMALLEST_PART)[parts]] = number
-    return kept
+    return whole
 
 
 def _sides(ilia: Mask, classes: Array) -> tuple[Mask, Mask]:

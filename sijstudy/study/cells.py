@@ -6,7 +6,6 @@ import base64
 import html
 import json
 import re
-import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -19,10 +18,10 @@ from nbconvert.filters.highlight import Highlight2HTML
 from sijstudy.config import WHERE_ONLY, StudyConfig
 from sijstudy.notebook import explorer
 from sijstudy.study import markdown
+from sijstudy.study.embedded import embedded, png_width
 from sijstudy.study.notebook_files import tags
 from sijstudy.study.templating import fragment
 
-CSS_DPI = 96  # a CSS pixel is 1/96 inch
 PREFERENCE = (
     explorer.MIME, "image/svg+xml", "image/png", "image/jpeg", "text/html", "text/markdown", "text/plain",
 )  # fmt: skip
@@ -101,19 +100,9 @@ def ansi(text: str) -> Markup:
     return Markup(ansi2html(text)) if strip_ansi(text) != text else Markup(html.escape(text))
 
 
-def png_figure(content: bytes, alt: str) -> Markup:
-    """A PNG as a figure inside a page, with its alternative text, at the width its resolution gives."""
-    return _embedded("image/png", content, alt, _png_width(content))
-
-
 def joined(data: Any) -> str:
     """Notebook formats store long text as one string or as a list of lines."""
     return "".join(data) if isinstance(data, list) else str(data)
-
-
-def data_uri(kind: str, content: bytes) -> str:
-    """``content`` as an address that holds it, so that nothing is loaded."""
-    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
 def _read_markdown(content: Content, cell: nbformat.NotebookNode) -> None:
@@ -179,24 +168,8 @@ def _figure(output: nbformat.NotebookNode, kind: str, number: int) -> Markup:
     text = joined(output.data[kind])
     content = text.encode() if kind == "image/svg+xml" else base64.b64decode(text)
     sizes = output.get("metadata", {}).get(kind, {})
-    width = sizes.get("width") or (_png_width(content) if kind == "image/png" else None)
-    return _embedded(kind, content, alt_text(output, kind, number), width)
-
-
-def _embedded(kind: str, content: bytes, alt: str, width: int | None) -> Markup:
-    return Markup('<div class="figure"><img src="{}" alt="{}"{}></div>').format(
-        data_uri(kind, content), alt, Markup(' width="{}"').format(int(width)) if width else ""
-    )
-
-
-def _png_width(content: bytes) -> int | None:
-    """Width in CSS pixels at the resolution the PNG names, so that a sharp figure is not shown too large."""
-    if content[:8] != b"\x89PNG\r\n\x1a\n":
-        return None
-    pixels = struct.unpack(">I", content[16:20])[0]
-    place = content.find(b"pHYs")
-    per_metre = struct.unpack(">I", content[place + 4 : place + 8])[0] if place > 0 else 0
-    return round(pixels * CSS_DPI / (per_metre * 0.0254)) if per_metre else int(pixels)
+    width = sizes.get("width") or (png_width(content) if kind == "image/png" else None)
+    return embedded(kind, content, alt_text(output, kind, number), width)
 
 
 def _is_figure(output: nbformat.NotebookNode) -> bool:

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import datetime
-import io
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from matplotlib.figure import Figure
-
-from sijstudy import __version__
 from sijstudy.aggregation import RULES
 from sijstudy.analysis.diagnosis import Diagnosis, Verdict
 from sijstudy.figures.diagnosis import cam_overlays, subject_course
-from sijstudy.figures.plain import plain_style
+from sijstudy.figures.joints import seen_joints
 from sijstudy.files import write_atomic, write_json
-from sijstudy.notebook.display import DOTS_PER_INCH
-from sijstudy.notebook.provenance import commit, device_name, precision_line
-from sijstudy.study.cells import png_figure
+from sijstudy.study.diagnosis_found import (
+    edema_sentence,
+    found_content,
+    found_sentence,
+    seen_columns,
+    shown_slices,
+    write_boxes,
+)
 from sijstudy.study.diagnosis_limits import (
     images_sentence,
     likeness_sentence,
@@ -28,7 +29,9 @@ from sijstudy.study.diagnosis_limits import (
     undecided,
     withheld_sentence,
 )
+from sijstudy.study.diagnosis_networks import ensemble_sentence, provenance, training_warning
 from sijstudy.study.dicom_results import NOTICE, DicomResults, said_of, write_dicom_results
+from sijstudy.study.embedded import drawn_figure
 from sijstudy.study.templating import render
 
 FORMAT = 4  # of the JSON; raised when a field changes its meaning or goes
@@ -42,11 +45,13 @@ class Written:
     html: Path
     json: Path
     dicom: DicomResults
+    boxes: Path | None
 
     @property
     def text(self) -> str:
         """Where they are, a line each, and why there is none for a viewer."""
-        paths = {"Report": self.html, "JSON": self.json, "DICOM SEG": self.dicom.seg, "DICOM SR": self.dicom.sr}
+        paths = {"Report": self.html, "JSON": self.json, "Boxes found": self.boxes, "DICOM SEG": self.dicom.seg,
+                 "DICOM SR": self.dicom.sr}  # fmt: skip
         return "\n".join([*(f"{name}: {path}" for name, path in paths.items() if path), *self.dicom.notes])
 
 
@@ -56,7 +61,7 @@ def write_diagnosis(result: Diagnosis, folder: Path, run: Path) -> Written:
     StudyError when the folder cannot be written.
     """
     dicom = write_dicom_results(result, folder, said_of(result, summary(result).splitlines()))
-    files = Written(folder / "diagnosis.html", folder / "diagnosis.json", dicom)
+    files = Written(folder / "diagnosis.html", folder / "diagnosis.json", dicom, write_boxes(result, folder))
     now = datetime.datetime.now().astimezone()
     page = _page(result, run, now, dicom)
     write_atomic(files.html, lambda stream: stream.write(page.encode()))
@@ -69,6 +74,8 @@ def summary(result: Diagnosis) -> str:
     lines = [
         images_sentence(result),
         patch_sentence(result),
+        found_sentence(result),
+        edema_sentence(result),
         broken_sentence(result),
         ensemble_sentence(result),
         training_warning(result),
@@ -169,32 +176,10 @@ def broken_sentence(result: Diagnosis) -> str:
     return " ".join(["Left out:", *(f"{name} {why}." for name, why in left_out.items())]) if left_out else ""
 
 
-def ensemble_sentence(result: Diagnosis) -> str:
-    """How many networks there are and what is averaged."""
-    if len(result.networks) == 1:
-        return f"One network, that of fold {result.networks['fold'].iloc[0]}, trained on {result.trained_on}."
-    return (
-        f"A score is the mean over {len(result.networks)} networks, one per fold, trained on {result.trained_on}; "
-        "its SD and range over them are given."
-    )
-
-
-def training_warning(result: Diagnosis) -> str:
-    """Whether networks may have been trained on this very subject; empty when none was."""
-    folds = result.networks.loc[result.networks["trained_on_name"], "fold"].tolist()
-    if not folds:
-        return ""
-    numbers = ", ".join(map(str, folds))
-    return (
-        f"A subject named {result.subject.subject_id} was among the training data of fold {numbers}. "
-        "If it is this one, these networks have seen it and the result is no test of them; --fold picks one network."
-    )
-
-
 def _content(result: Diagnosis, run: Path, now: datetime.datetime) -> dict[str, Any]:
     fields = ["slice_index", "file", "score", "score_sd", "score_low", "score_high", "decision", "filtered_decision",
-              "filtered_score", "percentile", "unlike"]  # fmt: skip
-    opinion = result.opinion
+              "filtered_score", "percentile", "unlike", "edema_mm2", "box_confidence"]  # fmt: skip
+    opinion, slices = result.opinion, result.slices.join(seen_columns(result))
     return {
         "format": FORMAT,
         "notice": NOTICE,
@@ -215,11 +200,12 @@ def _content(result: Diagnosis, run: Path, now: datetime.datetime) -> dict[str, 
             "slices_left_out": [item.file.name for item in result.left_out],
             "broken": dict(result.subject.broken),
         },
+        **found_content(result),
         **limits_content(result),
-        "slices": [_plain(row) for row in result.slices[fields].to_dict("records")],
+        "slices": [_plain(row) for row in slices[fields].to_dict("records")],
         "networks": [_plain(undecided(result, row)) for row in result.networks.to_dict("records")],
         "explained_slices": [one.item.index for one in result.explained],
-        "provenance": _provenance(result, run, now),
+        "provenance": provenance(result, run, now),
         "parameters": {name: value for name, value in asdict(result.config).items() if name != "manifest"},
     }
 
@@ -230,27 +216,13 @@ def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:
     return {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in plain.items()}
 
 
-def _provenance(result: Diagnosis, run: Path, now: datetime.datetime) -> dict[str, str]:
-    return {
-        "made": now.isoformat(timespec="seconds"),
-        "sijstudy": __version__,
-        "commit": commit(),
-        "run": f"{run.resolve().parent.name}/{run.resolve().name}",
-        "networks": ", ".join(result.networks["address"]),
-        "trained on": result.trained_on,
-        "backbone": result.config.backbone,
-        "seed": str(result.config.seed),
-        "device": device_name(result.config),
-        "precision": precision_line(result.config),
-    }
-
-
 def _page(result: Diagnosis, run: Path, now: datetime.datetime, dicom: DicomResults) -> str:
     config = result.config
     course = subject_course(result.slices, config.slice_threshold, config.median_size)
     overlays = cam_overlays(
         [(f"slice {one.item.index}\nscore {one.score:.2f}", one.patch, one.cam) for one in result.explained]
     )
+    shown = shown_slices(result)
     return render(
         "diagnosis.html.j2",
         subject=result.subject.subject_id,
@@ -269,9 +241,14 @@ def _page(result: Diagnosis, run: Path, now: datetime.datetime, dicom: DicomResu
         seen=training_warning(result),
         synthetic="synthetic" in result.trained_on,
         made=f"{now:%d %B %Y, %H:%M %Z}",
-        course=_picture(course, _course_words(result)),
-        overlays=_picture(overlays, "The slices with the highest scores as the networks see them, below each its map."),
-        slices=result.slices.to_dict("records"),
+        course=drawn_figure(course, _course_words(result)),
+        overlays=drawn_figure(
+            overlays, "The slices with the highest scores as the networks see them, below each its map."
+        ),
+        joints=drawn_figure(seen_joints(shown), _joints_words(result, len(shown)), 120) if shown else "",
+        found=found_sentence(result),
+        edema=edema_sentence(result),
+        slices=result.slices.join(seen_columns(result)).to_dict("records"),
         rule=RULES[result.ruling.rule].title,
         rules=[
             (name, RULES[name].title, f"{verdict.score:.3f}", _limit(verdict), _word(verdict))
@@ -280,7 +257,7 @@ def _page(result: Diagnosis, run: Path, now: datetime.datetime, dicom: DicomResu
         networks=result.networks.to_dict("records"),
         threshold=config.slice_threshold,
         size=config.median_size,
-        provenance=_provenance(result, run, now),
+        provenance=provenance(result, run, now),
         dicom=dicom.sentence,
     )
 
@@ -293,8 +270,8 @@ def _course_words(result: Diagnosis) -> str:
     )
 
 
-@plain_style()
-def _picture(figure: Figure, alt: str) -> Any:
-    stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=DOTS_PER_INCH)
-    return png_figure(stream.getvalue(), alt)
+def _joints_words(result: Diagnosis, shown: int) -> str:
+    return (
+        f"{shown} of the {len(result.subject.slices)} slices, evenly spread: outlined ilia, sacrum and edema, the "
+        "boxes round the ilia, and the ROI that is cut out."
+    )

@@ -131,7 +131,8 @@ def _drawn(result: Diagnosis, said: Said, sources: Sequence[Source]) -> list[Dra
                 if box is not None:  # rounded outward, as the patch is cut
                     rows = slice(math.floor(box.y0), math.ceil(box.y1))
                     planes[name][number, rows, math.floor(box.x0) : math.ceil(box.x1)] = True
-    found = [Drawn(name, ROIS[name], mask, "SEMIAUTOMATIC", own("ROI_RULE")) for name, mask in planes.items()]
+    made = "AUTOMATIC" if result.subject.found else "SEMIAUTOMATIC"
+    found = [Drawn(name, ROIS[name], mask, made, own("ROI_RULE")) for name, mask in planes.items()]
     if said.masks is not None:
         network = codes.DCM.ArtificialIntelligence
         found += [

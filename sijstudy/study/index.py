@@ -13,7 +13,8 @@ import nbformat
 from PIL import Image
 
 from sijstudy import __version__
-from sijstudy.study.cells import alt_text, best_form, data_uri, figures, joined
+from sijstudy.study.cells import alt_text, best_form, figures, joined
+from sijstudy.study.embedded import data_uri
 from sijstudy.study.templating import render
 
 THUMBNAIL_WIDTH = 640  # pixels, twice a card's width on screen

@@ -75,7 +75,7 @@ def numerics(config: StudyConfig, device: torch.device) -> Iterator[None]:
             torch.set_num_threads(threads_of(config))
         elif not fast:
             os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS needs it to be deterministic
-        torch.use_deterministic_algorithms(not fast, warn_only=True)
+        torch.set_deterministic_debug_mode(0 if fast else 1)  # 1: warns; its other name brings torch's compiler
         guard.fill_uninitialized_memory = False
         torch.backends.cudnn.benchmark = fast
         torch.set_float32_matmul_precision("high" if fast else "highest")

@@ -12,11 +12,11 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
-from sklearn.covariance import LedoitWolf
+from torch import nn
 from tqdm.auto import tqdm
 
 from sijstudy.config import StudyConfig
@@ -73,6 +73,23 @@ def features_of(model: EdemaNet, inputs: torch.Tensor, config: StudyConfig, devi
     return torch.cat(parts).double().numpy()
 
 
+@fresh_torch()
+@torch.inference_mode()
+def scores_and_features(
+    model: EdemaNet, inputs: torch.Tensor, config: StudyConfig, device: torch.device
+) -> tuple[Array, Array]:
+    """What ``scoring.predict`` and ``features_of`` say of inputs ``(n, C, S, S)``, in one pass.
+
+    The model in evaluation mode, on ``device``.
+    """
+    head = cast(nn.Module, model.resnet.fc)
+    with autocast(config, device):
+        features = [model.features(part.to(device)) for part in inputs.split(SCORED_AT_ONCE)]
+        scores = [head(part).squeeze(1).float().sigmoid().cpu() for part in features]
+    known = torch.cat([part.float().cpu() for part in features])
+    return torch.cat(scores).double().numpy(), known.double().numpy()
+
+
 def keep_references(
     runs: Mapping[Arm, Mapping[int, FitRun]], patches: Callable[[Arm], PatchSet], config: StudyConfig
 ) -> None:
@@ -113,6 +130,8 @@ def load_reference(run: FitRun) -> FeatureReference | None:
 
 
 def _made(run: FitRun, patches: PatchSet, config: StudyConfig) -> FeatureReference:
+    from sklearn.covariance import LedoitWolf  # here: seconds, and most who look at features have a reference
+
     asked = run.config()
     if patches.digest != asked["patches"]:
         raise StudyError(f"{run.folder}: was trained on other patches")

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from sijstudy.errors import StudyError
 from sijstudy.fresh_torch import fresh_torch
-from sijstudy.model import EdemaNet, build_model, inputs_of
+from sijstudy.model import EdemaNet, inputs_of
 from sijstudy.training.device import autocast
+from sijstudy.training.plain_resnet import PlainResNet
 from sijstudy.training.store import FitRun
 
 if TYPE_CHECKING:
@@ -24,11 +25,16 @@ SCORED_AT_ONCE = 64  # patches of one forward pass
 
 @fresh_torch()
 def load_model(run: FitRun) -> EdemaNet:
-    """The trained network of a finished run, in evaluation mode, on the CPU."""
-    config = run.config()
-    model = build_model(config["backbone"], config["hidden_units"], "none", 0, inputs_of(config))
-    model.load_state_dict(run.weights())
-    return model.eval()
+    """The trained network of a finished run, in evaluation mode, on the CPU.
+
+    KeyError or RuntimeError where weights and config.json do not fit together.
+    """
+    asked = run.config()
+    inputs = inputs_of(asked)
+    with torch.device("meta"):  # no memory and no random numbers for weights that are there already
+        model = EdemaNet(PlainResNet(asked["backbone"], inputs.channels, asked["hidden_units"]), inputs)
+    model.load_state_dict(run.weights(), assign=True)
+    return model.to(memory_format=torch.channels_last).eval()
 
 
 def predict(model: EdemaNet, patches: Tensor, config: StudyConfig, device: torch.device) -> np.ndarray[Any, Any]:
