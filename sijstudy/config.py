@@ -66,6 +66,9 @@ class StudyConfig:
     # --- cohort [2.1] ---------------------------------------------------------------------------
     manifest: str = _param("", "folder with slices.csv and subjects.csv; empty makes the synthetic cohort below")
     external_manifest: str = _param("", "another cohort's manifest folder, on which notebook 07 tests the networks")
+    external_also: str = _param(
+        "", "folder of another finished run (runs/PROFILE), whose networks notebook 07 sets beside this run's"
+    )
     axspa_subjects: int = _param(60, "[2.1]", low=5)
     control_subjects: int = _param(19, "[2.1]", low=5)
     positive_slices: int = _param(422, "[2.1] all from axSpA subjects", low=20)

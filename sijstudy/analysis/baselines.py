@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 from tqdm.auto import tqdm
 
-from sijstudy.analysis.external import intensity_baselines
+from sijstudy.analysis.bright_bone import intensity_baselines
 from sijstudy.analysis.slice_courses import in_slice_order
 from sijstudy.config import StudyConfig
 from sijstudy.folds import Fold

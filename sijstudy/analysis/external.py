@@ -1,10 +1,11 @@
-"""The study's networks on another cohort: scores, intensity baselines beside them, agreement with its readers.
+"""The study's networks on another cohort: scores, others who read edema beside them, agreement with its readers.
 
 The paper has no external test. A network must at least beat what a threshold on bright bone reaches.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +17,8 @@ import torch
 from tqdm.auto import tqdm
 
 from sijstudy.aggregation import slice_decisions
-from sijstudy.analysis.region_pixels import RegionPixels
+from sijstudy.analysis.bright_bone import BASELINES
+from sijstudy.analysis.slice_readers import SEGMENTATION, read_slices
 from sijstudy.audit.agreement import agreement, readers_of
 from sijstudy.cohort.manifest import Manifest, cohort_hash
 from sijstudy.cohort.region_masks import region_of
@@ -39,9 +41,10 @@ Array = np.ndarray[Any, Any]
 GIVEN = 0.0  # no subject of the other cohort was trained on: intervals are those of these very networks
 FEW = 10  # subjects; below it intervals are rough
 
-BASELINES = {
-    "p99_over_median": "99th percentile of bone over its median",
-    "bright_share": "share of bone above twice its median",
+BOTH = "both"
+SEEN = {  # readers of edema beside the networks, called positive from the study's threshold on, too
+    SEGMENTATION: "edema outlined by the segmentation",
+    BOTH: "mean of networks' and segmentation's score",
 }
 NOT_GIVEN = (
     "No other cohort is given, so nothing is tested here. Build its manifest with sijstudy manifest build and run "
@@ -55,18 +58,22 @@ class ExternalCohort:
 
     manifest: the slices that have a label and an ilium box. frame: a row per slice of ``manifest``: subject_id,
     slice_index, label, reader columns, score (mean over the networks), decision, fold_1 ... (each network's score),
-    the BASELINES, region (where these were measured). inputs: ``(n, C, S, S)`` float32, their noisy patches.
-    given: every slice of the cohort. course: a row for each of them: subject_id, slice_index, label (NaN where it has
-    none), score (NaN where it has no ilium box).
+    SEGMENTATION, the BASELINES and region (where these were measured) of ``read_slices``, BOTH. inputs:
+    ``(n, C, S, S)`` float32, their noisy patches. given: every slice of the cohort. course: a row for each of them:
+    subject_id, slice_index, label (NaN where it has none), score (NaN where it has no ilium box). seen:
+    ``read_slices`` of each of them. also: parameters of another run whose networks' scores stand beside these
+    (``external_readers.beside``).
     """
 
     manifest: Manifest
     given: Manifest
     frame: pd.DataFrame
     course: pd.DataFrame
+    seen: pd.DataFrame
     config: StudyConfig
     models: Mapping[int, EdemaNet]
     inputs: torch.Tensor
+    also: StudyConfig | None = None
 
     @property
     def left_out(self) -> int:
@@ -77,7 +84,7 @@ class ExternalCohort:
     def scores(self) -> dict[str, str]:
         """Column of a score -> what it is, networks first."""
         folds = {f"fold_{fold}": f"network of fold {fold}" for fold in self.models}
-        return {"score": f"mean of {len(folds)} networks", **folds, **BASELINES}
+        return {"score": f"mean of {len(folds)} networks", **folds, **SEEN, **BASELINES}
 
 
 def apply_networks(
@@ -105,28 +112,20 @@ def apply_networks(
     every["score"] = every[list(scores)].mean(axis=1)
     course = manifest.slices[["subject_id", "slice_index", "label"]].astype({"label": float})
     course = course.merge(every[["subject_id", "slice_index", "score"]], "left", ["subject_id", "slice_index"])
-    frame, own, places = every[read].reset_index(drop=True), labelled(kept), np.flatnonzero(read)
+    frame, own = every[read].reset_index(drop=True), labelled(kept)
     frame["decision"] = slice_decisions(frame["score"].to_numpy(), config.slice_threshold)
-    frame = frame.join(pd.DataFrame(_baselines(own, patches.patches, places, progress)))
-    tested = inputs if read.all() else inputs[torch.from_numpy(places)]
-    return ExternalCohort(own, manifest, frame, course, config, models, tested)
+    seen = read_slices(manifest, cache / "readings", progress=progress)
+    columns = ["subject_id", "slice_index", SEGMENTATION, *BASELINES, "region"]
+    frame = frame.merge(seen[columns], "left", ["subject_id", "slice_index"], validate="1:1")
+    frame[BOTH] = (frame["score"] + frame[SEGMENTATION]) / 2
+    tested = inputs if read.all() else inputs[torch.from_numpy(np.flatnonzero(read))]
+    return ExternalCohort(own, manifest, frame, course, seen, config, models, tested)
 
 
 def with_boxes(manifest: Manifest) -> Manifest:
     """The manifest with only those slices that have an ilium box."""
     boxed = [item.boxes is not None for item in manifest.slice_records()]
     return replace(manifest, slices=manifest.slices[boxed].reset_index(drop=True))
-
-
-def intensity_baselines(values: Array) -> dict[str, float]:
-    """The BASELINES of the pixels ``(n,)`` of bone; NaN when their median is not above 0."""
-    median = float(np.median(values)) if len(values) else 0.0
-    if median <= 0:
-        return dict.fromkeys(BASELINES, float("nan"))
-    return {
-        "p99_over_median": float(np.percentile(values, 99)) / median,
-        "bright_share": float(np.mean(values > 2 * median)),
-    }
 
 
 def auc_table(cohort: ExternalCohort) -> pd.DataFrame:
@@ -137,14 +136,14 @@ def auc_table(cohort: ExternalCohort) -> pd.DataFrame:
     """
     frame, rows = cohort.frame, {}
     for column, name in cohort.scores.items():
-        rows[name] = _auc_row(frame.assign(fold=0, score=frame[column]))
+        rows[name] = auc_row(frame, column)
     folds = [column for column in cohort.scores if column.startswith("fold_")]
     every = pd.concat([frame.assign(fold=number, score=frame[column]) for number, column in enumerate(folds)])
     rows["mean over the folds' networks"] = _auc_row(every)
     order = ["score", *folds]
     names = [cohort.scores[column] for column in order]
     table = pd.DataFrame.from_dict(rows, orient="index")
-    return table.loc[[*names, "mean over the folds' networks", *BASELINES.values()]]
+    return table.loc[[*names, "mean over the folds' networks", *SEEN.values(), *BASELINES.values()]]
 
 
 def decision_table(cohort: ExternalCohort) -> pd.DataFrame:
@@ -170,15 +169,17 @@ def roc_of(frame: pd.DataFrame, column: str) -> Roc:
 
 
 def reader_agreement(cohort: ExternalCohort, *, samples: int, seed: int) -> pd.DataFrame:
-    """Cohen's kappa of the networks' decision with each reader, above the readers' own (``audit.agreement``)."""
-    frame, tables = cohort.frame, []
-    for reader in readers_of(frame):
-        pair = pd.DataFrame(
-            {"subject_id": frame["subject_id"], "reader_1": frame["decision"], "reader_2": frame[reader]}
-        )
-        name = f"networks and {reader.replace('_', ' ')}"
-        tables.append(agreement(pair, samples=samples, seed=seed).set_axis([name]))
-    return pd.concat([*tables, agreement(frame, samples=samples, seed=seed)])
+    """Cohen's kappa of the networks' decision with each reader, of those of SEEN, and the readers' own.
+
+    Columns as of ``audit.agreement``.
+    """
+    frame, limit, resamples = cohort.frame, cohort.config.slice_threshold, {"samples": samples, "seed": seed}
+    names, tables = {"score": "networks", SEGMENTATION: SEGMENTATION, BOTH: "mean of the two"}, []
+    for column, reader in itertools.product(names, readers_of(frame)):
+        called = slice_decisions(frame[column].to_numpy(), limit)
+        pair = pd.DataFrame({"subject_id": frame["subject_id"], "reader_1": called, "reader_2": frame[reader]})
+        tables.append(agreement(pair, **resamples).set_axis([f"{names[column]} and {reader.replace('_', ' ')}"]))
+    return pd.concat([*tables, agreement(frame, **resamples)])
 
 
 def examples(cohort: ExternalCohort, *, right: bool, count: int = 2) -> list[tuple[str, Array, Array, Array]]:
@@ -226,16 +227,18 @@ def coverage_sentence(cohort: ExternalCohort) -> str:
 
 
 def answer_sentence(cohort: ExternalCohort, areas: pd.DataFrame, kappas: pd.DataFrame) -> str:
-    """The notebook's answer: the AUC beside the better baseline, kappas with the readers beside their own."""
+    """The notebook's answer: the AUC beside that of other readers, kappas with the readers beside their own."""
     first, frame = areas.iloc[0], cohort.frame
     what = f"On {len(frame)} slices of {frame['subject_id'].nunique()} subjects of {cohort.manifest.name} "
     if np.isnan(first["auc"]):
         share = 100 * frame["decision"].mean()
         return f"{what}the networks call {share:.1f}% positive; all slices are of one class, so no AUC is defined."
     rivals = areas.loc[list(BASELINES.values()), "auc"].dropna()
-    beside = f"; the better intensity threshold reaches {rivals.max():.2f}" if len(rivals) else ""
+    beside = f", the best threshold on bright bone {rivals.max():.2f}" if len(rivals) else ""
+    seen, both = areas.loc[list(SEEN.values()), "auc"]
     area = f"{first['auc']:.2f} (95% CI given these networks {first['low']:.2f} to {first['high']:.2f})"
-    return f"{what}the networks reach an AUC of {area}{beside}.{_kappa_sentence(kappas)}"
+    others = f"; the segmentation's edema reaches {seen:.2f}, the mean of both {both:.2f}{beside}"
+    return f"{what}the networks reach an AUC of {area}{others}.{_kappa_sentence(kappas)}"
 
 
 def headline(cohort: ExternalCohort, areas: pd.DataFrame) -> dict[str, Any]:
@@ -253,23 +256,18 @@ def origin(cohort: ExternalCohort) -> dict[str, str]:
 
 
 def _kappa_sentence(kappas: pd.DataFrame) -> str:
-    ours = kappas.index.str.startswith("networks")
+    ours, theirs = kappas.index.str.startswith("networks"), kappas.index.str.startswith("reader")
     parts = []
-    for who, table in (("with the readers", kappas[ours]), ("among the readers", kappas[~ours])):
+    for who, table in (("with the readers", kappas[ours]), ("among the readers", kappas[theirs])):
         pairs = table.loc[table["measure"] == "Cohen's kappa", "kappa"].dropna()
         if len(pairs):
             parts.append(f"{who} {pairs.min():.2f} to {pairs.max():.2f}")
     return f" Cohen's kappa is {', '.join(parts)}." if parts else ""
 
 
-def _baselines(manifest: Manifest, patches: Array, places: Array, progress: bool) -> list[dict[str, Any]]:
-    """patches: ``PatchSet.patches``; places ``(n,)``: where in them the slices of the manifest are."""
-    regions, rows = RegionPixels(manifest), []
-    items = tqdm(manifest.slice_records(), desc="intensity baselines", unit="slice", disable=not progress)
-    for place, item in zip(places, items, strict=True):
-        values, region = regions.of(item) or (patches[place, 0].ravel(), "ROI patch")
-        rows.append({**intensity_baselines(values), "region": region})
-    return rows
+def auc_row(frame: pd.DataFrame, column: str) -> dict[str, float]:
+    """AUC of a column over the slices that have a value in it: a row of ``auc_table``."""
+    return _auc_row(frame.assign(fold=0, score=frame[column]))
 
 
 def _auc_row(frame: pd.DataFrame) -> dict[str, float]:

@@ -2,28 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sijstudy.cohort.edema_region import BONE, JOINT, ROI
+from sijstudy.cohort.edema_region import BONE, JOINT, ROI, EdemaRegion
 from sijstudy.cohort.manifest import Manifest
 from sijstudy.cohort.region_masks import Mask, region_mask, region_of
 from sijstudy.cohort.slice_outlines import SliceOutlines
-from sijstudy.images.read import read_image, read_image_header
-from sijstudy.intensity import tissue_of
+from sijstudy.images.read import read_image_header
 from sijstudy.records import Slice
 from sijstudy.training.patches import mask_patch
 
 if TYPE_CHECKING:
     from sijstudy.config import StudyConfig  # for its type alone, see code.py
 
-NAMES = {
-    BONE: "bone outline",
-    JOINT: "bone outline near the joint",
-    ROI: "bone outline within the ROI",
-}
+NAMES = {BONE: "", JOINT: " near the joint", ROI: " within the ROI"}
+DRAWN, SEEN = "bone outline", "network's outline of bone"
+NOWHERE = "empty outline, as no bone is seen,"
+
+
+@dataclass(frozen=True)
+class CountedBone:
+    """Where edema is looked for on a slice, ``(H, W)`` bool each.
+
+    bone: all that is outlined. region: where edema counts, everywhere where that is unknown. inside: bone in it, all
+    bone where none lies there. known: whether it is known where edema counts. name: of ``inside``, in words.
+    """
+
+    bone: Mask
+    region: Mask
+    inside: Mask
+    known: bool
+    name: str
 
 
 @dataclass(frozen=True)
@@ -32,30 +45,33 @@ class RegionPixels:
 
     manifest: Manifest
     outlines: SliceOutlines = field(init=False)
+    region: EdemaRegion = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "outlines", SliceOutlines(self.manifest))
+        object.__setattr__(self, "region", region_of(self.manifest))
 
-    def of(self, item: Slice) -> tuple[np.ndarray[Any, Any], str] | None:
-        """Values ``(n,)`` of outlined bone where edema counts, and the region's name; None where no bone is outlined.
+    def of(self, item: Slice, spacing: Sequence[float], seen: Mapping[str, Mask]) -> CountedBone:
+        """Where on the slice edema counts, and the bone in which it is looked for.
 
-        All of the bone where it is unknown on the slice where edema counts, or none of the bone lies there.
+        spacing: mm between rows, between columns. seen: ilia and sacrum as the network outlines them, ``(H, W)`` bool,
+        which stand in where no bone is outlined on the slice.
         """
-        bone = self.outlines.bone(item)
+        bone, name = self.outlines.bone(item), DRAWN
+        masks: Mapping[str, Mask] = self.outlines.masks(item)
         if bone is None:
-            return None
-        image, region = read_image(item), region_of(self.manifest)
-        where = region_mask(region, self.outlines.masks(item), item.boxes, bone.shape, image.header.spacing)
-        if where is None or not (bone & where).any():
-            return tissue_of(image.pixels, bone), NAMES[BONE]
-        return tissue_of(image.pixels, bone & where), NAMES[region.region]
+            bone, masks, name = np.logical_or.reduce(list(seen.values())), seen, SEEN
+        where = region_mask(self.region, masks, item.boxes, bone.shape, spacing)
+        region = np.ones(bone.shape, bool) if where is None else where
+        if not (bone & region).any():
+            return CountedBone(bone, region, bone, where is not None, name if bone.any() else NOWHERE)
+        counts = "" if where is None else NAMES[self.region.region]
+        return CountedBone(bone, region, bone & region, where is not None, name + counts)
 
     def patch(self, item: Slice, config: StudyConfig) -> Mask:
         """The pixels ``(S, S)`` bool of the slice's ROI patch that lie near the joint; all where that is unknown."""
         header, bone = read_image_header(item), self.outlines.bone(item)
-        where = region_mask(
-            region_of(self.manifest), self.outlines.masks(item), item.boxes, header.shape, header.spacing
-        )
+        where = region_mask(self.region, self.outlines.masks(item), item.boxes, header.shape, header.spacing)
         if where is not None and bone is not None:
             inside = mask_patch(item, where & bone, config)
             if inside.any():

@@ -37,8 +37,13 @@ class Automatic:
         return self.found[self.found["confidence"] == 0]
 
 
-def confidences(manifest: Manifest) -> dict[str, float]:
-    """UID of a slice -> how sure its proposed boxes are, in [0, 1]; of those alone that the network found."""
+def confidences(manifest: Manifest, automatic: Automatic | None = None) -> dict[str, float]:
+    """UID of a slice -> how sure its proposed boxes are, in [0, 1]; of those alone that the network found.
+
+    automatic: where the study's own boxes are of the network, else those of the manifest's build count.
+    """
+    if automatic:
+        return dict(zip(automatic.found["sop_instance_uid"], automatic.found["confidence"], strict=True))
     file = manifest.folder / BOXES
     if not manifest.boxes_proposed or not file.is_file():
         return {}

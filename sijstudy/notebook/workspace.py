@@ -16,9 +16,10 @@ from tqdm.auto import tqdm
 
 from sijstudy.analysis.automatic_roi import completed
 from sijstudy.analysis.external import ExternalCohort, apply_networks, with_boxes
+from sijstudy.analysis.external_readers import beside
 from sijstudy.analysis.whole import score_whole
 from sijstudy.audit.cohort import Audit, audit_cohort
-from sijstudy.cohort.automatic_boxes import Automatic, automatic_rois, confidences
+from sijstudy.cohort.automatic_boxes import Automatic, automatic_rois
 from sijstudy.cohort.manifest import Manifest, load_manifest
 from sijstudy.cohort.slice_outlines import SliceOutlines
 from sijstudy.cohort.unread import whole_series
@@ -76,14 +77,6 @@ class Workspace:
     def automatic(self) -> Automatic:
         """The cohort with the ROIs that are found without outlines."""
         return self._search(self.outlined)
-
-    @cached_property
-    def confidences(self) -> dict[str, float]:
-        """UID of a slice -> how sure its boxes are, of those that the network found."""
-        if self.config.roi_source == "automatic":
-            found = self.automatic.found
-            return dict(zip(found["sop_instance_uid"], found["confidence"], strict=True))
-        return confidences(self.manifest)
 
     def _search(self, outlined: Manifest) -> Automatic:
         with self.stage("finding joints"):
@@ -235,7 +228,8 @@ class Workspace:
     def external_cohort(self) -> ExternalCohort:
         """The cohort ``external_manifest`` through the networks that notebook 04 left in this profile's folder.
 
-        StudyError when these are missing, or when the cohort shares a file with the study's own.
+        Those of ``external_also`` stand beside them, with that run's parameters.
+        StudyError when networks are missing, or when the cohort shares a file with the study's own.
         """
         networks = self.networks()
         manifest = whole_series(load_manifest(self.root / self.config.external_manifest))
@@ -244,10 +238,13 @@ class Workspace:
             raise StudyError(
                 f"external_manifest {manifest.folder}: {shared} of its files are the study's own; give another cohort"
             )
+        options: dict[str, Any] = {"device": self.config.device, "workers": os.cpu_count() or 1}
         with self.stage("external cohort"):
-            return apply_networks(
-                manifest, networks, self.store.patches, device=self.config.device, workers=os.cpu_count() or 1
-            )
+            cohort = apply_networks(manifest, networks, self.store.patches, **options)
+            if not self.config.external_also:
+                return cohort
+            others = open_networks(self.root / self.config.external_also)
+            return beside(cohort, apply_networks(manifest, others, self.store.patches, **options))
 
     def train_candidates(self, backbones: tuple[str, ...], split: Fold) -> dict[str, pd.DataFrame]:
         """Training histories by backbone, followed on the validation subjects of ``split`` [2.5, Fig. 5]."""

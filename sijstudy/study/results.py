@@ -12,6 +12,7 @@ from sijstudy.study.plan import ABLATIONS, StudyPlan
 
 READ_BY_ONE = {  # parameter -> the one notebook that reads it
     "external_manifest": "07_external_validation",
+    "external_also": "07_external_validation",
     "ablations": ABLATIONS,
 }
 DONE, FAILED, INTERRUPTED = "done", "failed", "interrupted"

@@ -8,7 +8,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from sijstudy.analysis import baselines
-from sijstudy.analysis.external import intensity_baselines
+from sijstudy.analysis.bright_bone import intensity_baselines
 from sijstudy.analysis.slice_courses import collect_predictions
 from sijstudy.config import StudyConfig
 from sijstudy.folds import Fold, make_folds

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import nbformat
 import numpy as np
@@ -12,9 +11,8 @@ import torch
 from dicom_samples import write_cohort
 from sklearn.metrics import cohen_kappa_score, roc_auc_score
 
-from sijstudy.analysis import external, region_pixels
+from sijstudy.analysis import external
 from sijstudy.cohort.build import build_manifest
-from sijstudy.cohort.edema_region import EdemaRegion
 from sijstudy.cohort.options import BuildOptions
 from sijstudy.errors import StudyError
 from sijstudy.images.dicom import read_slice
@@ -101,29 +99,6 @@ def test_areas_are_scikit_learns(cohort):
     assert table.loc["mean over the folds' networks", "auc"] == pytest.approx(np.mean(folds))
 
 
-def test_baselines_by_hand():
-    values = np.array([1.0] * 90 + [2.0] * 4 + [5.0] * 6)
-    assert external.intensity_baselines(values) == {"p99_over_median": 5.0, "bright_share": 0.06}
-    assert np.isnan(list(external.intensity_baselines(np.zeros(5)).values())).all()
-    assert np.isnan(list(external.intensity_baselines(np.array([])).values())).all()
-
-
-def test_padding_inside_the_bone_counts_for_no_baseline(monkeypatch):
-    pixels = np.random.default_rng(7).normal(200, 40, (30, 30)).astype(np.float32)
-    bone = np.zeros((30, 30), bool)
-    bone[5:25, 5:25] = True
-    tissue = pixels[5:25, 5:15].ravel()
-    pixels[:, 15:] = np.nan
-    outlines = SimpleNamespace(bone=lambda item: bone, masks=lambda item: {"bone": bone})
-    image = SimpleNamespace(pixels=pixels, header=SimpleNamespace(spacing=(1.0, 1.0)))
-    monkeypatch.setattr(region_pixels, "SliceOutlines", lambda manifest: outlines)
-    monkeypatch.setattr(region_pixels, "read_image", lambda item: image)
-    monkeypatch.setattr(region_pixels, "region_of", lambda manifest: EdemaRegion())
-    manifest = SimpleNamespace(slice_records=lambda: [SimpleNamespace(boxes=None)])
-    (row,) = external._baselines(manifest, [None], [0], False)
-    assert row.pop("region") == "bone outline" and row == external.intensity_baselines(tissue)
-
-
 def test_baselines_are_measured_in_the_outlined_bone(cohort):
     item = cohort.manifest.slice_records()[0]
     outlines = read_outlines(item.segmentation)
@@ -133,17 +108,17 @@ def test_baselines_are_measured_in_the_outlined_bone(cohort):
     assert set(cohort.frame["region"]) == {"bone outline"}
 
 
-def test_without_outlines_the_patch_stands_in(manifest, networks, tmp_path):
-    bare = replace(manifest, slices=manifest.slices.assign(segmentation=None, segmentation_sha256=None))
-    frame = external.apply_networks(bare, networks, tmp_path, device="cpu", progress=False).frame
-    assert set(frame["region"]) == {"ROI patch"}
-    assert frame["p99_over_median"].notna().all()
-
-
 def test_kappas_are_scikit_learns(cohort):
     table, frame = external.reader_agreement(cohort, **RESAMPLES), cohort.frame
     names = [f"networks and reader {number}" for number in (1, 2, 3)]
-    assert list(table.index[:6]) == [*names, "reader 1 and reader 2", "reader 1 and reader 3", "reader 2 and reader 3"]
+    others = [f"{who} and reader {number}" for who in ("segmentation", "mean of the two") for number in (1, 2, 3)]
+    assert list(table.index[:12]) == [
+        *names,
+        *others,
+        "reader 1 and reader 2",
+        "reader 1 and reader 3",
+        "reader 2 and reader 3",
+    ]
     for name, reader in zip(names, ("reader_1", "reader_2", "reader_3"), strict=True):
         decision, votes = frame["decision"], frame[reader].astype(int)
         if len(set(decision) | set(votes)) > 1:
@@ -154,7 +129,7 @@ def test_the_answer_names_the_area_the_rival_and_the_kappas(cohort):
     areas, kappas = external.auc_table(cohort), external.reader_agreement(cohort, **RESAMPLES)
     answer = external.answer_sentence(cohort, areas, kappas)
     assert answer.startswith("On 11 slices of 4 subjects of other the networks reach an AUC of ")
-    assert "intensity threshold reaches" in answer
+    assert "the segmentation's edema reaches" in answer and "the best threshold on bright bone" in answer
     assert "among the readers" in answer
     row = external.headline(cohort, areas)
     assert (row["paper"], row["ours"]) == (None, areas.iloc[0]["auc"])

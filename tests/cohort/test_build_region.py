@@ -18,6 +18,7 @@ from sijstudy.cohort.unread import read_unread
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
 from sijstudy.images.consensus import EdemaRule
+from sijstudy.images.read import read_image
 
 ROWS, COLUMNS, PIXEL = 60, 100, 1.5
 SIZE = (6, ROWS, COLUMNS)
@@ -139,7 +140,9 @@ def test_votes_do_not_say_where_edema_lies(root, tmp_path):
 def test_baselines_are_measured_where_edema_counts(root, tmp_path):
     manifest = build(root, tmp_path, "bones", region=EdemaRegion("joint", 10.0))
     item, pixels = manifest.slice_records()[0], RegionPixels(manifest)
-    values, name = pixels.of(item)
+    image = read_image(item)
+    found = pixels.of(item, image.header.spacing, {})
+    values, name = image.pixels[found.inside], found.name
     # 10 mm are six columns of 1.5 mm: on each side four of the ilium (26 to 29) and four of the sacrum (32 to 35)
     assert len(values) == 2 * 40 * 8 and name == "bone outline near the joint"
     assert np.sum(values > 600) == 16
