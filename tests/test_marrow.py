@@ -38,6 +38,11 @@ def stack(*values):
     return np.stack([np.full(bone.shape, float(value)) for value in values]), np.stack([bone] * len(values))
 
 
+def test_bone_in_the_middle_has_an_edge_all_round():
+    image, bone = np.arange(1600.0).reshape(40, 40), stack(1)[1][0]
+    np.testing.assert_array_equal(marrow_pixels(image, bone, (1.0, 0.5)), image[inside(bone, (1.0, 0.5))])
+
+
 def test_a_stack_has_one_level_and_each_slice_its_own():
     images, bones = stack(100, 200, 400)
     assert marrow_levels(images, bones, (1.0, 1.0)) == MarrowLevels(200.0, (100.0, 200.0, 400.0))

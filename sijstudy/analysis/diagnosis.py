@@ -123,10 +123,9 @@ def diagnose(
     slices and the original arm's, for which the study's own rule takes the choice's place. StudyError without either.
     """
     config = replace(networks.config, device=device)
-    arm, used = _arm(subject, networks)
+    (arm, used), place = _arm(subject, networks), resolve_device(config.device)
     ruling, runs = _ruling(rule, arm, config), networks.runs[arm]
     inputs = noisy_patches(_patches(subject, used, arm, config, progress), config, "test")
-    place = resolve_device(config.device)
     models = {fold: _model(run, config).to(place) for fold, run in runs.items()}
     with numerics(config, place):
         seen = {fold: scores_and_features(models[fold], inputs, config, place) for fold in _shown(models, progress)}

@@ -62,7 +62,8 @@ def seen_columns(result: Diagnosis) -> pd.DataFrame:
 def found_content(result: Diagnosis) -> dict[str, Any]:
     """The fields ``joints`` and ``edema`` of diagnosis.json; null where boxes were given, or nothing looked."""
     seen, sure = result.subject.seen, [own.confidence for _, own in _found(result) if own.boxes]
-    joints = {"boxes": BOXES, "slices": len(sure), "lowest_confidence": min(sure), "sentence": found_sentence(result)}
+    joints = {"boxes": BOXES, "slices": len(sure), "lowest_confidence": min(sure, default=0.0),
+              "sentence": found_sentence(result)}  # fmt: skip
     return {
         "joints": joints if sure else None,
         "edema": {"volume_ml": seen.all_edema.volume, "sentence": edema_sentence(result)} if seen else None,

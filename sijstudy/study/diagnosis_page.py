@@ -35,6 +35,7 @@ from sijstudy.study.embedded import drawn_figure
 from sijstudy.study.templating import render
 
 FORMAT = 4  # of the JSON; raised when a field changes its meaning or goes
+SHEET_DPI = 120  # of many slices, so that the page stays small
 ARM_NAMES = {"roi": "ROI patches", "original": "whole slices"}
 
 
@@ -219,10 +220,6 @@ def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:
 def _page(result: Diagnosis, run: Path, now: datetime.datetime, dicom: DicomResults) -> str:
     config = result.config
     course = subject_course(result.slices, config.slice_threshold, config.median_size)
-    overlays = cam_overlays(
-        [(f"slice {one.item.index}\nscore {one.score:.2f}", one.patch, one.cam) for one in result.explained]
-    )
-    shown = shown_slices(result)
     return render(
         "diagnosis.html.j2",
         subject=result.subject.subject_id,
@@ -242,12 +239,8 @@ def _page(result: Diagnosis, run: Path, now: datetime.datetime, dicom: DicomResu
         synthetic="synthetic" in result.trained_on,
         made=f"{now:%d %B %Y, %H:%M %Z}",
         course=drawn_figure(course, _course_words(result)),
-        overlays=drawn_figure(
-            overlays, "The slices with the highest scores as the networks see them, below each its map."
-        ),
-        joints=drawn_figure(seen_joints(shown), _joints_words(result, len(shown)), 120) if shown else "",
-        found=found_sentence(result),
-        edema=edema_sentence(result),
+        overlays=_overlays(result),
+        **_joints(result),
         slices=result.slices.join(seen_columns(result)).to_dict("records"),
         rule=RULES[result.ruling.rule].title,
         rules=[
@@ -270,8 +263,21 @@ def _course_words(result: Diagnosis) -> str:
     )
 
 
-def _joints_words(result: Diagnosis, shown: int) -> str:
-    return (
-        f"{shown} of the {len(result.subject.slices)} slices, evenly spread: outlined ilia, sacrum and edema, the "
+def _overlays(result: Diagnosis) -> Any:
+    examples = [(f"slice {one.item.index}\nscore {one.score:.2f}", one.patch, one.cam) for one in result.explained]
+    alt = "The slices with the highest scores as the networks see them, below each its map."
+    return drawn_figure(cam_overlays(examples), alt)
+
+
+def _joints(result: Diagnosis) -> dict[str, Any]:
+    """What the page shows of the network's view."""
+    shown = shown_slices(result)
+    alt = (
+        f"{len(shown)} of the {len(result.subject.slices)} slices, evenly spread: outlined ilia, sacrum and edema, the "
         "boxes round the ilia, and the ROI that is cut out."
     )
+    return {
+        "joints": drawn_figure(seen_joints(shown), alt, SHEET_DPI) if shown else "",
+        "found": found_sentence(result),
+        "edema": edema_sentence(result),
+    }

@@ -280,7 +280,12 @@ def test_weights_of_another_network_are_refused(finished_work, networks, tmp_pat
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--run", "nowhere"], ["--run", "{run}", "--fold", "9"], ["--run", "{run}", "--rule", "best"]],
+    [
+        ["--run", "nowhere"],
+        ["--run", "{run}", "--fold", "9"],
+        ["--run", "{run}", "--rule", "best"],
+        ["--run", "{run}", "--roi", "all"],
+    ],
 )
 def test_bad_input_is_one_line(finished_work, tmp_path, capsys, arguments):
     work, _ = finished_work

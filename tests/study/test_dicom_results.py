@@ -12,65 +12,32 @@ import highdicom as hd
 import numpy as np
 import pydicom
 import pytest
-from dicom_samples import COLUMNS, ROWS, bone_masks, enhanced_mr, mr_dataset, write
+from dicom_samples import COLUMNS, ROWS, bone_masks, enhanced_mr, write
 from pydicom.sr.codedict import codes
-from result_samples import diagnosis_of
+from result_samples import BOXES, TURNS, classic, diagnosis_of, subject_of
 from volume_samples import write_nifti
 
 from sijstudy.cohort.scan import look_at
-from sijstudy.cohort.subject_folder import SubjectFolder, read_subject
+from sijstudy.cohort.subject_folder import read_subject
 from sijstudy.images.read import read_image_header
 from sijstudy.images.seg import read_seg
 from sijstudy.images.seg_frames import Slices
 from sijstudy.images.segment_names import Meaning, SegmentRow, SegmentTable
-from sijstudy.records import Box, IliumBoxes, Slice
+from sijstudy.records import IliumBoxes
+from sijstudy.segmentation.joint_boxes import FoundBoxes
 from sijstudy.study.dicom_report import OWN
 from sijstudy.study.dicom_results import MASKS, NOTICE, Said, write_dicom_results
 from sijstudy.training.patches import roi_of
 
-BOXES = IliumBoxes(Box(21.5, 5, 29.25, 20), Box(2, 4, 10, 19.5))
 FOUND = np.stack([bone_masks(count) for count in (2, 0, 3)])  # upright
 VALIDATOR = shutil.which("dciodvfy", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
 REMARKS = ("Unlike the training data.", NOTICE)
-# Columns and rows of the stored image as signs and axes of the upright one: upright, upside down, mirrored, turned.
-TURNS = {"upright": (1, 1, 0), "rotated": (-1, -1, 0), "mirrored": (-1, 1, 0), "exchanged": (1, -1, 1)}
-
-
-def classic(folder, turn="upright", **changes):
-    """Three classic slices that are stored turned; their pixels are what ``mr_dataset`` has, turned alike."""
-    across, down, exchange = TURNS[turn]
-    paths = []
-    for step in range(3):
-        ds = mr_dataset(1, step, **changes)
-        own, spacing = np.reshape(ds.ImageOrientationPatient, (2, 3)).astype(float), float(ds.PixelSpacing[0])
-        position, pixels = np.array(ds.ImagePositionPatient, float), ds.pixel_array
-        if across < 0:
-            position, pixels = position + own[0] * spacing * (COLUMNS - 1), pixels[:, ::-1]
-        if down < 0:
-            position, pixels = position + own[1] * spacing * (ROWS - 1), pixels[::-1]
-        vectors = [own[0] * across, own[1] * down]
-        if exchange:
-            vectors, pixels = vectors[::-1], pixels.T
-        ds.ImagePositionPatient = position.round(6).tolist()
-        ds.ImageOrientationPatient = np.concatenate(vectors).round(6).tolist()
-        ds.Rows, ds.Columns = pixels.shape
-        ds.PixelData = np.ascontiguousarray(pixels).tobytes()
-        paths.append(write(ds, folder / f"{step}.dcm"))
-    return subject_of([(path, None) for path in paths])
 
 
 def multi_frame(folder):
     """The slices are frames 4, 2 and 1 of a file of four."""
     path = write(enhanced_mr(1, (2, 1, 7, 0)), folder / "enhanced.dcm")
     return subject_of([(path, 4), (path, 2), (path, 1)])
-
-
-def subject_of(places, boxes=(BOXES, None, BOXES)):
-    slices = tuple(
-        Slice("S1", 10 + number, 0, path, frame, f"{number}", "", own, None)
-        for number, ((path, frame), own) in enumerate(zip(places, boxes, strict=True))
-    )
-    return SubjectFolder("S1", slices, "boxes.csv", "1", "the only MR series")
 
 
 def written(subject, folder, said=Said(REMARKS, masks=FOUND), **options):  # noqa: B008
@@ -199,6 +166,15 @@ def test_no_segment_is_empty(tmp_path):
     assert (files.seg, files.notes) == (None, ("No DICOM SEG: there is no ROI and no mask to show.",))
     assert not (tmp_path / "out" / "results_SEG.dcm").exists()  # nor that of the diagnosis before
     assert files.sr.exists()
+
+
+def test_regions_of_boxes_that_nobody_drew_are_automatic(tmp_path):
+    subject = classic(tmp_path / "in")
+    found = replace(subject, found=tuple(FoundBoxes(item.boxes, 0.9) for item in subject.slices))
+    for each, kind in ((subject, "SEMIAUTOMATIC"), (found, "AUTOMATIC")):
+        _, files = written(each, tmp_path / "out")
+        kinds = {item.SegmentLabel: item.SegmentAlgorithmType for item in pydicom.dcmread(files.seg).SegmentSequence}
+        assert kinds == {"left ROI": kind, "right ROI": kind, **dict.fromkeys(MASKS, "AUTOMATIC")}
 
 
 def test_the_same_input_gives_the_same_bytes_and_another_result_other_uids(tmp_path):

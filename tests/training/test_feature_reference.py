@@ -13,10 +13,11 @@ from sijstudy.training.feature_reference import (
     features_of,
     keep_reference,
     load_reference,
+    scores_and_features,
 )
 from sijstudy.training.inputs import noisy_patches
 from sijstudy.training.networks import open_networks
-from sijstudy.training.scoring import load_model
+from sijstudy.training.scoring import load_model, predict
 from sijstudy.training.store import FitRun
 
 
@@ -86,17 +87,20 @@ def test_a_lost_reference_is_made_of_the_kept_patches_or_missed(finished_work, m
     work, _ = finished_work
     networks = open_networks(work.folder.root).of_fold("1")
     runs, config = networks.runs["roi"], networks.config
-    models = {1: load_model(runs[1])}
-    inputs = noisy_patches(work.patches("roi"), config, "test")
-    known = likeness(models, runs, inputs, config)
+    inputs, place = noisy_patches(work.patches("roi"), config, "test"), torch.device("cpu")
+    model = load_model(runs[1])
+    scores, features = scores_and_features(model, inputs, config, place)
+    np.testing.assert_allclose(scores, predict(model, inputs, config, place), atol=1e-6)
+    np.testing.assert_allclose(features, features_of(model, inputs, config, place), atol=1e-5)
+    known = likeness({1: features}, runs, config)
     path = runs[1].folder / REFERENCE
     content = path.read_bytes()
     try:
         path.unlink()
-        np.testing.assert_array_equal(likeness(models, runs, inputs, config).percentile, known.percentile)
+        np.testing.assert_array_equal(likeness({1: features}, runs, config).percentile, known.percentile)
         path.unlink()
         monkeypatch.setattr("sijstudy.analysis.likeness._manifest_of", lambda *_: None)
-        missed = likeness(models, runs, inputs, config)
+        missed = likeness({1: features}, runs, config)
         assert np.isnan(missed.percentile).all() and not missed.withholds
         assert "cannot be told: these networks have no reference" in missed.sentence
     finally:
