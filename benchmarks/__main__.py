@@ -15,7 +15,7 @@ from typing import Annotated
 import pandas as pd
 import typer
 
-from benchmarks import coverage, epochs, generation, grid, live, loading, memory, rerun, subject
+from benchmarks import coverage, epochs, examination, generation, grid, live, loading, memory, rerun, subject
 from benchmarks.measure import Line, machine, table
 from benchmarks.pipelines import samples
 from benchmarks.samples import cohort, enlarged, one_fold, settings
@@ -91,7 +91,10 @@ def measure(name: str, work: Path, repeats: int, patch_size: int, threads: int, 
     tasks: dict[str, Callable[[], list[Line]]] = {
         "b": lambda: epochs.measure_bare(patches, fold, config, repeats),
         "c": lambda: epochs.measure_script(patches, fold, samples(manifest, config), config, repeats),
-        "d": lambda: subject.measure(manifest, patches, fold, config, repeats, work),
+        "d": lambda: [
+            *subject.measure(manifest, patches, fold, config, repeats, work),
+            *examination.measure(work, repeats),
+        ],
     }
     return tasks[name]()
 

@@ -51,7 +51,7 @@ def generate_cohort(out_root: Path, config: StudyConfig, *, workers: int = 2, pr
 
 def _fill(root: Path, config: StudyConfig, workers: int, progress: bool) -> None:
     subjects = plan_cohort(config)
-    jobs = (delayed(_write_subject)(root, subject, config) for subject in subjects)
+    jobs = (delayed(write_subject)(root, subject, config) for subject in subjects)
     done = Parallel(n_jobs=workers, return_as="generator")(jobs)
     bar = tqdm(done, total=len(subjects), desc="synthetic cohort", unit="subject", disable=not progress)
     votes = [row for rows in bar for row in rows]
@@ -68,7 +68,7 @@ def _write_csv(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
         writer.writerows(rows)
 
 
-def _write_subject(root: Path, subject: PlannedSubject, config: StudyConfig) -> list[Row]:
+def write_subject(root: Path, subject: PlannedSubject, config: StudyConfig) -> list[Row]:
     """Render and write one subject; returns its rows of votes.csv. One BLAS thread: sums keep their order."""
     folder = root / subject.subject_id
     folder.mkdir()

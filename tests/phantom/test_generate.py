@@ -134,7 +134,7 @@ def test_a_killed_generation_leaves_nothing_under_the_name(tmp_path: Path, monke
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("sijstudy.phantom.generate._write_subject", stop)
+    monkeypatch.setattr("sijstudy.phantom.generate.write_subject", stop)
     with pytest.raises(KeyboardInterrupt):
         generate_cohort(tmp_path / "cohort", CONFIG, workers=1, progress=False)
     assert list(tmp_path.iterdir()) == []

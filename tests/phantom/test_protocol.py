@@ -11,7 +11,7 @@ from pydicom import dcmread
 from sijstudy.config import StudyConfig
 from sijstudy.phantom.bones import bones_of
 from sijstudy.phantom.fields import Grid
-from sijstudy.phantom.generate import _write_subject, render_subject, subject_protocol
+from sijstudy.phantom.generate import write_subject, render_subject, subject_protocol
 from sijstudy.phantom.plan import plan_cohort
 from sijstudy.phantom.plane import Plane
 from sijstudy.phantom.protocol import MATRICES, STEP_LIMIT_MM, Protocol, draw_protocol
@@ -57,7 +57,7 @@ def test_the_files_say_how_they_were_acquired(tmp_path: Path) -> None:
     spacings = set()
     for subject in plan_cohort(CONFIG)[:3]:
         folder = tmp_path / subject.subject_id
-        _write_subject(tmp_path, replace(subject, slices=subject.slices[:4]), CONFIG)
+        write_subject(tmp_path, replace(subject, slices=subject.slices[:4]), CONFIG)
         slices = sorted((dcmread(path) for path in folder.glob("MR_*.dcm")), key=lambda ds: float(ds.SliceLocation))
         for ds in slices:
             assert "IR" in ds.ScanningSequence and float(ds.InversionTime) == 220 and "stir" in ds.SeriesDescription
