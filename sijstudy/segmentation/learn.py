@@ -12,13 +12,12 @@ from tqdm.auto import trange
 from sijstudy.fresh_torch import fresh_torch
 from sijstudy.segmentation.classes import BONES
 from sijstudy.segmentation.drawings import Drawings
-from sijstudy.segmentation.network import UNet, has_bfloat16
+from sijstudy.segmentation.network import EDEMA_WEIGHT, UNet, has_bfloat16
 from sijstudy.segmentation.varied import Samples, varied
 
 BATCH = 8
 RATE = 2e-3  # highest learning rate of the cycle
 DECAY = 1e-3
-EDEMA_WEIGHT = 3.0  # of an edema pixel against one without: they are few
 OUTSIDE = 0.2  # weight of a pixel outside all bone in the loss of edema, against one inside
 
 

@@ -13,6 +13,7 @@ from sijstudy.segmentation.classes import BONES
 
 FEATURES = (16, 16, 32, 64, 128, 16)  # channels of the five levels from fine to coarse, then of the last one
 STRIDE = 16  # height and width of an image must be multiples of it
+EDEMA_WEIGHT = 3.0  # in the loss, of an edema pixel against one without: they are few
 PIXEL_MM = 1.0  # of the images it is trained on, and is given
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from torch.nn import functional
 
 from sijstudy.fresh_torch import fresh_torch
 from sijstudy.segmentation.classes import BONES, JOINT_BONES
-from sijstudy.segmentation.network import PIXEL_MM, STRIDE, UNet, has_bfloat16, normalised
+from sijstudy.segmentation.network import EDEMA_WEIGHT, PIXEL_MM, STRIDE, UNet, has_bfloat16, normalised
 
 Array = np.ndarray[Any, Any]
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
@@ -58,7 +59,8 @@ def outline(images: Array, spacing: Spacing, network: UNet) -> Outlined:
             logits = torch.cat([network(padded[at : at + BATCH]) for at in range(0, len(padded), BATCH)])
         logits = logits[:, :, window[0], window[1]].float()
         classes, certainty = _most_likely(_steadied(logits[:, :-1].softmax(dim=1)), images.shape[1:])
-        edema = _enlarged(logits[:, -1:].sigmoid(), images.shape[1:])[:, 0].numpy()
+        likely = (logits[:, -1:] - math.log(EDEMA_WEIGHT)).sigmoid()  # the loss made edema more likely by as much
+        edema = _enlarged(likely, images.shape[1:])[:, 0].numpy()
     classes = _without_scraps(classes, spacing)
     found = Outlined(classes, certainty, edema)
     edema[~found.bone(*JOINT_BONES)] = 0

@@ -9,6 +9,7 @@ import numpy as np
 from sijstudy.records import Box
 from sijstudy.segmentation.classes import BONES, SACRUM
 from sijstudy.segmentation.drawings import EDEMA, Drawings
+from sijstudy.segmentation.edema_amount import edema_mask
 from sijstudy.segmentation.joint_boxes import FoundBoxes, joint_boxes
 from sijstudy.segmentation.network import PIXEL_MM, UNet
 from sijstudy.segmentation.outline import Outlined, outline
@@ -32,7 +33,7 @@ def score(network: UNet, drawings: Drawings) -> dict[str, float]:
     scores["IoU sacrum"] = _iou(found.bone(*SACRUM), truth.bone(*SACRUM))
     scores["IoU lumbar"] = _iou(found.bone("lumbar"), truth.bone("lumbar"))
     scores["IoU all bone"] = _iou(found.bone(), truth.bone())
-    both = _iou(found.edema > 0.5, truth.edema > 0.5)
+    both = _iou(edema_mask(found), edema_mask(truth))
     return {**scores, "Dice edema": 2 * both / (1 + both), **_box_scores(_alone(found), _alone(truth))}
 
 

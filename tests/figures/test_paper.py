@@ -12,7 +12,7 @@ from sijstudy.metrics import METRIC_NAMES, METRICS, roc
 from sijstudy.notebook import display
 from sijstudy.records import Box, IliumBoxes
 from sijstudy.roi import roi_boxes, roi_patch
-from sijstudy.study.cells import _png_width
+from sijstudy.study.embedded import png_width
 
 IMAGE = np.random.default_rng(0).uniform(0, 255, (64, 64)).astype(np.float32)
 MASK = np.zeros((64, 64), bool)
@@ -137,7 +137,7 @@ def test_a_compact_figure_has_fewer_bytes_and_is_as_sharp(shown):
     display.show_figure(gallery, "c", "a", compact=True)
     full, small = (shown[place][0]["image/png"] for place in (0, 2))
     assert len(small) < 0.7 * len(full)
-    widths = [_png_width(image) for image in (full, small)]
+    widths = [png_width(image) for image in (full, small)]
     assert widths[0] == pytest.approx(widths[1], abs=2)
     assert _pixels(full) == _pixels(small)
 

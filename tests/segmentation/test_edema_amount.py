@@ -23,16 +23,17 @@ def stack(images, marrow=100.0, spacing=(0.5, 0.8)):
     return Stack(images, spacing, 3.0, marrow)
 
 
-def test_areas_count_pixels_by_their_probability(edema):
+def test_areas_are_of_what_is_drawn(edema):
+    edema[1, 30:35, :] = 0.2  # too unlikely
     amount = edema_amount(outlined(edema), stack(np.full(edema.shape, 500, np.float32)))
-    assert amount.areas == pytest.approx([400 * 0.4, 25 * 0.4, 0])
-    assert amount.volume == pytest.approx((160 + 10) * 3.0 / 1000)
+    assert amount.areas == pytest.approx([400 * 0.4, 100 * 0.4, 0])
+    assert amount.volume == pytest.approx((160 + 40) * 3.0 / 1000)
 
 
 @pytest.mark.parametrize(("grey", "weight"), [(100, 0), (100 * PLAIN, 0), (230, 1.0), (100 * GROSS, 2), (900, 2)])
 def test_brightness_beside_the_marrow_is_counted_between_two_levels(edema, grey, weight):
     amount = edema_amount(outlined(edema), stack(np.full(edema.shape, grey, np.float32)))
-    assert amount.bright == pytest.approx(weight * amount.areas, abs=1e-3)
+    assert amount.bright == pytest.approx([weight * 400 * 0.4, weight * 25 * 0.4, 0], abs=1e-3)
 
 
 def test_the_score_is_a_half_at_the_area_named(edema):
@@ -47,9 +48,9 @@ def test_only_the_region_counts(edema):
     region = np.zeros(edema.shape, bool)
     region[:, :20] = True
     amount = edema_amount(outlined(edema), stack(np.full(edema.shape, 500, np.float32)), region)
-    assert amount.areas == pytest.approx([200 * 0.4, 10, 0])
-    assert edema_mask(outlined(edema), region).sum() == 200
-    assert edema_mask(outlined(edema)).sum() == 400
+    assert amount.areas == pytest.approx([200 * 0.4, 40, 0])
+    assert edema_mask(outlined(edema), region).sum() == 300
+    assert edema_mask(outlined(edema)).sum() == 500
 
 
 def test_without_a_level_of_marrow_nothing_is_bright(edema):
