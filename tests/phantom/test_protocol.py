@@ -11,7 +11,7 @@ from pydicom import dcmread
 from sijstudy.config import StudyConfig
 from sijstudy.phantom.bones import bones_of
 from sijstudy.phantom.fields import Grid
-from sijstudy.phantom.generate import write_subject, render_subject, subject_protocol
+from sijstudy.phantom.generate import render_subject, subject_protocol, write_subject
 from sijstudy.phantom.plan import plan_cohort
 from sijstudy.phantom.plane import Plane
 from sijstudy.phantom.protocol import MATRICES, STEP_LIMIT_MM, Protocol, draw_protocol
