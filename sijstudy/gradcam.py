@@ -14,53 +14,35 @@ from sijstudy.model import EdemaNet
 Array = np.ndarray[Any, Any]
 
 
+class EdemaTarget:
+    """What is explained: the logit of the positive class, for one slice of a batch."""
+
+    def __call__(self, output: Tensor) -> Tensor:
+        """Output ``()`` of one slice -> the scalar whose gradient is taken."""
+        return output
+
+
 @fresh_torch()
 def cam_maps(model: EdemaNet, patches: Tensor, *, batch_size: int = 16) -> Array:
     """Class activation maps ``(N, S, S)`` float32 in [0, 1] of noisy patches ``(N, 1, S, S)``.
 
-    Selvaraju et al. 2017 (the paper's reference 54) on ``model.last_convolution``: gradients of the logit averaged
-    over the plane weigh the activations, negative sums are cut to 0, the map is scaled to [0, 1], resized to the patch
-    and scaled again (a map without any positive evidence stays 0), as the package grad-cam does it, which takes
-    gradients of every layer. Hooks are released on return; the model is left as it came.
+    Selvaraju et al. 2017 (the paper's reference 54) on ``model.last_convolution``: gradients averaged over
+    the plane weigh the activations, negative sums are cut to 0, the map is resized to the patch and
+    scaled to a maximum of 1 (a map without any positive evidence stays 0). Hooks are released on return;
+    the model is left as it came.
     """
+    from pytorch_grad_cam import GradCAM  # here, as it brings OpenCV: most of the study explains nothing
+
     training = model.training
     model.eval()
-    maps = [_scaled(_coarse(model, part.contiguous()), part.shape[-2:]) for part in patches.split(batch_size)]
+    with GradCAM(model=model, target_layers=[model.last_convolution]) as cam:
+        maps = [
+            cam(input_tensor=part.contiguous(), targets=[EdemaTarget()] * len(part))
+            for part in patches.split(batch_size)
+        ]
+    model.zero_grad(set_to_none=True)
     model.train(training)
-    return torch.cat(maps).cpu().numpy()
-
-
-def _coarse(model: EdemaNet, patches: Tensor) -> Tensor:
-    """ReLU of the weighted sum of the last block's planes, ``(N, 1, h, w)``. No gradient is taken below it."""
-    kept: list[Tensor] = []
-
-    def keep(module: Any, inputs: Any, output: Tensor) -> Tensor:
-        kept.append(output.detach().requires_grad_())
-        return kept[0]
-
-    asked = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    hook = model.last_convolution.register_forward_hook(keep)
-    try:
-        for parameter in asked:
-            parameter.requires_grad_(False)
-        with torch.enable_grad():
-            gradient = torch.autograd.grad(model(patches).sum(), kept[0])[0]
-    finally:
-        hook.remove()
-        for parameter in asked:
-            parameter.requires_grad_()
-    return (gradient.mean(dim=(2, 3), keepdim=True) * kept[0].detach()).sum(dim=1, keepdim=True).float().relu()
-
-
-def _scaled(maps: Tensor, size: torch.Size) -> Tensor:
-    """``(N, 1, h, w)`` -> ``(N, *size)``, each from 0 to 1."""
-    return _spread(torch.nn.functional.interpolate(_spread(maps), size, mode="bilinear"))[:, 0]
-
-
-def _spread(maps: Tensor) -> Tensor:
-    """Each map less its minimum, over its maximum."""
-    maps = maps - maps.amin((2, 3), keepdim=True)
-    return maps / (1e-7 + maps.amax((2, 3), keepdim=True))
+    return np.nan_to_num(np.concatenate(maps)).astype(np.float32)
 
 
 def peak_in(cam: Array, mask: Array) -> bool:
