@@ -61,7 +61,7 @@ def test_segmented_edema_is_scored_and_measured_as_seen(manifest, tmp_path):
     own = [item for item in manifest.slice_records() if item.subject_id == table["subject_id"][0]]
     expected = slice_readers.see(own).edema().scores
     np.testing.assert_allclose(table["segmentation"][: len(own)], expected)
-    volume = 4 * 8 * 0.8 * 0.558**2 * 2.2 / 1000
+    volume = 4 * 8 * 0.558**2 * 2.2 / 1000
     np.testing.assert_allclose(table["ml segmentation"], volume, rtol=1e-5)
 
 

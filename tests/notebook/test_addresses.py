@@ -70,6 +70,7 @@ STAYS = {
     "profile": "other",
     "scheduler": "tcp://host:8786",
     "external_manifest": "elsewhere",
+    "external_also": "runs/other",
     "inactive_subjects": 2,  # of whole examinations only
     "median_size": 5,
     "median_input": "score",
