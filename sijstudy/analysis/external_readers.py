@@ -46,7 +46,7 @@ def beside(cohort: ExternalCohort, other: ExternalCohort) -> ExternalCohort:
 
 def readers(cohort: ExternalCohort) -> dict[str, str]:
     """Column of a score -> who gave it: networks, segmentation, their mean, then the BASELINES."""
-    also = {ALSO: classifier_name(cohort.also)} if cohort.also else {}
+    also = {ALSO: f"another run: {classifier_name(cohort.also)}"} if cohort.also else {}
     return {"score": classifier_name(cohort.config), **also, **SEEN, **BASELINES}
 
 

@@ -84,7 +84,7 @@ def test_another_runs_networks_stand_beside(cohort):
     assert list(names)[:2] == ["score", "also"]
     assert names["score"] == "networks of mine (grey values by percentile)"
     assert names["also"] == (
-        "networks of other (grey values in units of the series' normal marrow, with the bone's outline)"
+        "another run: networks of other (grey values in units of the series' normal marrow, with the bone's outline)"
     )
     assert both.frame["also"].tolist() == pytest.approx(np.linspace(1, 0, 80))
     assert external_readers.thresholds(both) == dict.fromkeys(("score", "also", "segmentation", "both"), 0.4)
