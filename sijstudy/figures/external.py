@@ -19,7 +19,7 @@ from sijstudy.roi import RoiBoxes
 
 Array = np.ndarray[Any, Any]
 SOLID = {"segmentation": VERMILION, "both": PURPLE}  # column -> colour
-MASKS = {"bone": (GREEN, 0.7), "truth": (ORANGE, 1.4), "seen": (VERMILION, 1.1)}  # name -> colour, width in points
+MASKS = {"bone": (GREEN, 0.7), "truth": (ORANGE, 1.4), "seen": (PURPLE, 1.4)}  # name -> colour, width in points
 _COLUMNS = 4
 
 

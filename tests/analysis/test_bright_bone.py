@@ -33,12 +33,12 @@ def test_the_largest_patch_above_twice_the_marrow():
 def test_a_patch_counts_inside_the_region_and_off_the_edge_of_bone_alone():
     image, bone = slice_of()
     image[20:32, 20:32] = 300
-    image[40:60, 10:12] = 230  # two pixels of rim
     inside = bone.copy()
     inside[:, :40] = False
     assert patch_baselines(image, bone, inside, 100.0, SPACING) == dict.fromkeys(PATCHES, 0.0)
-    image[20:32, 20:32] = 100
-    assert patch_baselines(image, bone, bone, 100.0, SPACING)["patch_volume"] == 0
+    rim, _ = slice_of()
+    rim[40:60, 10:12] = 400  # two pixels, which smoothed have 286, and the next one 190
+    assert patch_baselines(rim, bone, bone, 100.0, SPACING)["patch_volume"] == 0
 
 
 def test_marrow_around_is_the_mean_inside_bone():
@@ -47,6 +47,7 @@ def test_marrow_around_is_the_mean_inside_bone():
     bone = np.zeros((60, 60), bool)
     bone[20:40, 18:42] = True
     bone[25:28, 30:36] = False
+    image[~bone] = 1000
     kernel = np.arange(60)
     above = np.zeros_like(bone)
     for row, column in zip(*np.nonzero(bone), strict=True):

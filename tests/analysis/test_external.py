@@ -168,7 +168,8 @@ def test_the_studys_own_files_are_no_other_cohort(finished_work):
 def test_the_notebook_runs_on_another_cohort(finished_work, tmp_path, monkeypatch, capsys):
     work, _ = finished_work
     manifest = other_cohort(tmp_path)
-    config = replace(work.config, external_manifest=str(manifest.folder))
+    own = str(work.folder.root)  # another run may well be the same
+    config = replace(work.config, external_manifest=str(manifest.folder), external_also=own)
     monkeypatch.setattr("sijstudy.notebook.workspace.open_workspace", lambda _: Workspace(config, work.root))
     namespace = {}
     for cell in nbformat.read(NOTEBOOK, as_version=4).cells:
@@ -177,3 +178,7 @@ def test_the_notebook_runs_on_another_cohort(finished_work, tmp_path, monkeypatc
     result = work.folder.root / "results" / "07_external_validation.json"
     assert '"answer": "On 12 slices of 4 subjects of other' in result.read_text()
     assert namespace["headline"][0]["name"] == "Slice AUC on other"
+    frame = namespace["cohort"].frame
+    assert frame["also"].tolist() == frame["score"].tolist()
+    assert namespace["compared"]["column"].tolist()[:4] == ["score", "also", "segmentation", "both"]
+    assert len(namespace["amounts"]) == 4

@@ -59,13 +59,14 @@ def test_scores_that_lie_too_low_are_mended_by_the_other_half():
     assert cells.loc[0, "recall, %"] == "100 (100 to 100)" and cells.loc[0, "recall at its own threshold, %"] == "–"
 
 
-def test_a_threshold_is_never_chosen_on_the_half_it_is_tested_on():
-    """One subject's scores have another scale: tested, it is judged by the others' threshold, and fails."""
+def test_a_threshold_is_never_chosen_on_the_half_it_is_tested_on(monkeypatch):
+    """Halves of two scales: 0.5 parts the one, and finds nothing on the other; 0.25 parts both."""
     frame = frame_of(4, 0)
-    odd = frame["subject_id"] == "p0"
-    frame.loc[odd, "score"] = -frame.loc[odd, "score"]
-    row = half_thresholds(frame, {"score": "networks"}, own={}, seed=3, count=50).loc["networks"]
-    assert row["recall"] < 0.9
+    first = frame["subject_id"].isin(["p0", "p1"]).to_numpy()
+    frame["score"] = np.where(first, 0.2, 0.1) * np.where(frame["label"] == 1, 4, 1)
+    monkeypatch.setattr("sijstudy.analysis.half_thresholds.halvings", lambda *_: [(first, ~first)])
+    row = half_thresholds(frame, {"score": "networks"}, own={}, seed=3).loc["networks"]
+    assert (row["recall"], row["specificity"], row["halves"]) == (0.5, 1, 2)
 
 
 def test_too_few_subjects_are_not_halved():
