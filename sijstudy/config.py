@@ -97,7 +97,7 @@ class StudyConfig:
     # --- ROI patch [2.2] ------------------------------------------------------------------------
     roi_source: str = _param(
         "outlines",
-        "[2.2] ilium boxes: of the cohort's outlines, or found by a network that has learned from drawings",
+        "[2.2] ilium boxes: of the cohort's outlines, or found by a network made of drawings",
         choices=("outlines", "automatic"),
     )
     roi_reading: str = _param(
