@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +21,7 @@ from sijstudy.files import digest, write_atomic
 from sijstudy.images.dicom_file import brief, open_file, reading
 from sijstudy.images.nifti import is_volume
 from sijstudy.images.seg_write import Drawn, Identity, Source, read_sources, segmentation
+from sijstudy.roi import pixels_of
 from sijstudy.study.dicom_report import coding_scheme, own, report
 from sijstudy.training.patches import roi_of
 
@@ -128,9 +128,8 @@ def _drawn(result: Diagnosis, said: Said, sources: Sequence[Source]) -> list[Dra
         if result.arm == "roi" and item.boxes is not None:
             rois = roi_of(item, shape, result.config)
             for name, box in (("right ROI", rois.image_left), ("left ROI", rois.image_right)):
-                if box is not None:  # rounded outward, as the patch is cut
-                    rows = slice(math.floor(box.y0), math.ceil(box.y1))
-                    planes[name][number, rows, math.floor(box.x0) : math.ceil(box.x1)] = True
+                if box is not None:
+                    planes[name][number][pixels_of(box)] = True
     made = "AUTOMATIC" if result.subject.found else "SEMIAUTOMATIC"
     found = [Drawn(name, ROIS[name], mask, made, own("ROI_RULE")) for name, mask in planes.items()]
     if said.masks is not None:
