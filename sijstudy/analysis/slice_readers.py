@@ -20,9 +20,10 @@ from sijstudy.code import code_digest
 from sijstudy.cohort.manifest import Manifest, cohort_hash
 from sijstudy.cohort.readings import Readings
 from sijstudy.cohort.seen_joints import Seen, see
-from sijstudy.files import digest, file_hash, write_atomic
+from sijstudy.files import file_hash
 from sijstudy.images.outlines import BONES
 from sijstudy.intensity import tissue_of
+from sijstudy.kept import kept_table
 from sijstudy.marrow import marrow_levels
 from sijstudy.records import Slice
 from sijstudy.segmentation.weights import SHIPPED
@@ -41,11 +42,7 @@ def read_slices(manifest: Manifest, cache: Path, *, progress: bool = True) -> pd
     nobody looked for edema or where it counts is unknown, and for all slices when nobody outlined edema on any.
     StudyError as ``see``.
     """
-    file = cache / f"{digest(_identity(manifest))}.csv"
-    if not file.exists():
-        content = _read(manifest, progress).to_csv(index=False).encode()
-        write_atomic(file, lambda stream: stream.write(content))
-    return pd.read_csv(file, dtype={"subject_id": str})
+    return kept_table(cache, _identity(manifest), lambda: _read(manifest, progress))
 
 
 def _identity(manifest: Manifest) -> dict[str, Any]:

@@ -21,9 +21,9 @@ from sijstudy.errors import StudyError
 from sijstudy.fold_intervals import over_folds, split_ratio
 from sijstudy.folds import Fold
 from sijstudy.fresh_torch import environment_identity
+from sijstudy.kept import kept_table
 from sijstudy.training.device import numerics, resolve_device
 from sijstudy.training.inputs import noisy_patches
-from sijstudy.training.kept import kept_table
 from sijstudy.training.patches import PatchSet, load_patches
 from sijstudy.training.scoring import load_model, predict
 from sijstudy.training.store import FitRun, RunStore

@@ -16,7 +16,8 @@ from sijstudy.cohort.schema import BOX_COLUMNS
 from sijstudy.cohort.seen_joints import see
 from sijstudy.cohort.write import BOXES
 from sijstudy.errors import StudyError
-from sijstudy.files import digest, file_hash, read_table, write_atomic
+from sijstudy.files import file_hash, read_table
+from sijstudy.kept import kept_table
 from sijstudy.segmentation.weights import SHIPPED
 
 
@@ -60,14 +61,8 @@ def confidences(manifest: Manifest, automatic: Automatic | None = None) -> dict[
 
 def automatic_rois(manifest: Manifest, cache: Path, *, progress: bool = True) -> Automatic:
     """The cohort with the boxes that the network finds in place of its own; kept in ``cache`` for the next time."""
-    key = digest(
-        {"cohort": cohort_hash(manifest), "code": code_digest(see), "weights": file_hash(SHIPPED)},
-    )
-    file = cache / f"{key}.csv"
-    if not file.exists():
-        content = _search(manifest, progress).to_csv(index=False).encode()
-        write_atomic(file, lambda stream: stream.write(content))
-    found = pd.read_csv(file, dtype={"subject_id": str})
+    asked = {"cohort": cohort_hash(manifest), "code": code_digest(see), "weights": file_hash(SHIPPED)}
+    found = kept_table(cache, asked, lambda: _search(manifest, progress))
     boxed = found["confidence"].to_numpy() > 0
     if not boxed.any():
         raise StudyError(

@@ -18,9 +18,9 @@ from torch import Tensor, nn
 from sijstudy.code import code_digest
 from sijstudy.folds import Fold
 from sijstudy.fresh_torch import environment_identity, fresh_torch
+from sijstudy.kept import kept_table
 from sijstudy.training.device import numerics, resolve_device
 from sijstudy.training.inputs import noisy_patches, seeded
-from sijstudy.training.kept import kept_table
 from sijstudy.training.patches import PatchSet
 from sijstudy.training.scoring import SCORED_AT_ONCE, load_model
 from sijstudy.training.store import FitRun, RunStore
