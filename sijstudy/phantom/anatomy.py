@@ -63,6 +63,21 @@ class Pose:
 
 
 @dataclass(frozen=True)
+class Spine:
+    """Where spine and pelvis begin and end through the planes, mm; few slices of a cohort reach so far.
+
+    ``start``: height and plane of the middle of the lumbosacral disc. ``sacrum``, ``ilium``: planes behind which there
+    is none of them, the ilium's beside the joint; its crest ends before. ``arch``: size of the vertebrae's pedicles,
+    laminae and processes, relative to the usual.
+    """
+
+    start: tuple[float, float]
+    sacrum: float
+    ilium: float
+    arch: float
+
+
+@dataclass(frozen=True)
 class Textures:
     """The smooth random fields of one body."""
 
@@ -101,6 +116,7 @@ class Anatomy:
     rim: float
     ala_start: float
     ruggedness: float
+    spine: Spine | None = None  # None: bones reach as far back as any slice, with facets but no other arch
 
 
 def draw_anatomy(rng: np.random.Generator, protocol: Protocol = PAPER) -> Anatomy:

@@ -22,8 +22,16 @@ _SACRAL_BODIES = (
     (19.0, 11.0, 41.0, -12.0, 10.0),
     (15.0, 32.0, 58.0, -7.0, 9.0),
 )
-_FORAMINA = (-12.0, 12.0, 33.0, 53.0), (27.0, 23.0, 20.0, 15.0)  # heights and distances from the midline, mm
-_FIRST_BODY_MM = -6.0  # height at which the first sacral body ends
+_FORAMINA = (-9.0, 19.0, 40.0, 56.0), (34.0, 29.0, 23.0, 18.0)  # heights; where they end beside the midline, mm
+_FIRST_BODY_MM, _FIRST_FORAMEN_MM = -6.0, -15.0  # heights at which the first sacral body ends, its foramina begin
+# of a vertebral arch, in the frame of the spine, mm: (distance from the midline, along, behind), half axes of each
+_ARCH = (
+    ((15.0, 4.0, 35.0), (7.0, 17.0, 9.0)),  # lamina and inferior articular process
+    ((24.0, -4.0, 30.0), (8.0, 15.0, 9.0)),  # superior articular process of the next vertebra
+    ((19.0, 20.0, 22.0), (6.5, 8.0, 11.0)),  # pedicle
+    ((0.0, 8.0, 50.0), (4.0, 10.0, 14.0)),  # spinous process
+)
+_LEVELS = (0.0, 36.0, 72.0)  # of the arches of L5, L4 and L3, mm up the spine
 
 
 @dataclass(frozen=True)
@@ -85,7 +93,10 @@ def _ilium(plane: Plane, side: Side) -> tuple[Array, Joint]:
     distance, along = distance_to_line(x, v, ring[_JOINT_POINTS])
     space = side.joint_space + 4.0 * float(smoothstep(np.float32((w - _LIGAMENT_FROM) / 14)))
     joint = Joint(_spread(u, columns, distance), _spread(u, columns, along), space, ring[_JOINT_POINTS])
-    return _spread(u, columns, signed_distance(x, v, ring)), joint
+    ilium = signed_distance(x, v, ring)
+    if plane.body.spine is not None:
+        ilium = np.maximum(ilium, plane.coarse[2][:, columns] - plane.body.spine.ilium + 0.35 * (x - 60))
+    return _spread(u, columns, ilium), joint
 
 
 def _spread(like: Array, columns: slice, values: Array) -> Array:
@@ -109,7 +120,16 @@ def _sacrum(plane: Plane, ilia: tuple[Array, Array], joints: tuple[Joint, Joint]
         sacrum = np.minimum(sacrum, box_distance(u, v, w, (half, v0, v1, w0, w1), 4.0))
     for ilium, joint in zip(ilia, joints, strict=True):
         sacrum = np.maximum(sacrum, joint.space - ilium)
-    return sacrum
+    return sacrum if plane.body.spine is None else _ended(plane, sacrum, plane.body.spine.sacrum)
+
+
+def _ended(plane: Plane, sacrum: Array, last: float) -> Array:
+    """The sacrum with its first body under the spine, to the plane ``last`` in its middle."""
+    u, v, w = plane.coarse
+    first = box_distance(u, *spine_frame(plane), (25.0, -30.0, -4.0, -17.0, 15.0), 5.0)
+    back = last + 6 * np.exp(-(((np.abs(u) - 24) / 7) ** 2)) - 0.004 * u**2 - 0.004 * v**2  # convex, with two crests
+    ended: Array = np.maximum(np.minimum(sacrum, first), w - back).astype(np.float32)
+    return ended
 
 
 def box_distance(u: Array, v: Array, w: Array, box: tuple[float, float, float, float, float], rounding: float) -> Array:
@@ -132,11 +152,16 @@ def ellipse_distance(x: Array, y: Array, a: float, b: float) -> Array:
 def spine_frame(plane: Plane) -> tuple[Array, Array]:
     """Distance up the lumbar spine and behind its axis for the coarse nodes, mm; origin at the lumbosacral disc."""
     u, v, w = plane.coarse
-    tilt = plane.body.spine_tilt
-    up, back = -(v + 36), w + 2
+    tilt, start = plane.body.spine_tilt, _spine_start(plane)
+    up, back = start[0] - v, w - start[1]
     along = np.cos(tilt) * up + np.sin(tilt) * back + plane.body.spine_bend * u
     behind = -np.sin(tilt) * up + np.cos(tilt) * back
     return along.astype(np.float32), behind.astype(np.float32)
+
+
+def _spine_start(plane: Plane) -> tuple[float, float]:
+    """Height and plane of the middle of the lumbosacral disc, mm."""
+    return (-36.0, -2.0) if plane.body.spine is None else plane.body.spine.start
 
 
 def lumbar_distance(plane: Plane) -> Array:
@@ -153,6 +178,8 @@ def lumbar_distance(plane: Plane) -> Array:
 
 def facets_distance(plane: Plane) -> tuple[Array, Array]:
     """To the small bones of the lowest lumbar facet joints behind the spine, and to their clefts: mm, coarse nodes."""
+    if plane.body.spine is not None:
+        return _arches(plane, plane.body.spine.arch)
     u, v, w = plane.coarse
     dx, dv = np.abs(u) - 18, v + 32 + 0.85 * (w - 24)
     near = np.clip(np.abs(w - 28) - 9, 0, None)
@@ -160,12 +187,29 @@ def facets_distance(plane: Plane) -> tuple[Array, Array]:
     return ellipse_distance(dx, dv, 8, 10) + near, clefts
 
 
+def _arches(plane: Plane, size: float) -> tuple[Array, Array]:
+    """To the arches of the vertebrae, and to the clefts between their articular processes: mm on the coarse nodes."""
+    along, behind = spine_frame(plane)
+    x = np.abs(plane.coarse[0])
+    bones, clefts = np.full(x.shape, _FAR, np.float32), np.full(x.shape, _FAR, np.float32)
+    for level in _LEVELS:
+        parts = []
+        for (beside, up, back), half in _ARCH:
+            offsets = (x - beside, along - up - level, behind - back)
+            squares = sum((offset / (size * axis)) ** 2 for offset, axis in zip(offsets, half, strict=True))
+            parts.append((np.sqrt(squares) - 1) * size * min(half))
+        bones = np.minimum(bones, np.minimum.reduce(parts))
+        clefts = np.minimum(clefts, np.maximum(np.abs(parts[0] - parts[1]), np.maximum(parts[0], parts[1])))
+    return bones.astype(np.float32), clefts.astype(np.float32)
+
+
 def canal_distance(plane: Plane) -> Array:
     """To the thecal sac, lumbar and sacral: mm on the coarse nodes."""
     u, v, w = plane.coarse
     along, behind = spine_frame(plane)
     size = plane.body.canal_radius
-    centre = np.interp(v, (-36, -10, 15, 40, 60), (22, 19, 15, 11, 9))
+    top = _spine_start(plane)[1] + 24
+    centre = np.interp(v, (-36, -10, 15, 40, 60), (top, 0.5 * top + 8, 15, 11, 9))
     radius = np.interp(v, (-36, -10, 15, 40, 60), (12, 9.5, 6.5, 4, 2)) * size
     sacral = (np.hypot(u / radius, (w - centre) / (0.62 * radius)) - 1) * 0.62 * radius
     sacral = np.maximum(sacral, np.maximum(-38 - v, v - 58))
@@ -175,10 +219,11 @@ def canal_distance(plane: Plane) -> Array:
 
 
 def middle_distance(plane: Plane) -> Array:
-    """To the middle of the sacrum: between its foramina and below its first body, mm on the coarse nodes."""
+    """To the middle of the sacrum: its foramina and what lies between, below its first body; mm on the coarse nodes."""
     u, v, _ = plane.coarse
     half = np.interp(v, _FORAMINA[0], _FORAMINA[1])
-    distance: Array = np.maximum(np.abs(u) - half, _FIRST_BODY_MM - v).astype(np.float32)
+    top = _FIRST_BODY_MM + (_FIRST_FORAMEN_MM - _FIRST_BODY_MM) * smoothstep((np.abs(u) - 18) / 4)
+    distance: Array = np.maximum(np.abs(u) - half, top - v).astype(np.float32)
     return distance
 
 

@@ -102,6 +102,7 @@ def _joint_spaces(plane: Plane, bones: Bones, canvas: Canvas, texture: Texture, 
         near = plane.grid.upsample(ends * smoothstep(1.5 + joint.space - joint.distance))
         window = window_of(near != 0)
         alpha = near[window] * cover(-ilium[window]) * cover(-bones.sacrum[window])
+        alpha *= cover(ilium[window] - joint.space - 2.5)  # 1, but where the ilium has ended
         fibrous = float(smoothstep(np.float32((joint.space - side.joint_space) / 2.5)))
         veins = web if isinstance(web, float) else web[window]
         filling = _filling(plane, texture.part(window), side.joint_line, fibrous, veins)

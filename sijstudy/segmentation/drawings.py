@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from tqdm.auto import tqdm
 
+from sijstudy.phantom.anatomy import Spine
 from sijstudy.phantom.bones import canal_distance, facets_distance, lumbar_distance, middle_distance
 from sijstudy.phantom.fields import Grid
 from sijstudy.phantom.plane import Plane
@@ -106,7 +107,15 @@ def _turned(rng: np.random.Generator, body: Body) -> Body:
         yaw=float(pose.yaw + rng.normal(0, 0.04)),
         size=float(rng.uniform(0.85, 1.12)),
     )
-    return replace(body, anatomy=replace(body.anatomy, pose=turned), stress=())
+    forward = rng.random()
+    spine = Spine(
+        start=(-36.0 + 10 * forward, 2.0 - 22 * forward),
+        sacrum=float(rng.uniform(8, 42)),
+        ilium=float(rng.uniform(18, 60)),
+        arch=float(rng.uniform(0.8, 1.35)),
+    )
+    anatomy = replace(body.anatomy, pose=turned, spine=spine, spine_tilt=float(rng.uniform(0.4, 0.95)))
+    return replace(body, anatomy=anatomy, stress=())
 
 
 def _protocol(rng: np.random.Generator) -> Protocol:
@@ -139,7 +148,7 @@ def _lesions(rng: np.random.Generator, marrow: float) -> LesionRange:
         SLIVERS_TO_GROSS,
         gain=(marrow * float(rng.uniform(0.25, 0.6)), marrow * float(rng.uniform(1.0, 3.5))),
         kinds=tuple(replace(kind, weight=weight) for kind, weight in _WEIGHTS),
-        diffuse=0.15,
+        diffuse=0.3,
         extra=0.15,
         seen=0.0,
     )

@@ -29,7 +29,7 @@ def varied(images: Tensor, labels: Tensor, chance: torch.Generator) -> Samples:
     """Samples of drawings: images and labels ``(B, H, H)`` uint8 as of ``drawings.Drawings``."""
     draw = _Draw(chance, len(images))
     image, classes, edema = _moved(images[:, None].float() / MARROW, labels, draw)
-    image = image * _contrast(classes, draw)
+    image = image * _contrast(classes, draw) * _sclerosis(classes, edema, draw)
     image = image * torch.exp(draw.field(4, 0.25) * draw.between(0, 1))
     image = image.clamp(min=0) ** draw.between(0.8, 1.25)
     image = torch.cat([_resampled(one[None], draw) for one in image])
@@ -96,6 +96,13 @@ def _contrast(classes: Tensor, draw: _Draw) -> Tensor:
     factors = torch.cat([torch.ones(draw.size, 1), factors], dim=1)
     of_pixels = torch.gather(factors, 1, classes.flatten(1)).reshape(draw.size, 1, CROP, CROP)
     return _mean_of_nine(of_pixels)
+
+
+def _sclerosis(classes: Tensor, edema: Tensor, draw: _Draw) -> Tensor:
+    """Factor ``(B, 1, CROP, CROP)``: in a third of the samples patches of bone are darker, but not where edema is."""
+    patches = torch.sigmoid(8 * (draw.field(9, 1.0) - 0.7)) * draw.between(0, 0.8) * draw.happens(0.33)
+    within = ((classes > 0) & ~edema)[:, None].float()
+    return 1 - patches * _mean_of_nine(within)
 
 
 def _resampled(image: Tensor, draw: _Draw) -> Tensor:

@@ -1,11 +1,17 @@
 """What the network learns from: drawings, and what is made of them anew each time."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
+from sijstudy.phantom.anatomy import Spine, draw_anatomy
+from sijstudy.phantom.bones import bones_of, facets_distance, lumbar_distance
+from sijstudy.phantom.fields import Grid
+from sijstudy.phantom.plane import Plane
 from sijstudy.segmentation.drawings import EDEMA, MARROW, SIZE, SLICES, draw
-from sijstudy.segmentation.varied import CROP, _Draw, _moved, varied
+from sijstudy.segmentation.varied import CROP, _Draw, _moved, _sclerosis, varied
 
 
 @pytest.fixture(scope="module")
@@ -86,3 +92,55 @@ def test_bones_keep_no_fixed_contrast_to_what_surrounds_them(drawings):
                 shares.append(float(one[classes > 0].median() - one[classes == 0].median()))
     assert min(shares) < -0.2
     assert max(shares) > 0.5
+
+
+GRID = Grid(SIZE, float(SIZE))
+
+
+def slice_of(spine, w):
+    body = draw_anatomy(np.random.default_rng(3))
+    pose = replace(body.pose, yaw=0.0, pitch=0.0)
+    return Plane(replace(body, spine=spine, pose=pose), GRID, w * pose.size + pose.shift[2])
+
+
+def area(distance):
+    return int((distance < 0).sum())
+
+
+def test_sacrum_and_ilia_end_where_the_spine_says():
+    spine = Spine(start=(-36.0, -2.0), sacrum=10.0, ilium=30.0, arch=1.0)
+    before, behind, last = (bones_of(slice_of(spine, w)) for w in (5.0, 20.0, 52.0))
+    assert area(before.sacrum) > 20 * area(behind.sacrum)
+    assert min(map(area, behind.ilium)) > 500
+    assert max(map(area, last.ilium)) == 0
+    endless = bones_of(slice_of(None, 52.0))
+    assert min(map(area, endless.ilium)) > 500
+
+
+def test_arches_stand_behind_the_vertebrae_as_large_as_asked():
+    small, large = (Spine(start=(-36.0, -2.0), sacrum=10.0, ilium=30.0, arch=size) for size in (0.8, 1.3))
+    assert area(facets_distance(slice_of(None, 45.0))[0]) == 0
+    assert 0 < area(facets_distance(slice_of(small, 45.0))[0]) < area(facets_distance(slice_of(large, 45.0))[0])
+
+
+def test_the_spine_starts_where_it_says():
+    usual, forward = (
+        Spine(start=start, sacrum=10.0, ilium=30.0, arch=1.0) for start in ((-36.0, -2.0), (-26.0, -20.0))
+    )
+    assert area(lumbar_distance(slice_of(usual, -26.0))) == 0
+    assert area(lumbar_distance(slice_of(forward, -26.0))) > 0
+    assert area(bones_of(slice_of(forward, -32.0)).sacrum) > area(bones_of(slice_of(None, -32.0)).sacrum)
+
+
+def test_sclerosis_darkens_bone_without_edema_in_some_samples():
+    classes = torch.ones(200, CROP, CROP, dtype=torch.long)
+    classes[:, :, CROP // 2 :] = 0
+    edema = torch.zeros_like(classes, dtype=torch.bool)
+    edema[:, : CROP // 2] = True
+    factor = _sclerosis(classes, edema, _Draw(torch.Generator().manual_seed(5), 200))[:, 0]
+    assert factor.min() < 0.5
+    assert factor.max() <= 1
+    bone = factor[:, CROP // 2 + 2 :, : CROP // 2 - 2]
+    assert 0.2 < (bone.flatten(1).min(1).values < 0.95).float().mean() < 0.4
+    assert (factor[:, : CROP // 2 - 1] == 1).all()
+    assert (factor[:, :, CROP // 2 + 1 :] == 1).all()
