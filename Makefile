@@ -45,10 +45,11 @@ format: env-dev ## format the code, mend what ruff can mend
 lab: env ## open the notebooks in JupyterLab
 	@$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks
 
-lock: env ## resolve the dependencies anew: requirements-dev.lock for everything, requirements.lock for a run alone
+lock: env ## resolve the dependencies anew: requirements.lock for a run, requirements-dev.lock for everything
 	@$(COMPILE) --extra dev pyproject.toml -o requirements-dev.lock
 	@$(COMPILE) -c requirements-dev.lock pyproject.toml -o requirements.lock
-	@echo "both locks are written; the next target installs them"
+	@echo uv | $(COMPILE) - -o requirements-uv.lock
+	@echo "the locks are written; the next target installs them"
 
 env: $(STAMP) ## make the environment .venv from requirements.lock (done by every other target)
 

@@ -1,4 +1,4 @@
-"""Install a lock into the environment of the Python that runs this: with uv, or with pip where uv cannot be had or fails.
+"""Install a lock into the environment of the Python that runs this: with uv; with pip where uv cannot be had or fails.
 
 ``.venv/bin/python tools/install.py requirements.lock``; needs nothing but the standard library and pip.
 """
@@ -22,7 +22,8 @@ PACKAGE = ("--no-deps", "--no-build-isolation", "-e", str(ROOT))
 PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input")
 PIP_INSTALL = (*PIP, "-qq", "install")
 UV_INSTALL = (sys.executable, "-m", "uv", "--quiet", "pip", "install", "--python", sys.executable)
-FROM_PIP = {  # pip's setting -> uv's variables for it, the first is set unless one of them is; what stands between values
+# pip's setting -> uv's variables for it, of which the first is set unless one of them is; what stands between values
+FROM_PIP = {
     "index-url": (("UV_DEFAULT_INDEX", "UV_INDEX_URL"), " "),
     "extra-index-url": (("UV_INDEX", "UV_EXTRA_INDEX_URL"), " "),
     "find-links": (("UV_FIND_LINKS",), ","),
@@ -32,6 +33,15 @@ FROM_PIP = {  # pip's setting -> uv's variables for it, the first is set unless 
     "client-cert": (("SSL_CLIENT_CERT",), " "),
     "proxy": (("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "all_proxy", "https_proxy", "http_proxy"), " "),
 }
+# Whatever the system lacks is said now, and the modules are left compiled, also where this is switched off for Python:
+# uv compiles nothing, and each of the study's processes would do it anew. All of site-packages would take a minute.
+IMPORT_ALL = """
+import importlib, pkgutil, sys
+sys.dont_write_bytecode = False
+import sijstudy
+for module in pkgutil.walk_packages(sijstudy.__path__, "sijstudy."):
+    importlib.import_module(module.name)
+"""
 OWN = {
     "UV_PYTHON_DOWNLOADS": "never",
     # as pip does: the lock's hashes decide, not which index is asked first
@@ -42,7 +52,7 @@ OWN = {
 def pip_settings(listing: str) -> dict[str, str]:
     """What ``pip config list`` says that ``pip install`` goes by, setting -> value.
 
-    Each line is ``section.setting='value'``; as in pip, [install] goes before [global], and a PIP_ variable before both.
+    Each line is ``section.setting='value'``; as in pip, [install] goes before [global], a PIP_ variable before both.
     """
     found: dict[str, dict[str, str]] = {"global": {}, "install": {}, ":env:": {}}
     for line in listing.splitlines():
@@ -54,7 +64,7 @@ def pip_settings(listing: str) -> dict[str, str]:
 
 
 def uv_environment(settings: Mapping[str, str], environment: Mapping[str, str]) -> dict[str, str]:
-    """``environment`` with pip's settings in uv's words, as uv reads none of pip's; what is set for uv already stays."""
+    """``environment`` with pip's settings in uv's words, as uv reads none of pip's; what is set for uv stays."""
     given = {}
     for setting, ((variable, *others), between) in FROM_PIP.items():
         value = between.join(settings.get(setting, "").split())
@@ -77,12 +87,21 @@ def with_uv(lock: str) -> str:
     return ""
 
 
+def with_pip(lock: str) -> int:
+    """Install ``lock`` and the package with pip. Returns its exit status."""
+    for what in ((*LOCKED, lock), PACKAGE):
+        if status := subprocess.run((*PIP_INSTALL, *what)).returncode:
+            return status
+    return 0
+
+
 def main(lock: str) -> int:
-    """Install; returns the exit status."""
-    if not (reason := with_uv(lock)):
-        return 0
-    print(f"{reason}; installing with pip, which takes longer", file=sys.stderr)
-    return max(subprocess.run((*PIP_INSTALL, *what)).returncode for what in ((*LOCKED, lock), PACKAGE))
+    """Install ``lock`` and the package, and import all of it once. Returns the exit status."""
+    if reason := with_uv(lock):
+        print(f"{reason}; installing with pip, which takes longer", file=sys.stderr)
+        if status := with_pip(lock):
+            return status
+    return subprocess.run((sys.executable, "-c", IMPORT_ALL)).returncode
 
 
 if __name__ == "__main__":
