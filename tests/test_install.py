@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from binder.missing import missing, normalised
 from tools.install import pip_settings, uv_environment
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -76,3 +77,12 @@ def test_what_is_set_for_uv_already_stays():
     assert {name: environment[name] for name in given} == given
     assert "UV_DEFAULT_INDEX" not in environment
     assert environment["UV_PYTHON_DOWNLOADS"] == "never"
+
+
+def test_binder_installs_what_its_environment_lacks_and_nothing_for_gpus():
+    entries = list(missing(LOCKS[""], {"torch", "torchvision", "numpy"}))
+    names = [entry.partition("==")[0] for entry in entries]
+    kept = [name for name, *_ in PIN.findall(LOCKS[""]) if not re.match("torch|numpy|nvidia-|cuda-", name)]
+    assert names == kept
+    assert all("--hash=sha256:" in entry for entry in entries)
+    assert normalised("Jupyter_Core.Ext") == "jupyter-core-ext"
