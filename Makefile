@@ -65,12 +65,12 @@ $(STAMP): requirements.lock requirements-uv.lock pyproject.toml
 	fi; \
 	"$(BIN)/python" -c '$(MODERN)' >/dev/null 2>&1 || "$$python" -m venv --clear $(VENV) || { \
 		echo "$$python cannot make an environment; on Debian or Ubuntu install the package python3-venv" >&2; exit 1; }
-	@echo "Installing the locked packages into $(VENV) (5 GB, a few minutes; only when the lock has changed)"
+	@echo "Installing the locked packages into $(VENV) (5.1 GB, one to five minutes; only when the lock has changed)"
 	@$(INSTALL) requirements.lock
 	@touch $@
 
 $(STAMP_DEV): $(STAMP) requirements-dev.lock
-	@echo "Adding what tests, style checks and measurements need"
+	@echo "Adding what tests, style checks and measurements need (0.4 GB)"
 	@$(INSTALL) requirements-dev.lock
 	@touch $@
 
