@@ -80,7 +80,7 @@ def test_what_is_set_for_uv_already_stays():
 
 
 def test_binder_installs_what_its_environment_lacks_and_nothing_for_gpus():
-    entries = list(missing(LOCKS[""], {"torch", "torchvision", "numpy"}))
+    entries = list(missing(LOCKS[""], {"torch", "torchvision", "numpy", "setuptools"}))
     names = [entry.partition("==")[0] for entry in entries]
     kept = [name for name, *_ in PIN.findall(LOCKS[""]) if not re.match("torch|numpy|nvidia-|cuda-", name)]
     assert names == kept
