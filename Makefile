@@ -70,7 +70,7 @@ $(STAMP): requirements.lock requirements-uv.lock pyproject.toml
 	@touch $@
 
 $(STAMP_DEV): $(STAMP) requirements-dev.lock
-	@echo "Adding what tests, style checks and measurements need (0.4 GB)"
+	@echo "Adding what tests, style checks and measurements need (0.5 GB)"
 	@$(INSTALL) requirements-dev.lock
 	@touch $@
 
