@@ -1,6 +1,9 @@
 """What `make env` installs, and with which settings."""
 
+import json
+import os
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -86,3 +89,19 @@ def test_binder_installs_what_its_environment_lacks_and_nothing_for_gpus():
     assert names == kept
     assert all("--hash=sha256:" in entry for entry in entries)
     assert normalised("Jupyter_Core.Ext") == "jupyter-core-ext"
+
+
+def test_the_container_prepares_its_folder_and_passes_every_argument_on(tmp_path):
+    study, tools = tmp_path / "study", tmp_path / "bin"
+    for folder in (study, tools):
+        folder.mkdir()
+    (tools / "sijstudy").write_text('#!/bin/sh\nprintf "%s|" "$@"\n')
+    (tools / "sijstudy").chmod(0o755)
+    (line,) = re.findall(r"^ENTRYPOINT (.*)$", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
+    words = [*json.loads(line), "run", "-p", "profile", "two words"]
+    environment = {"PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"}
+    for _ in range(2):  # also in a folder that an earlier container has prepared
+        done = subprocess.run(words, cwd=study, env=environment, capture_output=True, text=True, check=True)
+        assert done.stdout == "run|-p|profile|two words|"
+    assert {path.name for path in study.iterdir()} == {"data", "runs", "reports", "data_manifest", "notebooks"}
+    assert str((study / "notebooks").readlink()) == "/opt/sijstudy/notebooks"
