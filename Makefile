@@ -1,15 +1,18 @@
 # `make` or `make help` lists the targets.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help env study dashboard bench test mutants lint format lock lab clean clean-runs
+.PHONY: help env env-dev study dashboard bench test mutants lint format lock lab clean clean-runs
 
 PROFILE ?= quick
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+STAMP_DEV := $(VENV)/.installed-dev
 MODERN := import sys; sys.exit(sys.version_info < (3, 11))
-# -qq keeps pip's errors and drops its warnings about the machine's own settings
-PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
+INSTALL := $(BIN)/python tools/install.py
+# no index address in a lock; triton compiles networks while they run, which nothing here does: 1 GB less
+COMPILE := $(BIN)/python -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-header --no-emit-package triton
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -21,38 +24,39 @@ study: env ## run the study (PROFILE=quick) and tell where its report is
 dashboard: env ## move the finished study's sliders in a browser, on this machine only (PROFILE=quick)
 	@$(BIN)/sijstudy dashboard --profile $(PROFILE)
 
-bench: env ## measure the study beside MONAI and the usual script, on an idle machine (ONLY=a,b chooses sections)
+bench: env-dev ## measure the study beside MONAI and the usual script, on an idle machine (ONLY=a,b chooses sections)
 	@PYTHONPATH=. $(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY))
 
-test: env lint ## check style and types, then run all tests, notebooks and browser included
+test: env-dev lint ## check style and types, then run all tests, notebooks and browser included
 	@$(BIN)/python -m pytest
 
-mutants: env ## break the method on purpose, a place at a time, and see whether the tests notice (ONLY=roi.py chooses)
+mutants: env-dev ## break the method on purpose, a place at a time, and see whether the tests notice (ONLY=roi.py chooses)
 	@$(BIN)/python tools/mutants.py $(ONLY)
 
-lint: env ## check style (ruff) and types (mypy)
+lint: env-dev ## check style (ruff) and types (mypy)
 	@$(BIN)/ruff format --check --quiet . || { echo "make format mends this"; exit 1; }
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary
 
-format: env ## format the code, mend what ruff can mend
+format: env-dev ## format the code, mend what ruff can mend
 	@$(BIN)/ruff format --quiet .
 	@$(BIN)/ruff check --quiet --fix .
 
 lab: env ## open the notebooks in JupyterLab
 	@$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks
 
-lock: env ## resolve the dependencies anew into requirements.lock
-	@$(BIN)/python -c "import uv" 2>/dev/null || $(PIP) install uv
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --generate-hashes \
-		--no-emit-index-url --no-emit-find-links --no-header pyproject.toml -o requirements.lock
-	@echo "requirements.lock is written; the next target installs it"
+lock: env ## resolve the dependencies anew: requirements.lock for a run, requirements-dev.lock for everything
+	@$(COMPILE) --extra dev pyproject.toml -o requirements-dev.lock
+	@$(COMPILE) -c requirements-dev.lock pyproject.toml -o requirements.lock
+	@echo uv | $(COMPILE) - -o requirements-uv.lock
+	@echo "the locks are written; the next target installs them"
 
 env: $(STAMP) ## make the environment .venv from requirements.lock (done by every other target)
 
-# The stamp is touched last, so an interrupted install is taken up again. The lock names every package, so
-# pip need not resolve anything: an older pip would otherwise trip over extras when a newer release appears.
-$(STAMP): requirements.lock pyproject.toml
+env-dev: $(STAMP_DEV) ## add what tests, style checks and measurements need, from requirements-dev.lock
+
+# A stamp is touched last, so an interrupted install is taken up again.
+$(STAMP): requirements.lock requirements-uv.lock pyproject.toml
 	@python=$$(for name in $(PYTHON) python3.11 python3.12 python3.13 python3 python; do \
 		"$$name" -c '$(MODERN)' >/dev/null 2>&1 && echo "$$name" && break; done); \
 	if [ -z "$$python" ]; then \
@@ -61,9 +65,13 @@ $(STAMP): requirements.lock pyproject.toml
 	fi; \
 	"$(BIN)/python" -c '$(MODERN)' >/dev/null 2>&1 || "$$python" -m venv --clear $(VENV) || { \
 		echo "$$python cannot make an environment; on Debian or Ubuntu install the package python3-venv" >&2; exit 1; }
-	@echo "Installing the locked packages into $(VENV) (5 GB, a few minutes; only when the lock has changed)"
-	@$(PIP) install --no-deps --require-hashes -r requirements.lock
-	@$(PIP) install --no-deps --no-build-isolation -e .
+	@echo "Installing the locked packages into $(VENV) (5.1 GB, one to five minutes; only when the lock has changed)"
+	@$(INSTALL) requirements.lock
+	@touch $@
+
+$(STAMP_DEV): $(STAMP) requirements-dev.lock
+	@echo "Adding what tests, style checks and measurements need (0.5 GB)"
+	@$(INSTALL) requirements-dev.lock
 	@touch $@
 
 clean: ## remove the environment and caches; data, runs and reports stay

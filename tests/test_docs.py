@@ -32,6 +32,7 @@ FOLDERS = (
     "runs",
     "data",
     ".ci",
+    "binder",
 )
 MADE = re.compile(  # by a run, a build or a measurement, or by whoever follows a recipe
     r"runs/|notebooks/09_NAME|data/|reports/(?!paper)|data_manifest/[\w.-]+|benchmarks/results/|diagnoses/"
@@ -156,7 +157,7 @@ def test_the_check_itself_finds_what_is_not_there():
 def sources():
     """Everything that people read: code, tests, documents, notebooks."""
     kinds = {".py", ".md", ".ipynb", ".yaml", ".toml", ".j2", ".js", ".css"}
-    for folder in ("sijstudy", "tests", "docs", "notebooks", "benchmarks", "tools", "data_manifest"):
+    for folder in ("sijstudy", "tests", "docs", "notebooks", "benchmarks", "tools", "binder", "data_manifest"):
         yield from (path for path in (ROOT / folder).rglob("*") if path.suffix in kinds)
     yield from (ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "Makefile"))
 

@@ -23,7 +23,9 @@ ROOMS = (
     "commands",
 )
 FILES = sorted(PACKAGE.rglob("*.py"))
-OTHERS = sorted(path for name in ("benchmarks", "tools", "tests") for path in (PACKAGE.parent / name).rglob("*.py"))
+OTHERS = sorted(
+    path for name in ("benchmarks", "binder", "tools", "tests") for path in (PACKAGE.parent / name).rglob("*.py")
+)
 LINES, FUNCTION_LINES, PARAMETERS = 300, 40, 6  # at most
 
 

@@ -14,8 +14,10 @@ import pytest
 import yaml
 
 from sijstudy.config import StudyConfig
+from sijstudy.study.expected_work import expected_work
 from sijstudy.study.notebook_files import named_parameters
 from sijstudy.study.parameters import parameters_cell
+from sijstudy.study.plan import make_plan
 
 PROJECT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((PROJECT / "notebooks").glob("[0-9]*.ipynb"))
@@ -110,6 +112,18 @@ def test_smoke_runs_every_notebook_to_its_end(smoke_study):
     assert smoke_study.result.ok, f"{smoke_study.shown}\n{smoke_study.result.failure}"
     assert [line.split()[1] for line in smoke_study.shown.splitlines() if "  done  " in line] == NAMES
     assert [page.stem for page in smoke_study.pages] == [*NAMES, "checklist", "index", "model_card"]
+
+
+@pytest.mark.notebooks
+def test_what_the_rest_takes_is_said_from_the_networks_that_are_trained(smoke_study):
+    expected = expected_work(make_plan("smoke", root=smoke_study.root))
+    trained = [
+        json.loads(path.read_text())["epochs"] for path in (smoke_study.root / "runs/fits").glob("*/config.json")
+    ]
+    assert sum(work.epochs for work in expected.values()) == sum(trained)
+    assert re.search(
+        r"04_five_fold_training  done  \S+  (about \d+ min|less than a minute) left$", smoke_study.shown, re.M
+    )
 
 
 @pytest.mark.notebooks

@@ -24,7 +24,7 @@ from sijstudy.notebook import live_drawings, live_markup
 from sijstudy.notebook.panel_state import Settings, outcome
 from sijstudy.notebook.slice_viewer import FACTORS, Choice, Viewer
 from sijstudy.notebook.workspace import Workspace
-from sijstudy.records import GROUPS, Arm
+from sijstudy.records import ARMS, GROUPS, Arm
 
 SIDE_BY_SIDE = {"flex_flow": "row wrap", "grid_gap": "1rem"}
 WIDE = {"width": "98%", "max_width": "36rem"}
@@ -39,15 +39,23 @@ def show_live(work: Workspace) -> None:
 
 def live_panels(work: Workspace) -> VBox:
     """Both panels as tabs over a finished study. The second reads no slice and no network before it is opened."""
-    predictions: dict[Arm, pd.DataFrame] = {
-        arm: work.folder.load_table(f"predictions_{arm}") for arm in ("original", "roi")
-    }
     slices = SlicePanel(work)
-    tabs = Tab([threshold_panel(predictions, work.config), slices.box], titles=TITLES)
+    tabs = Tab([threshold_panel(_predictions(work), work.config), slices.box], titles=TITLES)
     tabs.observe(lambda change: slices.open() if change["new"] == 1 else None, "selected_index")
     panels = VBox([HTML(live_markup.style()), tabs])
     panels.add_class("sij")
     return panels
+
+
+def show_thresholds(work: Workspace) -> None:
+    """Show the first panel alone below a notebook's cell; it needs the tables of predictions only."""
+    panel = VBox([HTML(live_markup.style()), threshold_panel(_predictions(work), work.config)])
+    panel.add_class("sij")
+    display(panel)
+
+
+def _predictions(work: Workspace) -> dict[Arm, pd.DataFrame]:
+    return {arm: work.folder.load_table(f"predictions_{arm}") for arm in ARMS}
 
 
 def threshold_panel(predictions: Mapping[Arm, pd.DataFrame], config: StudyConfig) -> VBox:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import subprocess
 from dataclasses import replace
@@ -49,13 +50,15 @@ def cohort_line(manifest: Manifest) -> str:
 
 
 def commit() -> str:
-    """The checked-out commit, marked when files differ from it; "not a git checkout" without one."""
+    """The checked-out commit, marked when files differ from it; without a checkout what ``SIJSTUDY_COMMIT`` says, as in
+    a container, else "not a git checkout".
+    """
     folder = Path(__file__).parent
     try:
         revision = _git("rev-parse", "HEAD", cwd=folder)
         changed = _git("status", "--porcelain", "--untracked-files=no", cwd=folder)
     except (OSError, subprocess.CalledProcessError):
-        return "not a git checkout"
+        return os.environ.get("SIJSTUDY_COMMIT") or "not a git checkout"
     return revision + (" with uncommitted changes" if changed else "")
 
 

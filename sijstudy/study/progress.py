@@ -8,18 +8,21 @@ import threading
 import time
 from typing import Any, TextIO
 
+from sijstudy.study.time_left import TimeLeft
+
 TERMINAL_PERIOD, LOG_PERIOD = 1.0, 60.0  # seconds between two words of progress within a cell
 
 
 class Progress:
     """What a notebook is doing, on one line of a terminal, or in a log on a line per cell and minute.
 
-    ``[2/6] 02_roi_comparison  cell 5/14  00:31  training: 40%``; a terminal's line is refreshed every second.
-    The line ends with the last thing the notebook reported on its standard error.
+    ``[2/6] 02_roi_comparison  cell 5/14  00:31  about 14 min left  training: 40%``; a terminal's line is refreshed
+    every second. The line ends with the last thing the notebook reported on its standard error. left: what the whole
+    run still takes; it hears of training here.
     """
 
-    def __init__(self, label: str, stream: TextIO) -> None:
-        self.label, self.stream = label, stream
+    def __init__(self, label: str, stream: TextIO, left: TimeLeft | None = None) -> None:
+        self.label, self.stream, self.left = label, stream, left or TimeLeft({})
         self.live = stream.isatty()
         self.cell: int | None = None  # position among all cells, from 0
         self._place, self._detail, self._width = "starting", "", 0
@@ -54,6 +57,7 @@ class Progress:
         pieces = [piece.strip() for piece in re.split(r"[\r\n]", text) if piece.strip()]
         if pieces:
             self._detail = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", pieces[-1])
+            self.left.hear(self._detail)
 
     def flush(self) -> None:
         """Part of a stream's interface; nothing is held back."""
@@ -61,7 +65,7 @@ class Progress:
     def finish(self, text: str) -> None:
         """End the line with how it went; nothing is shown after it."""
         self._rest()
-        self._put(f"{self.label}  {text}  {clock(self.seconds)}", end="\n")
+        self._put(f"{self.label}  {text}  {clock(self.seconds)}  {self.left.words()}".rstrip(), end="\n")
 
     def _rest(self) -> None:
         self._stop.set()
@@ -69,8 +73,8 @@ class Progress:
             self._ticker.join()
 
     def _show(self) -> None:
-        line = f"{self.label}  {self._place}  {clock(self.seconds)}  {self._detail}".rstrip()
-        self._put(line, end="" if self.live else "\n")
+        known = (self.label, self._place, clock(self.seconds), self.left.words(), self._detail)
+        self._put("  ".join(filter(None, known)), end="" if self.live else "\n")
 
     def _put(self, line: str, end: str) -> None:
         with self._writing:  # the ticker and the notebook's own thread both come here

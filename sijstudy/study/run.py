@@ -20,6 +20,7 @@ from sijstudy.files import write_atomic, write_json
 from sijstudy.notebook.cohort import synthetic_name
 from sijstudy.study.cards import CHECKLIST, MODEL_CARD, Facts, write_cards
 from sijstudy.study.execution import Failure, Job, execute
+from sijstudy.study.expected_work import expected_work
 from sijstudy.study.kernel import Kernel
 from sijstudy.study.notebook_files import read_notebook
 from sijstudy.study.page import Page, duration, render_report
@@ -37,6 +38,7 @@ from sijstudy.study.results import (
     timings,
 )
 from sijstudy.study.run_index import write_index
+from sijstudy.study.time_left import TimeLeft
 from sijstudy.training.store import StudyFolder
 
 PRELOADED = "import sijstudy.figures.paper, sijstudy.notebook.workspace"  # what every notebook of the study begins with
@@ -74,14 +76,18 @@ def run_study(plan: StudyPlan, *, cell_timeout: int | None = None, stream: TextI
 
 def _run(plan: StudyPlan, cell_timeout: int | None, stream: TextIO) -> StudyResult:
     failed, failure, seconds = "", None, {}
+    kept = {notebook.stem for notebook in answered(plan)}  # their networks are there, unless the code has changed
+    left = TimeLeft(expected_work(plan), plan.config.parallel_fits, kept)
     with ExitStack() as kernels:
         kernel = kernels.enter_context(_kernel(plan, plan.chosen[0]))
         for number, notebook in enumerate(plan.chosen, start=1):
             label = f"[{number}/{len(plan.chosen)}] {notebook.stem}"
             rest = plan.chosen[number:]
-            with Progress(label, stream) as progress:
+            left.begin(notebook.stem)
+            with Progress(label, stream, left) as progress:
                 following = kernels.enter_context(_kernel(plan, rest[0])) if rest else None
                 failure = _run_notebook(plan, notebook, progress, kernel, cell_timeout)
+                left.end()
                 progress.finish("failed" if failure else "done")
             seconds[notebook.stem] = progress.seconds
             if failure or following is None:

@@ -3,7 +3,9 @@ import io
 import pytest
 from toy_study import execute_toy
 
+from sijstudy.study.expected_work import Work
 from sijstudy.study.progress import Progress, clock
+from sijstudy.study.time_left import TimeLeft
 
 
 class Terminal(io.StringIO):
@@ -28,6 +30,17 @@ def test_a_log_hears_of_a_long_cell_again_and_again(tmp_path, monkeypatch):
     lines = [line for line in shown.splitlines() if "cell 3/3" in line]
     assert not lines[0].endswith("%")
     assert sum(line.endswith("  training 40%") for line in lines) >= 3
+
+
+def test_what_is_left_of_the_run_stands_behind_the_time():
+    times = iter([0.0, 60.0])
+    stream = io.StringIO()
+    left = TimeLeft({"01": Work(other=60), "02": Work(other=840)}, clock=lambda: next(times, 60.0))
+    left.begin("01")
+    with Progress("[1/2] 01", stream, left) as progress:
+        left.end()
+        progress.finish("done")
+    assert stream.getvalue() == "[1/2] 01  done  00:00  about 14 min left\n"
 
 
 def test_progress_ends_its_line():

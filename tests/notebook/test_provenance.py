@@ -1,0 +1,20 @@
+import subprocess
+
+from sijstudy.notebook import provenance
+
+
+def test_without_a_checkout_the_commit_is_what_a_container_was_built_from(monkeypatch):
+    def no_git(*arguments, cwd):
+        raise subprocess.CalledProcessError(128, "git")
+
+    monkeypatch.setattr(provenance, "_git", no_git)
+    monkeypatch.setenv("SIJSTUDY_COMMIT", "")
+    assert provenance.commit() == "not a git checkout"
+    monkeypatch.setenv("SIJSTUDY_COMMIT", "abc123")
+    assert provenance.commit() == "abc123"
+
+
+def test_a_checkout_goes_before_what_a_container_says(monkeypatch):
+    monkeypatch.setattr(provenance, "_git", lambda *arguments, cwd: "fff" if arguments[0] == "rev-parse" else "")
+    monkeypatch.setenv("SIJSTUDY_COMMIT", "abc123")
+    assert provenance.commit() == "fff"
