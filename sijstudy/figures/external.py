@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
@@ -20,6 +21,7 @@ from sijstudy.roi import RoiBoxes
 Array = np.ndarray[Any, Any]
 SOLID = {"segmentation": VERMILION, "both": PURPLE}  # column -> colour
 MASKS = {"bone": (GREEN, 0.7), "truth": (ORANGE, 1.4), "seen": (PURPLE, 1.4)}  # name -> colour, width in points
+COLOURS = {0: BLUE, 1: VERMILION}  # by label
 _COLUMNS = 4
 
 
@@ -56,22 +58,20 @@ def score_strips(frame: pd.DataFrame, readers: Mapping[str, str], limits: Mappin
     """A panel per reader: every slice's score, without edema at the left and with it at the right; medians as bars.
 
     frame: label 0/1 and a column of scores per key of ``readers``, whose values are titles. limits: column ->
-    threshold, of those that have one. Slices are moved sideways by their order, so that none hides another.
+    threshold, of those that have one. Slices are moved sideways, so that none hides another.
     """
     rows = -(-len(readers) // _COLUMNS)
     figure = Figure(figsize=(2.4 * _COLUMNS, 2.7 * rows), layout="constrained")
     axes = np.atleast_1d(figure.subplots(rows, _COLUMNS)).ravel()
     for axis, (column, title) in zip(axes, readers.items(), strict=False):
-        for label, colour in ((0, BLUE), (1, VERMILION)):
-            scores = np.sort(frame.loc[frame["label"] == label, column].dropna().to_numpy())
-            if not len(scores):
-                continue
-            sideways = label + 0.25 * np.sin(2.4 * np.arange(len(scores)))
-            axis.scatter(sideways, scores, color=colour, s=9, alpha=0.6, linewidths=0)
-            axis.hlines(np.median(scores), label - 0.35, label + 0.35, color=colour, linewidth=2)
+        scores = frame[["label", column]].dropna()
+        sns.swarmplot(scores, x="label", y=column, hue="label", order=(0, 1), palette=COLOURS, size=2.6, alpha=0.6,
+                      warn_thresh=1, legend=False, ax=axis)  # fmt: skip
+        for label, median in scores.groupby("label")[column].median().items():
+            axis.hlines(median, label - 0.35, label + 0.35, color=COLOURS[label], linewidth=2)
         if column in limits:
             axis.axhline(limits[column], color=GREY, linestyle=":", linewidth=1)
-        axis.set(xticks=(0, 1), xticklabels=("no edema", "edema"), xlim=(-0.6, 1.6))
+        axis.set(xticks=(0, 1), xticklabels=("no edema", "edema"), xlim=(-0.6, 1.6), xlabel="", ylabel="")
         axis.tick_params(labelsize=SMALL - 1)
         axis.set_title(_wrapped(title), fontsize=SMALL)
     for axis in axes[len(readers) :]:

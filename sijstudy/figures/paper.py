@@ -7,12 +7,23 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from sijstudy.figures.colours import BLUE, GREEN, GREY, ORANGE, PURPLE, SEGMENT_COLOURS, SKY, SMALL, TITLE, VERMILION
+from sijstudy.figures.colours import (
+    BLUE,
+    GREY,
+    GROUP_COLOURS,
+    ORANGE,
+    PALETTE,
+    SEGMENT_COLOURS,
+    SKY,
+    SMALL,
+    TITLE,
+    VERMILION,
+)
 from sijstudy.figures.overlays import draw_image, draw_map, draw_outline
 from sijstudy.figures.plain import plain_style
 from sijstudy.metrics import METRIC_NAMES, METRICS, Roc
@@ -20,6 +31,7 @@ from sijstudy.records import Box, IliumBoxes
 from sijstudy.roi import RoiBoxes
 
 Array = np.ndarray[Any, Any]
+DODGED = 0.2  # how far seaborn moves each of two groups from their fold
 
 
 def _figure(columns: int, rows: int = 1, *, width: float = 2.4, height: float = 2.6) -> tuple[Figure, list[Axes]]:
@@ -74,12 +86,16 @@ def demographics(subjects: pd.DataFrame, slices: pd.DataFrame) -> Figure:
     counts = slices.groupby("subject_id").size().rename("slices")
     table = subjects.join(counts, on="subject_id")
     for axis, column, label in ((axes[0], "age_years", "age (years)"), (axes[1], "slices", "slices per subject")):
-        edges = np.histogram_bin_edges(table[column].dropna().astype(float), bins=12)
-        for group, colour in (("axSpA", VERMILION), ("control", BLUE)):
-            values = table.loc[table["group"] == group, column].dropna()
-            axis.hist(values, bins=edges.tolist(), color=to_rgba(colour, 0.55), edgecolor=colour, label=group)
+        values = table.assign(value=table[column].astype(float)).dropna(subset="value")
+        if values.empty:
+            axis.text(0.5, 0.5, "not known", transform=axis.transAxes, ha="center", color=GREY)
+            axis.set(xlabel=label, xticks=[], yticks=[])
+            continue
+        edges = np.histogram_bin_edges(values["value"], bins=12).tolist()
+        sns.histplot(values, x="value", hue="group", hue_order=GROUP_COLOURS, palette=GROUP_COLOURS, bins=edges,
+                     alpha=0.55, ax=axis)  # fmt: skip
         axis.set(xlabel=label, ylabel="subjects")
-    axes[0].legend(frameon=False)
+        axis.get_legend().set(title="", frame_on=False)
     return figure
 
 
@@ -158,11 +174,10 @@ def _course(axis: Axes, course: pd.DataFrame, decision: Any, title: str) -> None
 def roc_curves(rocs: Mapping[int, Roc], paper_auc: Sequence[float] = ()) -> Figure:
     """Fig. 7: the ROC curve of every fold, with the paper's AUC of the same fold number in the legend."""
     figure, (axis,) = _figure(1, width=5.6, height=4.8)
-    colours = [BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, GREY]
     for number, (fold, curve) in enumerate(rocs.items()):
         paper = f" (paper {paper_auc[number]:.2f})" if number < len(paper_auc) else ""
         axis.plot(
-            curve.fpr, curve.tpr, color=colours[number % len(colours)], label=f"fold {fold}: AUC {curve.auc:.3f}{paper}"
+            curve.fpr, curve.tpr, color=PALETTE[number % len(PALETTE)], label=f"fold {fold}: AUC {curve.auc:.3f}{paper}"
         )
     axis.plot([0, 1], [0, 1], color=GREY, linestyle=":", linewidth=1)
     axis.set(xlabel="1 - specificity", ylabel="recall", aspect="equal", xlim=(-0.01, 1), ylim=(0, 1.01))
@@ -195,15 +210,14 @@ def metrics_beside_paper(tables: Mapping[str, pd.DataFrame]) -> Figure:
 def subject_scores(subjects: pd.DataFrame, threshold: float) -> Figure:
     """Score of every test subject by fold, misclassified ones ringed; columns of ``subject_predictions``."""
     figure, (axis,) = _figure(1, width=6.5, height=3)
-    for group, colour, shift in (("axSpA", VERMILION, 0.1), ("control", BLUE, -0.1)):
-        part = subjects[subjects["group"] == group]
-        axis.scatter(part["fold"] + shift, part["score"], color=to_rgba(colour, 0.6), s=22, label=group)
+    sns.stripplot(subjects, x="fold", y="score", hue="group", hue_order=GROUP_COLOURS, palette=GROUP_COLOURS,
+                  dodge=True, jitter=False, native_scale=True, alpha=0.6, size=5, ax=axis)  # fmt: skip
     wrong = subjects[subjects["label"] != subjects["decision"]]
-    places = wrong["fold"] + np.where(wrong["group"] == "axSpA", 0.1, -0.1)
+    places = wrong["fold"] + np.where(wrong["group"] == "axSpA", -DODGED, DODGED)
     axis.scatter(places, wrong["score"], s=90, facecolors="none", edgecolors="black", label="misclassified")
     axis.axhline(threshold, color=GREY, linestyle=":", label="threshold")
     axis.set(xlabel="fold", ylabel="subject score", ylim=(-0.05, 1.05), xticks=sorted(subjects["fold"].unique()))
-    axis.legend(frameon=False, fontsize=SMALL, loc="center left", bbox_to_anchor=(1, 0.5))
+    axis.legend(frameon=False, fontsize=SMALL, loc="center left", bbox_to_anchor=(1, 0.5), title="")
     return figure
 
 

@@ -7,16 +7,18 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from sijstudy.analysis.sensitivity import at_settings
 from sijstudy.config import StudyConfig
-from sijstudy.figures.colours import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, SMALL, TITLE, VERMILION
+from sijstudy.figures.colours import BLUE, GREEN, GREY, ORANGE, PALETTE, SMALL, TITLE, VERMILION
 from sijstudy.figures.plain import plain_style
 
-FOLD_COLOURS = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, GREY)
+CLASS_COLOURS = {"positive": VERMILION, "negative": BLUE}
 
 
 def _panels(columns: int, rows: int = 1, *, width: float, height: float) -> tuple[Figure, list[Axes]]:
@@ -34,7 +36,7 @@ def learning_curves(histories: Mapping[str, Mapping[int, pd.DataFrame]]) -> Figu
     for column, (arm, folds) in enumerate(histories.items()):
         loss, accuracy = axes[column], axes[column + len(histories)]
         for number, (fold, history) in enumerate(folds.items()):
-            style: dict[str, Any] = {"color": FOLD_COLOURS[number % len(FOLD_COLOURS)], "linewidth": 1.3}
+            style: dict[str, Any] = {"color": PALETTE[number % len(PALETTE)], "linewidth": 1.3}
             if len(history) < 15:
                 style["marker"] = "."
             loss.plot(history["epoch"], history["train_loss"], label=f"fold {fold}", **style)
@@ -79,15 +81,15 @@ def reliability_curves(curves: Mapping[str, pd.DataFrame], scores: Mapping[str, 
         above.grid(alpha=0.25)
         _score_histogram(below, scores[title])
     figure.legend(*axes[0, 0].get_legend_handles_labels(), frameon=False, loc="outside upper center", ncols=2)
-    figure.legend(*axes[1, 0].get_legend_handles_labels(), frameon=False, loc="outside lower center", ncols=2)
+    bars = [Patch(color=colour, label=name) for name, colour in CLASS_COLOURS.items()]
+    figure.legend(handles=bars, frameon=False, loc="outside lower center", ncols=2)
     return figure
 
 
 def _score_histogram(axis: Axes, frame: pd.DataFrame) -> None:
-    parts = [frame.loc[frame["label"] == label, "score"] for label in (1, 0)]
-    axis.hist(parts, bins=np.linspace(0, 1, 21).tolist(), stacked=True, color=[VERMILION, BLUE],
-              label=["positive", "negative"])  # fmt: skip
-    axis.set(xlabel="score", ylabel="count")
+    names = frame.assign(label=frame["label"].map({1: "positive", 0: "negative"}))
+    sns.histplot(names, x="score", hue="label", hue_order=CLASS_COLOURS, palette=CLASS_COLOURS, multiple="stack",
+                 bins=np.linspace(0, 1, 21).tolist(), alpha=1, linewidth=0, legend=False, ax=axis)  # fmt: skip
 
 
 @plain_style()
@@ -122,7 +124,7 @@ def sensitivity_maps(grid: pd.DataFrame, config: StudyConfig) -> Figure:
         (axes[0], "slice_accuracy", "Slice accuracy (%)"),
         (axes[1], "accuracy", "Subject accuracy (%)"),
     ):
-        _heat_map(figure, axis, rows.pivot(index="slice_threshold", columns="median_size", values=name), config)
+        _heat_map(axis, rows.pivot(index="slice_threshold", columns="median_size", values=name), config)
         axis.set_title(title, fontsize=TITLE)
     lines = grid[at_settings(grid, config, free="subject_threshold")]
     styles = (("accuracy", BLUE, "-"), ("recall", VERMILION, "--"), ("specificity", GREEN, "-."))
@@ -136,11 +138,11 @@ def sensitivity_maps(grid: pd.DataFrame, config: StudyConfig) -> Figure:
     return figure
 
 
-def _heat_map(figure: Figure, axis: Axes, table: pd.DataFrame, config: StudyConfig) -> None:
+def _heat_map(axis: Axes, table: pd.DataFrame, config: StudyConfig) -> None:
     """A cell per slice threshold (index) and filter size (columns), the study's own framed."""
     sizes, thresholds = table.columns.tolist(), table.index.tolist()
-    image = axis.pcolormesh(np.arange(len(sizes) + 1), np.arange(len(thresholds) + 1), table.to_numpy(), cmap="cividis")
-    figure.colorbar(image, ax=axis)
+    sns.heatmap(table, cmap="cividis", xticklabels=False, yticklabels=False, ax=axis)
+    axis.invert_yaxis()
     x, y = sizes.index(config.median_size), thresholds.index(config.slice_threshold)
     for colour, width in (("white", 3.0), ("black", 1.2)):
         axis.plot([x, x + 1, x + 1, x, x], [y, y, y + 1, y + 1, y], color=colour, linewidth=width)

@@ -1,4 +1,4 @@
-"""Figures as matplotlib draws them by itself: no matplotlibrc of the user's or of the folder changes one."""
+"""The one theme of all figures: no matplotlibrc of the user's or of the folder changes one."""
 
 from __future__ import annotations
 
@@ -7,15 +7,27 @@ from contextlib import contextmanager
 
 import matplotlib
 
+from sijstudy.figures.colours import GREY, PALETTE
+
+#: over matplotlib's defaults. DejaVu Sans is among the pages' fonts, and comes with matplotlib: the same everywhere.
+THEME = {
+    "axes.prop_cycle": matplotlib.cycler(color=PALETTE),
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": GREY,
+    "grid.alpha": 0.25,
+    "font.sans-serif": ["DejaVu Sans"],
+}
 DOTS_PER_INCH = 192  # two pixels for each of a report's, so sharp on a high-density screen
 
 
 @contextmanager
 def plain_style() -> Iterator[None]:
-    """matplotlib's own defaults, the settings of before put back afterwards; a decorator, too.
+    """matplotlib's own defaults and THEME, the settings of before put back afterwards; a decorator, too.
 
     A figure takes some settings when it is made and others when it is written: both happen inside.
     """
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
+        matplotlib.rcParams.update(THEME)
         yield

@@ -18,7 +18,7 @@ from matplotlib.ticker import MaxNLocator
 from PIL import Image, ImageDraw
 from scipy.ndimage import binary_erosion
 
-from sijstudy.figures.colours import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, SMALL, VERMILION
+from sijstudy.figures.colours import BLUE, GREY, ORANGE, PALETTE, SMALL, VERMILION
 from sijstudy.figures.overlays import COLOURS, grey_range, opacity
 from sijstudy.figures.plain import plain_style
 from sijstudy.metrics import Roc
@@ -33,7 +33,6 @@ LEGEND: dict[str, Any] = {
     "loc": "outside lower center", "frameon": False, "fontsize": 9, "columnspacing": 0.9, "handlelength": 1.4,
     "handletextpad": 0.4, "borderpad": 0.1,
 }  # fmt: skip
-FOLD_COLOURS = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, GREY)
 
 
 class Drawing:
@@ -111,7 +110,7 @@ class RocDrawing(Drawing):
         axis = figure.subplots()
         self.curves, self.points = {}, {}
         for number, fold in enumerate(folds):
-            colour = FOLD_COLOURS[number % len(FOLD_COLOURS)]
+            colour = PALETTE[number % len(PALETTE)]
             (self.curves[fold],) = axis.plot([], [], color=colour, linewidth=1.3, label=f"fold {fold}")
             (self.points[fold],) = axis.plot([], [], "o", color=colour, markersize=9, markeredgecolor="black")
         axis.plot([0, 1], [0, 1], color=GREY, linestyle=":", linewidth=1)

@@ -124,11 +124,11 @@ def _sacrum(plane: Plane, ilia: tuple[Array, Array], joints: tuple[Joint, Joint]
 
 
 def _ended(plane: Plane, sacrum: Array, last: float) -> Array:
-    """The sacrum with its first body under the spine, to the plane ``last`` in its middle."""
-    u, v, w = plane.coarse
+    """The sacrum with its first body under the spine, to the plane ``last``; two crests go on behind."""
+    u, _, w = plane.coarse
     first = box_distance(u, *spine_frame(plane), (25.0, -30.0, -4.0, -17.0, 15.0), 5.0)
-    back = last + 6 * np.exp(-(((np.abs(u) - 24) / 7) ** 2)) - 0.004 * u**2 - 0.004 * v**2  # convex, with two crests
-    ended: Array = np.maximum(np.minimum(sacrum, first), w - back).astype(np.float32)
+    crests = 6 * np.exp(-(((np.abs(u) - 24) / 7) ** 2)) - 0.004 * u**2
+    ended: Array = np.maximum(np.minimum(sacrum, first), w - last - crests).astype(np.float32)
     return ended
 
 

@@ -110,7 +110,7 @@ def _turned(rng: np.random.Generator, body: Body) -> Body:
     forward = rng.random()
     spine = Spine(
         start=(-36.0 + 10 * forward, 2.0 - 22 * forward),
-        sacrum=float(rng.uniform(8, 42)),
+        sacrum=float(rng.uniform(6, 38)),
         ilium=float(rng.uniform(18, 60)),
         arch=float(rng.uniform(0.8, 1.35)),
     )

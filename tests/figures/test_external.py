@@ -25,10 +25,13 @@ def test_every_slice_is_a_point_of_its_class():
     )
     figure = score_strips(frame, {"one": "first", "two": "second"}, {"one": 0.5})
     first, second = figure.axes[:2]
-    assert [len(points.get_offsets()) for points in first.collections[::2]] == [2, 3]
-    assert [len(points.get_offsets()) for points in second.collections[::2]] == [2, 2]
-    assert sorted(first.collections[2].get_offsets()[:, 1]) == [0.5, 0.7, 0.9]
-    assert all(0.5 < x < 1.5 for x in first.collections[2].get_offsets()[:, 0])
+    figure.canvas.draw()
+    strips = [[one.get_offsets() for one in axis.collections[:2]] for axis in (first, second)]
+    assert [[len(points) for points in strip] for strip in strips] == [[2, 3], [2, 2]]
+    assert sorted(strips[0][1][:, 1]) == [0.5, 0.7, 0.9]
+    assert all(0.5 < x < 1.5 for x in strips[0][1][:, 0])
+    medians = [line.get_segments()[0][0][1] for line in first.collections[2:]]
+    np.testing.assert_allclose(medians, [0.15, 0.7])
     assert [len(axis.lines) for axis in (first, second)] == [1, 0]
     assert first.get_title() == "first"
 
