@@ -90,6 +90,7 @@ def _score_histogram(axis: Axes, frame: pd.DataFrame) -> None:
     names = frame.assign(label=frame["label"].map({1: "positive", 0: "negative"}))
     sns.histplot(names, x="score", hue="label", hue_order=CLASS_COLOURS, palette=CLASS_COLOURS, multiple="stack",
                  bins=np.linspace(0, 1, 21).tolist(), alpha=1, linewidth=0, legend=False, ax=axis)  # fmt: skip
+    axis.set(xlabel="score", ylabel="count")
 
 
 @plain_style()
