@@ -95,7 +95,8 @@ def demographics(subjects: pd.DataFrame, slices: pd.DataFrame) -> Figure:
         sns.histplot(values, x="value", hue="group", hue_order=GROUP_COLOURS, palette=GROUP_COLOURS, bins=edges,
                      alpha=0.55, ax=axis)  # fmt: skip
         axis.set(xlabel=label, ylabel="subjects")
-        axis.get_legend().set(title="", frame_on=False)
+        if (legend := axis.get_legend()) is not None:
+            legend.set(title="", frame_on=False)
     return figure
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import matplotlib
+from matplotlib.rcsetup import cycler
 
 from sijstudy.figures.colours import GREY, PALETTE
 
 #: over matplotlib's defaults. DejaVu Sans is among the pages' fonts, and comes with matplotlib: the same everywhere.
-THEME = {
-    "axes.prop_cycle": matplotlib.cycler(color=PALETTE),
+THEME: dict[Any, Any] = {
+    "axes.prop_cycle": cycler(color=PALETTE),
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.edgecolor": GREY,
