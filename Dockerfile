@@ -1,5 +1,5 @@
 # The study with all its packages, for machines without a network: built where there is one, carried as a file
-# (docs/CONTAINER.md). It holds no patient's data and no weights but the package's own.
+# (docs/INSTALL.md). It holds no patient's data and no weights but the package's own.
 FROM python:3.11-slim-bookworm AS build
 WORKDIR /opt/sijstudy
 COPY . .
