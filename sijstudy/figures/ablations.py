@@ -71,6 +71,6 @@ def _intervals(axis: Axes, rows: pd.DataFrame) -> None:
     low, high = axis.get_xlim()
     margin = max(LEAST, 0.06 * (high - low))
     axis.set_xlim(min(low, -margin), max(high, margin))
-    axis.grid(alpha=0.25, axis="x")
+    axis.grid(True, axis="x")
     axis.tick_params(axis="y", length=0)
     axis.xaxis.set_major_locator(MaxNLocator(nbins=4))

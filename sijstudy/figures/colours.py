@@ -8,6 +8,7 @@ BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE, GREY = (
 )  # fmt: skip
 PALETTE = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, GREY)  # the order in which lines take them
 GROUP_COLOURS = {"axSpA": VERMILION, "control": BLUE}
+LABEL_COLOURS = {1: VERMILION, 0: BLUE}
 SEGMENT_COLOURS = {"left ilium": SKY, "right ilium": SKY, "sacrum": GREEN, "bone": GREEN, "edema": ORANGE}
 
 TITLE, SMALL = 11, 10  # points; reports show a figure about as wide as its inches times 75 pixels

@@ -42,7 +42,7 @@ def _steps(axis: Axes, slices: pd.DataFrame, column: str, title: str) -> None:
     axis.step(slices["slice_index"], slices[column], where="mid", color=BLUE, linewidth=1.5, label="slice result")
     axis.set(ylim=(-0.08, 1.08), yticks=[0, 1], yticklabels=["negative", "positive"])
     axis.set_title(title, fontsize=TITLE)
-    axis.grid(alpha=0.25, axis="x")
+    axis.grid(True, axis="x")
 
 
 @plain_style()

@@ -12,7 +12,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from sijstudy.figures.colours import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, SMALL, TITLE, VERMILION
+from sijstudy.figures.colours import BLUE, GREEN, GREY, LABEL_COLOURS, ORANGE, PURPLE, SKY, SMALL, TITLE, VERMILION
 from sijstudy.figures.overlays import draw_image, draw_outline
 from sijstudy.figures.plain import plain_style
 from sijstudy.metrics import Roc
@@ -21,7 +21,6 @@ from sijstudy.roi import RoiBoxes
 Array = np.ndarray[Any, Any]
 SOLID = {"segmentation": VERMILION, "both": PURPLE}  # column -> colour
 MASKS = {"bone": (GREEN, 0.7), "truth": (ORANGE, 1.4), "seen": (PURPLE, 1.4)}  # name -> colour, width in points
-COLOURS = {0: BLUE, 1: VERMILION}  # by label
 _COLUMNS = 4
 
 
@@ -49,7 +48,7 @@ def external_rocs(curves: Mapping[str, Roc], names: Mapping[str, str]) -> Figure
     axis.plot([0, 1], [0, 1], color=GREY, linestyle=":", linewidth=1)
     axis.set(xlabel="1 - specificity", ylabel="recall", aspect="equal", xlim=(-0.01, 1), ylim=(0, 1.01))
     figure.legend(frameon=False, fontsize=SMALL - 1, loc="outside lower center", ncols=2)
-    axis.grid(alpha=0.25)
+    axis.grid(True)
     return figure
 
 
@@ -65,10 +64,10 @@ def score_strips(frame: pd.DataFrame, readers: Mapping[str, str], limits: Mappin
     axes = np.atleast_1d(figure.subplots(rows, _COLUMNS)).ravel()
     for axis, (column, title) in zip(axes, readers.items(), strict=False):
         scores = frame[["label", column]].dropna()
-        sns.swarmplot(scores, x="label", y=column, hue="label", order=(0, 1), palette=COLOURS, size=2.6, alpha=0.6,
-                      warn_thresh=1, legend=False, ax=axis)  # fmt: skip
+        sns.swarmplot(scores, x="label", y=column, hue="label", order=(0, 1), palette=LABEL_COLOURS, size=2.6,
+                      alpha=0.6, warn_thresh=1, legend=False, ax=axis)  # fmt: skip
         for label, median in scores.groupby("label")[column].median().items():
-            axis.hlines(median, label - 0.35, label + 0.35, color=COLOURS[label], linewidth=2)
+            axis.hlines(median, label - 0.35, label + 0.35, color=LABEL_COLOURS[label], linewidth=2)
         if column in limits:
             axis.axhline(limits[column], color=GREY, linestyle=":", linewidth=1)
         axis.set(xticks=(0, 1), xticklabels=("no edema", "edema"), xlim=(-0.6, 1.6), xlabel="", ylabel="")

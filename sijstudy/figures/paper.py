@@ -17,7 +17,6 @@ from sijstudy.figures.colours import (
     GREY,
     GROUP_COLOURS,
     ORANGE,
-    PALETTE,
     SEGMENT_COLOURS,
     SKY,
     SMALL,
@@ -140,7 +139,7 @@ def selection_curves(histories: Mapping[str, pd.DataFrame]) -> Figure:
         axis.plot(history["epoch"], 100 * history["train_accuracy"], color=BLUE, marker=".", label="training")
         axis.plot(history["epoch"], 100 * history["held_out_accuracy"], color=VERMILION, marker=".", label="validation")
         axis.set(title=backbone, xlabel="epoch", ylabel="accuracy (%)", ylim=(30, 102))
-        axis.grid(alpha=0.25)
+        axis.grid(True)
     axes[0].legend(frameon=False, loc="lower right")
     return figure
 
@@ -177,13 +176,11 @@ def roc_curves(rocs: Mapping[int, Roc], paper_auc: Sequence[float] = ()) -> Figu
     figure, (axis,) = _figure(1, width=5.6, height=4.8)
     for number, (fold, curve) in enumerate(rocs.items()):
         paper = f" (paper {paper_auc[number]:.2f})" if number < len(paper_auc) else ""
-        axis.plot(
-            curve.fpr, curve.tpr, color=PALETTE[number % len(PALETTE)], label=f"fold {fold}: AUC {curve.auc:.3f}{paper}"
-        )
+        axis.plot(curve.fpr, curve.tpr, label=f"fold {fold}: AUC {curve.auc:.3f}{paper}")
     axis.plot([0, 1], [0, 1], color=GREY, linestyle=":", linewidth=1)
     axis.set(xlabel="1 - specificity", ylabel="recall", aspect="equal", xlim=(-0.01, 1), ylim=(0, 1.01))
     axis.legend(frameon=False, fontsize=SMALL, loc="lower right")
-    axis.grid(alpha=0.25)
+    axis.grid(True)
     return figure
 
 
@@ -201,7 +198,7 @@ def metrics_beside_paper(tables: Mapping[str, pd.DataFrame]) -> Figure:
         )
         axis.set(yticks=rows, yticklabels=[METRIC_NAMES[name] for name in METRICS], xlabel="%")
         axis.set_title(name, fontsize=TITLE)
-        axis.grid(alpha=0.25, axis="x")
+        axis.grid(True, axis="x")
         axis.label_outer()
     figure.legend(*axes[0].get_legend_handles_labels(), frameon=False, loc="outside lower center", ncols=2)
     return figure

@@ -15,10 +15,8 @@ from matplotlib.ticker import MaxNLocator
 
 from sijstudy.analysis.sensitivity import at_settings
 from sijstudy.config import StudyConfig
-from sijstudy.figures.colours import BLUE, GREEN, GREY, ORANGE, PALETTE, SMALL, TITLE, VERMILION
+from sijstudy.figures.colours import BLUE, GREEN, GREY, LABEL_COLOURS, ORANGE, SMALL, TITLE, VERMILION
 from sijstudy.figures.plain import plain_style
-
-CLASS_COLOURS = {"positive": VERMILION, "negative": BLUE}
 
 
 def _panels(columns: int, rows: int = 1, *, width: float, height: float) -> tuple[Figure, list[Axes]]:
@@ -35,8 +33,8 @@ def learning_curves(histories: Mapping[str, Mapping[int, pd.DataFrame]]) -> Figu
     figure, axes = _panels(len(histories), 2, width=4.0, height=2.5)
     for column, (arm, folds) in enumerate(histories.items()):
         loss, accuracy = axes[column], axes[column + len(histories)]
-        for number, (fold, history) in enumerate(folds.items()):
-            style: dict[str, Any] = {"color": PALETTE[number % len(PALETTE)], "linewidth": 1.3}
+        for fold, history in folds.items():
+            style: dict[str, Any] = {"linewidth": 1.3}
             if len(history) < 15:
                 style["marker"] = "."
             loss.plot(history["epoch"], history["train_loss"], label=f"fold {fold}", **style)
@@ -47,7 +45,7 @@ def learning_curves(histories: Mapping[str, Mapping[int, pd.DataFrame]]) -> Figu
     _share_range(axes[: len(histories)])
     _share_range(axes[len(histories) :])
     for axis in axes:
-        axis.grid(alpha=0.25)
+        axis.grid(True)
         axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     figure.legend(*axes[0].get_legend_handles_labels(), frameon=False, loc="outside lower center", ncols=5)
     return figure
@@ -78,17 +76,16 @@ def reliability_curves(curves: Mapping[str, pd.DataFrame], scores: Mapping[str, 
         )  # fmt: skip
         above.set(ylabel="share that is positive", xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
         above.set_title(title, fontsize=TITLE)
-        above.grid(alpha=0.25)
+        above.grid(True)
         _score_histogram(below, scores[title])
     figure.legend(*axes[0, 0].get_legend_handles_labels(), frameon=False, loc="outside upper center", ncols=2)
-    bars = [Patch(color=colour, label=name) for name, colour in CLASS_COLOURS.items()]
+    bars = [Patch(color=LABEL_COLOURS[label], label=name) for label, name in ((1, "positive"), (0, "negative"))]
     figure.legend(handles=bars, frameon=False, loc="outside lower center", ncols=2)
     return figure
 
 
 def _score_histogram(axis: Axes, frame: pd.DataFrame) -> None:
-    names = frame.assign(label=frame["label"].map({1: "positive", 0: "negative"}))
-    sns.histplot(names, x="score", hue="label", hue_order=CLASS_COLOURS, palette=CLASS_COLOURS, multiple="stack",
+    sns.histplot(frame, x="score", hue="label", hue_order=LABEL_COLOURS, palette=LABEL_COLOURS, multiple="stack",
                  bins=np.linspace(0, 1, 21).tolist(), alpha=1, linewidth=0, legend=False, ax=axis)  # fmt: skip
     axis.set(xlabel="score", ylabel="count")
 
@@ -106,7 +103,7 @@ def decision_curves(curves: Mapping[str, pd.DataFrame]) -> Figure:
         top = max(curve["high"].max(), curve["treat_all"].max(), 0.05)
         axis.set(xlabel="threshold probability", xlim=(0, 1), ylim=(-0.25 * top, 1.08 * top))
         axis.set_title(title, fontsize=TITLE)
-        axis.grid(alpha=0.25)
+        axis.grid(True)
     axes[0].set_ylabel("net benefit")
     figure.legend(*axes[0].get_legend_handles_labels(), frameon=False, loc="outside lower center", ncols=3)
     return figure
@@ -134,7 +131,7 @@ def sensitivity_maps(grid: pd.DataFrame, config: StudyConfig) -> Figure:
     axes[2].axvline(config.subject_threshold, color=GREY, linestyle=":", linewidth=1)
     axes[2].set(xlabel="subject threshold", ylim=(-3, 103), xlim=(0, 1))
     axes[2].set_title("Subjects (%)", fontsize=TITLE)
-    axes[2].grid(alpha=0.25)
+    axes[2].grid(True)
     axes[2].legend(frameon=False, fontsize=SMALL, loc="lower center")
     return figure
 

@@ -11,14 +11,13 @@ from matplotlib.rcsetup import cycler
 
 from sijstudy.figures.colours import GREY, PALETTE
 
-#: over matplotlib's defaults. DejaVu Sans is among the pages' fonts, and comes with matplotlib: the same everywhere.
+#: over matplotlib's defaults, whose font is among the pages' and comes with matplotlib: the same everywhere.
 THEME: dict[Any, Any] = {
     "axes.prop_cycle": cycler(color=PALETTE),
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.edgecolor": GREY,
     "grid.alpha": 0.25,
-    "font.sans-serif": ["DejaVu Sans"],
 }
 DOTS_PER_INCH = 192  # two pixels for each of a report's, so sharp on a high-density screen
 

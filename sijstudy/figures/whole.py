@@ -39,7 +39,7 @@ def whole_courses(courses: Mapping[str, pd.DataFrame], threshold: float, size: i
         axis.set(ylim=(-0.26, 1.08), yticks=(0, 0.5, 1))
         axis.tick_params(labelsize=SMALL)
         axis.set_title(title, fontsize=TITLE, loc="left")
-        axis.grid(alpha=0.25)
+        axis.grid(True)
     axes[-1].set_xlabel("slice, from the lower to the upper pelvis", fontsize=SMALL)
     drawn = {line.get_label(): line for axis in axes for line in axis.get_legend_handles_labels()[0]}
     figure.legend(drawn.values(), drawn.keys(), frameon=False, loc="outside lower center", ncols=4)

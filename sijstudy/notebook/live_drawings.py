@@ -18,7 +18,7 @@ from matplotlib.ticker import MaxNLocator
 from PIL import Image, ImageDraw
 from scipy.ndimage import binary_erosion
 
-from sijstudy.figures.colours import BLUE, GREY, ORANGE, PALETTE, SMALL, VERMILION
+from sijstudy.figures.colours import BLUE, GREY, ORANGE, SMALL, VERMILION
 from sijstudy.figures.overlays import COLOURS, grey_range, opacity
 from sijstudy.figures.plain import plain_style
 from sijstudy.metrics import Roc
@@ -109,14 +109,14 @@ class RocDrawing(Drawing):
         figure = Figure(figsize=SIZE, layout="constrained")
         axis = figure.subplots()
         self.curves, self.points = {}, {}
-        for number, fold in enumerate(folds):
-            colour = PALETTE[number % len(PALETTE)]
-            (self.curves[fold],) = axis.plot([], [], color=colour, linewidth=1.3, label=f"fold {fold}")
+        for fold in folds:
+            (self.curves[fold],) = axis.plot([], [], linewidth=1.3, label=f"fold {fold}")
+            colour = self.curves[fold].get_color()
             (self.points[fold],) = axis.plot([], [], "o", color=colour, markersize=9, markeredgecolor="black")
         axis.plot([0, 1], [0, 1], color=GREY, linestyle=":", linewidth=1)
         axis.set(xlabel="1 - specificity", ylabel="recall", xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
         axis.set_title("Slices after the filter; dot: threshold", fontsize=SMALL)
-        axis.grid(alpha=0.25)
+        axis.grid(True)
         axis.legend(frameon=False, fontsize=SMALL, loc="lower right")
         super().__init__(figure, [*self.curves.values(), *self.points.values()])
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 from IPython.display import display
-from ipywidgets import HTML, Box, Button, Checkbox, Dropdown, FloatSlider, Layout, SelectionSlider, Tab, VBox
+from ipywidgets import HTML, Box, Button, Checkbox, Dropdown, FloatSlider, Layout, SelectionSlider, Tab, VBox, Widget
 
 from sijstudy.aggregation import RULES
 from sijstudy.analysis.sensitivity import filter_sizes
@@ -42,16 +42,19 @@ def live_panels(work: Workspace) -> VBox:
     slices = SlicePanel(work)
     tabs = Tab([threshold_panel(_predictions(work), work.config), slices.box], titles=TITLES)
     tabs.observe(lambda change: slices.open() if change["new"] == 1 else None, "selected_index")
-    panels = VBox([HTML(live_markup.style()), tabs])
-    panels.add_class("sij")
-    return panels
+    return _styled(tabs)
 
 
 def show_thresholds(work: Workspace) -> None:
     """Show the first panel alone below a notebook's cell; it needs the tables of predictions only."""
-    panel = VBox([HTML(live_markup.style()), threshold_panel(_predictions(work), work.config)])
-    panel.add_class("sij")
-    display(panel)
+    display(_styled(threshold_panel(_predictions(work), work.config)))
+
+
+def _styled(content: Widget) -> VBox:
+    """``content`` in the look of the panels."""
+    panels = VBox([HTML(live_markup.style()), content])
+    panels.add_class("sij")
+    return panels
 
 
 def _predictions(work: Workspace) -> dict[Arm, pd.DataFrame]:
