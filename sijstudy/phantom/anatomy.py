@@ -7,6 +7,7 @@ of the body ``x`` = |u| grows laterally. The keyframes below are drawn by eye af
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,13 +69,13 @@ class Spine:
 
     ``start``: height and plane of the middle of the lumbosacral disc. ``sacrum``, ``ilium``: planes behind which there
     is none of them, the ilium's beside the joint; its crest ends before. ``arch``: size of the vertebrae's pedicles,
-    laminae and processes, relative to the usual.
+    laminae and processes, relative to the usual; None: small facets stand for them, and the sacrum ends nowhere.
     """
 
-    start: tuple[float, float]
-    sacrum: float
-    ilium: float
-    arch: float
+    start: tuple[float, float] = (-36.0, -2.0)
+    sacrum: float = math.inf
+    ilium: float = math.inf
+    arch: float | None = None
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ class Anatomy:
     rim: float
     ala_start: float
     ruggedness: float
-    spine: Spine | None = None  # None: bones reach as far back as any slice, with facets but no other arch
+    spine: Spine = Spine()
 
 
 def draw_anatomy(rng: np.random.Generator, protocol: Protocol = PAPER) -> Anatomy:

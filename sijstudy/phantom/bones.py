@@ -93,10 +93,8 @@ def _ilium(plane: Plane, side: Side) -> tuple[Array, Joint]:
     distance, along = distance_to_line(x, v, ring[_JOINT_POINTS])
     space = side.joint_space + 4.0 * float(smoothstep(np.float32((w - _LIGAMENT_FROM) / 14)))
     joint = Joint(_spread(u, columns, distance), _spread(u, columns, along), space, ring[_JOINT_POINTS])
-    ilium = signed_distance(x, v, ring)
-    if plane.body.spine is not None:
-        ilium = np.maximum(ilium, plane.coarse[2][:, columns] - plane.body.spine.ilium + 0.35 * (x - 60))
-    return _spread(u, columns, ilium), joint
+    behind = plane.coarse[2][:, columns] - plane.body.spine.ilium + 0.35 * (x - 60)
+    return _spread(u, columns, np.maximum(signed_distance(x, v, ring), behind)), joint
 
 
 def _spread(like: Array, columns: slice, values: Array) -> Array:
@@ -120,15 +118,15 @@ def _sacrum(plane: Plane, ilia: tuple[Array, Array], joints: tuple[Joint, Joint]
         sacrum = np.minimum(sacrum, box_distance(u, v, w, (half, v0, v1, w0, w1), 4.0))
     for ilium, joint in zip(ilia, joints, strict=True):
         sacrum = np.maximum(sacrum, joint.space - ilium)
-    return sacrum if plane.body.spine is None else _ended(plane, sacrum, plane.body.spine.sacrum)
+    return sacrum if plane.body.spine.arch is None else _ended(plane, sacrum)
 
 
-def _ended(plane: Plane, sacrum: Array, last: float) -> Array:
-    """The sacrum with its first body under the spine, to the plane ``last``; two crests go on behind."""
+def _ended(plane: Plane, sacrum: Array) -> Array:
+    """The sacrum with its first body under the spine, to the plane where it ends; two crests go on behind."""
     u, _, w = plane.coarse
     first = box_distance(u, *spine_frame(plane), (25.0, -30.0, -4.0, -17.0, 15.0), 5.0)
     crests = 6 * np.exp(-(((np.abs(u) - 24) / 7) ** 2)) - 0.004 * u**2
-    ended: Array = np.maximum(np.minimum(sacrum, first), w - last - crests).astype(np.float32)
+    ended: Array = np.maximum(np.minimum(sacrum, first), w - plane.body.spine.sacrum - crests).astype(np.float32)
     return ended
 
 
@@ -152,16 +150,11 @@ def ellipse_distance(x: Array, y: Array, a: float, b: float) -> Array:
 def spine_frame(plane: Plane) -> tuple[Array, Array]:
     """Distance up the lumbar spine and behind its axis for the coarse nodes, mm; origin at the lumbosacral disc."""
     u, v, w = plane.coarse
-    tilt, start = plane.body.spine_tilt, _spine_start(plane)
+    tilt, start = plane.body.spine_tilt, plane.body.spine.start
     up, back = start[0] - v, w - start[1]
     along = np.cos(tilt) * up + np.sin(tilt) * back + plane.body.spine_bend * u
     behind = -np.sin(tilt) * up + np.cos(tilt) * back
     return along.astype(np.float32), behind.astype(np.float32)
-
-
-def _spine_start(plane: Plane) -> tuple[float, float]:
-    """Height and plane of the middle of the lumbosacral disc, mm."""
-    return (-36.0, -2.0) if plane.body.spine is None else plane.body.spine.start
 
 
 def lumbar_distance(plane: Plane) -> Array:
@@ -178,7 +171,7 @@ def lumbar_distance(plane: Plane) -> Array:
 
 def facets_distance(plane: Plane) -> tuple[Array, Array]:
     """To the small bones of the lowest lumbar facet joints behind the spine, and to their clefts: mm, coarse nodes."""
-    if plane.body.spine is not None:
+    if plane.body.spine.arch is not None:
         return _arches(plane, plane.body.spine.arch)
     u, v, w = plane.coarse
     dx, dv = np.abs(u) - 18, v + 32 + 0.85 * (w - 24)
@@ -208,7 +201,7 @@ def canal_distance(plane: Plane) -> Array:
     u, v, w = plane.coarse
     along, behind = spine_frame(plane)
     size = plane.body.canal_radius
-    top = _spine_start(plane)[1] + 24
+    top = plane.body.spine.start[1] + 24
     centre = np.interp(v, (-36, -10, 15, 40, 60), (top, 0.5 * top + 8, 15, 11, 9))
     radius = np.interp(v, (-36, -10, 15, 40, 60), (12, 9.5, 6.5, 4, 2)) * size
     sacral = (np.hypot(u / radius, (w - centre) / (0.62 * radius)) - 1) * 0.62 * radius

@@ -124,8 +124,7 @@ def paint_muscles_behind(plane: Plane, canvas: Canvas, texture: Texture) -> None
     """Multifidus and erector spinae between the ilia, behind sacrum and spine."""
     tissue = plane.body.contrast
     _, v, w = plane.coarse
-    start = 14.0 if plane.body.spine is None else min(14.0, plane.body.spine.sacrum)
-    behind = (w - start) - 0.85 * np.clip(-(v + 36), 0, None)
+    behind = (w - min(14.0, plane.body.spine.sacrum)) - 0.85 * np.clip(-(v + 36), 0, None)
     inner = np.minimum(behind, -plane.behind_ilium)
     away = 2.5 * texture.coarse + 0.8 * texture.medium - plane.grid.upsample(inner.astype(np.float32))
     fine_u, fine_v = plane.fine

@@ -98,7 +98,9 @@ def _runs(rng: np.random.Generator) -> list[tuple[float, float]]:
 
 
 def _turned(rng: np.random.Generator, body: Body) -> Body:
-    """The body as askew as planes of hospitals are, from strict to oblique coronal, child to tall adult; no strain."""
+    """The body as askew as planes of hospitals are, from strict to oblique coronal, child to tall adult, and
+    with a spine of its own; no strain.
+    """
     pose = body.anatomy.pose
     turned = replace(
         pose,

@@ -113,13 +113,13 @@ def test_sacrum_and_ilia_end_where_the_spine_says():
     assert area(before.sacrum) > 20 * area(behind.sacrum)
     assert min(map(area, behind.ilium)) > 500
     assert max(map(area, last.ilium)) == 0
-    endless = bones_of(slice_of(None, 52.0))
+    endless = bones_of(slice_of(Spine(), 52.0))
     assert min(map(area, endless.ilium)) > 500
 
 
 def test_arches_stand_behind_the_vertebrae_as_large_as_asked():
     small, large = (Spine(start=(-36.0, -2.0), sacrum=10.0, ilium=30.0, arch=size) for size in (0.8, 1.3))
-    assert area(facets_distance(slice_of(None, 45.0))[0]) == 0
+    assert area(facets_distance(slice_of(Spine(), 45.0))[0]) == 0
     assert 0 < area(facets_distance(slice_of(small, 45.0))[0]) < area(facets_distance(slice_of(large, 45.0))[0])
 
 
@@ -129,7 +129,7 @@ def test_the_spine_starts_where_it_says():
     )
     assert area(lumbar_distance(slice_of(usual, -26.0))) == 0
     assert area(lumbar_distance(slice_of(forward, -26.0))) > 0
-    assert area(bones_of(slice_of(forward, -32.0)).sacrum) > area(bones_of(slice_of(None, -32.0)).sacrum)
+    assert area(bones_of(slice_of(forward, -32.0)).sacrum) > area(bones_of(slice_of(Spine(), -32.0)).sacrum)
 
 
 def test_sclerosis_darkens_bone_without_edema_in_some_samples():
