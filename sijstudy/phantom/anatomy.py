@@ -68,13 +68,16 @@ class Spine:
     """Where spine and pelvis begin and end through the planes, mm; few slices of a cohort reach so far.
 
     ``start``: height and plane of the middle of the lumbosacral disc. ``sacrum``, ``ilium``: planes behind which there
-    is none of them, the ilium's beside the joint; its crest ends before. ``arch``: size of the vertebrae's pedicles,
-    laminae and processes, relative to the usual; None: small facets stand for them, and the sacrum ends nowhere.
+    is none of them, the ilium's beside the joint; its crest ends before. ``lean``, ``bulge``: how much further behind
+    the sacrum's end lies below, mm per mm of height and per mm2. ``arch``: size of the vertebrae's pedicles, laminae
+    and processes, relative to the usual; None: small facets stand for them, and the sacrum ends nowhere.
     """
 
     start: tuple[float, float] = (-36.0, -2.0)
     sacrum: float = math.inf
     ilium: float = math.inf
+    lean: float = 0.0
+    bulge: float = 0.0
     arch: float | None = None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -122,11 +123,13 @@ def _sacrum(plane: Plane, ilia: tuple[Array, Array], joints: tuple[Joint, Joint]
 
 
 def _ended(plane: Plane, sacrum: Array) -> Array:
-    """The sacrum with its first body under the spine, to the plane where it ends; two crests go on behind."""
-    u, _, w = plane.coarse
+    """The sacrum with its first body under the spine, to the surface where it ends; two crests go on behind."""
+    u, v, w = plane.coarse
+    spine = plane.body.spine
     first = box_distance(u, *spine_frame(plane), (25.0, -30.0, -4.0, -17.0, 15.0), 5.0)
     crests = 6 * np.exp(-(((np.abs(u) - 24) / 7) ** 2)) - 0.004 * u**2
-    ended: Array = np.maximum(np.minimum(sacrum, first), w - plane.body.spine.sacrum - crests).astype(np.float32)
+    end = spine.sacrum + spine.lean * v - spine.bulge * v**2 + crests
+    ended: Array = np.maximum(np.minimum(sacrum, first), w - end).astype(np.float32)
     return ended
 
 
@@ -141,9 +144,10 @@ def box_distance(u: Array, v: Array, w: Array, box: tuple[float, float, float, f
     return distance
 
 
-def ellipse_distance(x: Array, y: Array, a: float, b: float) -> Array:
-    """Distance in mm to an ellipse with half axes ``a`` and ``b``, inside negative, nearly; float32."""
-    distance: Array = ((np.sqrt((x / a) ** 2 + (y / b) ** 2) - 1) * min(a, b)).astype(np.float32)
+def ellipse_distance(offsets: Sequence[Array], half_axes: Sequence[float]) -> Array:
+    """Distance in mm to an ellipse, or in three dimensions an ellipsoid, inside negative, nearly; float32."""
+    squares = sum((offset / half) ** 2 for offset, half in zip(offsets, half_axes, strict=True))
+    distance: Array = ((np.sqrt(squares) - 1) * min(half_axes)).astype(np.float32)
     return distance
 
 
@@ -177,7 +181,7 @@ def facets_distance(plane: Plane) -> tuple[Array, Array]:
     dx, dv = np.abs(u) - 18, v + 32 + 0.85 * (w - 24)
     near = np.clip(np.abs(w - 28) - 9, 0, None)
     clefts = np.maximum(np.abs(dx + 0.45 * dv), np.abs(dv) - 7.5) + near
-    return ellipse_distance(dx, dv, 8, 10) + near, clefts
+    return ellipse_distance((dx, dv), (8, 10)) + near, clefts
 
 
 def _arches(plane: Plane, size: float) -> tuple[Array, Array]:
@@ -189,11 +193,10 @@ def _arches(plane: Plane, size: float) -> tuple[Array, Array]:
         parts = []
         for (beside, up, back), half in _ARCH:
             offsets = (x - beside, along - up - level, behind - back)
-            squares = sum((offset / (size * axis)) ** 2 for offset, axis in zip(offsets, half, strict=True))
-            parts.append((np.sqrt(squares) - 1) * size * min(half))
+            parts.append(ellipse_distance(offsets, [size * axis for axis in half]))
         bones = np.minimum(bones, np.minimum.reduce(parts))
         clefts = np.minimum(clefts, np.maximum(np.abs(parts[0] - parts[1]), np.maximum(parts[0], parts[1])))
-    return bones.astype(np.float32), clefts.astype(np.float32)
+    return bones, clefts
 
 
 def canal_distance(plane: Plane) -> Array:

@@ -103,11 +103,11 @@ def paint_muscles_in_front(plane: Plane, canvas: Canvas, texture: Texture) -> No
     tissue = plane.body.contrast
     u, v, w = plane.coarse
     x, bulk = np.abs(u), plane.body.muscle_bulk
-    psoas = ellipse_distance(x - 47, v + 73 + 0.35 * w, 21 * bulk, 22 * bulk)
+    psoas = ellipse_distance((x - 47, v + 73 + 0.35 * w), (21 * bulk, 22 * bulk))
     c, s = np.cos(-0.45), np.sin(-0.45)
     du, dv = x - 52, v - 42
     away = np.clip(np.abs(w + 20) - 10, 0, None)
-    piriformis = ellipse_distance(c * du + s * dv, -s * du + c * dv, 30, 12 * bulk) + away
+    piriformis = ellipse_distance((c * du + s * dv, -s * du + c * dv), (30, 12 * bulk)) + away
     above = -plane.behind_ilium
     iliacus = np.maximum(np.maximum(above - 30 * bulk, 8 - above), 62 - x)
     mass = plane.grid.upsample(np.minimum(np.minimum(psoas, piriformis), iliacus))

@@ -114,6 +114,8 @@ def _turned(rng: np.random.Generator, body: Body) -> Body:
         start=(-36.0 + 10 * forward, 2.0 - 22 * forward),
         sacrum=float(rng.uniform(6, 38)),
         ilium=float(rng.uniform(18, 60)),
+        lean=float(rng.uniform(-0.25, 0.35)),
+        bulge=float(rng.uniform(0, 0.006)),
         arch=float(rng.uniform(0.8, 1.35)),
     )
     anatomy = replace(body.anatomy, pose=turned, spine=spine, spine_tilt=float(rng.uniform(0.4, 0.95)))
@@ -150,7 +152,7 @@ def _lesions(rng: np.random.Generator, marrow: float) -> LesionRange:
         SLIVERS_TO_GROSS,
         gain=(marrow * float(rng.uniform(0.25, 0.6)), marrow * float(rng.uniform(1.0, 3.5))),
         kinds=tuple(replace(kind, weight=weight) for kind, weight in _WEIGHTS),
-        diffuse=0.3,
+        diffuse=0.4,
         extra=0.15,
         seen=0.0,
     )

@@ -39,7 +39,7 @@ def make_network(plan: Plan, out: Path, *, workers: int = 2, progress: bool = Tr
     """Draw, learn, score and write ``out`` (safetensors) and its card beside it (JSON); minutes to an hour."""
     started = time.monotonic()
     drawings = draw(plan.bodies, plan.seed, workers=workers, progress=progress)
-    network = learn(drawings, plan, progress=progress)
+    network = learn(drawings, plan, workers=workers, progress=progress)
     minutes = (time.monotonic() - started) / 60
     scores = score(network, draw(TESTED, plan.seed + _ANOTHER, workers=workers, progress=progress))
     out.parent.mkdir(parents=True, exist_ok=True)

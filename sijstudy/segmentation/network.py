@@ -14,6 +14,7 @@ from sijstudy.segmentation.classes import BONES
 FEATURES = (16, 16, 32, 64, 128, 16)  # channels of the five levels from fine to coarse, then of the last one
 STRIDE = 16  # height and width of an image must be multiples of it
 EDEMA_WEIGHT = 3.0  # in the loss, of an edema pixel against one without: they are few
+MIRRORED = (0, 2, 1, *range(3, len(BONES) + 2))  # channels of a slice whose left and right are exchanged
 PIXEL_MM = 1.0  # of the images it is trained on, and is given
 
 
@@ -46,6 +47,23 @@ class UNet(nn.Module):
             x = level(x, kept.pop())
         logits: Tensor = self.last(x)
         return logits
+
+
+class Pair(nn.Module):
+    """Two U-Nets of other first weights and samples: one is shown the slice as it is, one mirrored; logits averaged.
+
+    What they learned of the drawings they share, their mistakes on other images less so.
+    """
+
+    def __init__(self, plain: UNet, mirrored: UNet) -> None:
+        super().__init__()
+        self.plain, self.mirrored = plain, mirrored
+
+    def forward(self, images: Tensor) -> Tensor:
+        """As ``UNet``'s."""
+        seen = self.mirrored(images.flip(-1)).flip(-1)[:, MIRRORED]
+        mean: Tensor = (self.plain(images) + seen) / 2
+        return mean
 
 
 class _Up(nn.Module):

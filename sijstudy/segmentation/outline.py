@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from sijstudy.fresh_torch import fresh_torch
 from sijstudy.segmentation.classes import BONES, JOINT_BONES
-from sijstudy.segmentation.network import EDEMA_WEIGHT, PIXEL_MM, STRIDE, UNet, has_bfloat16, normalised
+from sijstudy.segmentation.network import EDEMA_WEIGHT, PIXEL_MM, STRIDE, Pair, has_bfloat16, normalised
 
 Array = np.ndarray[Any, Any]
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
@@ -45,7 +45,7 @@ class Outlined:
 
 
 @fresh_torch()
-def outline(images: Array, spacing: Spacing, network: UNet) -> Outlined:
+def outline(images: Array, spacing: Spacing, network: Pair) -> Outlined:
     """Outline one examination.
 
     images: ``(N, H, W)`` float32, any scale, upright, in their order in the body, the subject's right at the left of

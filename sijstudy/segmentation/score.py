@@ -11,14 +11,14 @@ from sijstudy.segmentation.classes import BONES, SACRUM
 from sijstudy.segmentation.drawings import EDEMA, Drawings
 from sijstudy.segmentation.edema_amount import edema_mask
 from sijstudy.segmentation.joint_boxes import FoundBoxes, joint_boxes
-from sijstudy.segmentation.network import PIXEL_MM, UNet
+from sijstudy.segmentation.network import PIXEL_MM, Pair
 from sijstudy.segmentation.outline import Outlined, outline
 
 Array = np.ndarray[Any, Any]
 _SPACING = (PIXEL_MM, PIXEL_MM)
 
 
-def score(network: UNet, drawings: Drawings) -> dict[str, float]:
+def score(network: Pair, drawings: Drawings) -> dict[str, float]:
     """Scores in [0, 1], by name. IoU of each bone and Dice of edema over all pixels, IoU of boxes: mean over boxes.
 
     boxes found: share of the true boxes for which there is one. boxes too many: share of those found for which there

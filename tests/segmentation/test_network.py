@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from sijstudy.segmentation.classes import BONES
-from sijstudy.segmentation.network import FEATURES, STRIDE, UNet, normalised
+from sijstudy.segmentation.network import FEATURES, STRIDE, Pair, UNet, normalised
 
 
 def test_it_is_monais_basic_unet():
@@ -18,6 +18,17 @@ def test_it_is_monais_basic_unet():
     image = torch.randn(2, 1, 4 * STRIDE, 3 * STRIDE)
     with torch.inference_mode():
         assert torch.equal(ours(image), theirs(image))
+
+
+def test_a_pair_of_one_network_takes_no_side():
+    torch.manual_seed(0)
+    network = UNet().eval()
+    pair, image = Pair(network, network), torch.randn(1, 1, 2 * STRIDE, 3 * STRIDE)
+    exchanged = [0, BONES.index("right ilium") + 1, BONES.index("left ilium") + 1, *range(3, len(BONES) + 2)]
+    with torch.inference_mode():
+        seen = pair(image.flip(-1)).flip(-1)[:, exchanged]
+        assert torch.allclose(seen, pair(image), atol=1e-5)
+        assert not torch.allclose(seen, network(image), atol=1e-3)
 
 
 def test_its_input_does_not_depend_on_the_scale_of_the_grey_values():

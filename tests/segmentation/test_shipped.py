@@ -12,7 +12,7 @@ from sijstudy.records import Box
 from sijstudy.segmentation.drawings import draw
 from sijstudy.segmentation.learn import Plan, learn, loss_of
 from sijstudy.segmentation.make import make_network
-from sijstudy.segmentation.network import UNet
+from sijstudy.segmentation.network import Pair, UNet
 from sijstudy.segmentation.score import box_iou, outlined_truth, score
 from sijstudy.segmentation.varied import varied
 from sijstudy.segmentation.weights import SHIPPED, load_network, save_network
@@ -58,19 +58,20 @@ def test_learning_lowers_the_loss(drawings):
     images, labels = torch.from_numpy(drawings.images), torch.from_numpy(drawings.labels)
     samples = varied(images[:8], labels[:8], torch.Generator().manual_seed(5))
     torch.manual_seed(1)
-    fresh, learned = UNet(), learn(drawings, Plan(1, 12, 16), progress=False)
+    fresh, learned = Pair(UNet(), UNet()), learn(drawings, Plan(1, 12, 16), progress=False)
     with torch.inference_mode():
         before, after = (float(loss_of(network.train()(samples.inputs), samples)) for network in (fresh, learned))
     assert after < 0.93 * before
 
 
-def test_the_same_plan_makes_the_same_network(drawings):
-    first, again = (learn(drawings, Plan(3, 12, 2), progress=False).state_dict() for _ in range(2))
+def test_the_same_plan_makes_the_same_networks_on_however_many_workers(drawings):
+    first, again = (learn(drawings, Plan(3, 12, 2), workers=workers, progress=False).state_dict() for workers in (1, 2))
     assert all(torch.allclose(first[name], again[name], atol=1e-6) for name in first)
+    assert not torch.equal(first["plain.last.weight"], first["mirrored.last.weight"])
 
 
 def test_weights_come_back_as_they_were_saved(tmp_path):
-    network = UNet()
+    network = Pair(UNet(), UNet())
     save_network(network, tmp_path / "mine.safetensors")
     again = load_network(tmp_path / "mine.safetensors").state_dict()
     assert all(torch.equal(value, again[name]) for name, value in network.state_dict().items())
