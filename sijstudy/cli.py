@@ -127,16 +127,19 @@ def diagnose(
     options: DiagnoseOptions,
 ) -> None:
     """Run one new subject through trained networks. Research only, not for diagnosis."""
-    from sijstudy.analysis import diagnosis
-    from sijstudy.analysis.suitability import fitting_subject
-    from sijstudy.study.diagnosis_page import summary, write_diagnosis
-    from sijstudy.training.networks import open_networks
-    from sijstudy.training.rule_choice import asked_rule
+    from sijstudy.study.dicom_process import begin_beside
 
-    networks, rule = open_networks(run).of_fold(options.fold), asked_rule(options.rule, run)
-    subject = fitting_subject(dicom_dir, networks, run, options)
-    result = diagnosis.diagnose(subject, networks, rule, device=options.device)
-    files = write_diagnosis(result, options.output or Path("diagnoses") / subject.subject_id, run)
+    with begin_beside() as begin:  # before all else: it takes as long to load as torch
+        from sijstudy.analysis import diagnosis
+        from sijstudy.analysis.suitability import fitting_subject
+        from sijstudy.study.diagnosis_page import summary, write_diagnosis
+        from sijstudy.training.networks import open_networks
+        from sijstudy.training.rule_choice import asked_rule
+
+        networks, rule = open_networks(run).of_fold(options.fold), asked_rule(options.rule, run)
+        subject = fitting_subject(dicom_dir, networks, run, options)
+        result = diagnosis.diagnose(subject, networks, rule, device=options.device)
+        files = write_diagnosis(result, options.output or Path("diagnoses") / subject.subject_id, run, begin)
     print(summary(result))
     print(files.text)
 
