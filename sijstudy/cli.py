@@ -16,7 +16,7 @@ from sijstudy.commands.cohort import cohort_app
 from sijstudy.commands.manifest import manifest_app
 from sijstudy.commands.notebooks import notebooks_app
 from sijstudy.commands.roi import roi_app
-from sijstudy.commands.shared import Parameter, Profile, Root
+from sijstudy.commands.shared import Parameter, Profile, Root, uncollected
 from sijstudy.errors import StudyError
 from sijstudy.options import joined_words, option, taking
 from sijstudy.signals import raised_signals
@@ -129,7 +129,7 @@ def diagnose(
     """Run one new subject through trained networks. Research only, not for diagnosis."""
     from sijstudy.study.dicom_process import begin_beside
 
-    with begin_beside() as begin:  # before all else: it takes as long to load as torch
+    with uncollected(), begin_beside() as begin:  # before all else: it takes as long to load as torch
         from sijstudy.analysis import diagnosis
         from sijstudy.analysis.suitability import fitting_subject
         from sijstudy.study.diagnosis_page import summary, write_diagnosis

@@ -81,7 +81,5 @@ def _brightness(stack: Stack, asked: Array) -> Array:
     window = tuple(slice(max(0, own.start - far), own.stop + far) for own, far in zip(found, reach, strict=True))
     for image, target in zip(stack.images, bright, strict=True):
         smooth = ndimage.gaussian_filter(image[window], widths, truncate=TRUNCATED)
-        target[window] = np.clip(
-            smooth / np.float32(stack.marrow) - np.float32(PLAIN), 0, np.float32(GROSS - PLAIN)
-        )
+        target[window] = np.clip(smooth / np.float32(stack.marrow) - np.float32(PLAIN), 0, np.float32(GROSS - PLAIN))
     return bright

@@ -7,12 +7,14 @@ ended.
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -81,8 +83,11 @@ def _begun(process: subprocess.Popen[bytes], told: Told, folder: Path) -> Wait:
 
 def answer() -> None:
     """What the process runs: load all, then write what it is given, once."""
+    gc.disable()  # as in ``commands.shared.uncollected``: it ends soon
     from sijstudy.study.dicom_results import write_dicom_results
 
+    with suppress(Exception):  # what highdicom reads when it first writes, megabytes of JSON: now, as there is time
+        import_module("highdicom._standard_utils").get_module_attribute_map()
     reply = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     sys.stdout = sys.stderr  # so that nothing else gets into the reply
     try:
