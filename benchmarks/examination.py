@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmarks.measure import Line, in_turn, timed
+from benchmarks.measure import Line, in_turn, processor_seconds, timed
 from sijstudy import cli
 from sijstudy.cohort.image_kind import SYNTHETIC
 from sijstudy.config import StudyConfig
@@ -36,15 +36,24 @@ def measure(work: Path, repeats: int) -> list[Line]:
     subject, run = prepared(work / "examination")
     command = ["diagnose", str(subject), "--run", str(run), "--device", "cpu", "--output", str(work / "diagnosed")]
     quietly(command)  # imports, and the network's file once from the disk
+    busy = []
+
+    def as_typed() -> float:
+        before = processor_seconds()
+        seconds = timed(lambda: typed(command))
+        busy.append(processor_seconds() - before)
+        return seconds
+
     whole, inside = in_turn(
         repeats,
-        lambda: timed(lambda: typed(command)),
+        as_typed,
         lambda: timed(lambda: quietly(command)),
         shown="examination",
     )
     about = f"examination of {ACQUIRED} slices, folder to page, joints found, {StudyConfig().folds} networks"
     return [
         Line("d", f"{about}, the whole command", "s", whole, high=SECONDS),
+        Line("d", "processor time of that, all its processes", "s", tuple(busy[1:])),
         Line("d", f"{about}, imports done", "s", inside),
     ]
 

@@ -80,6 +80,12 @@ def timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
+def processor_seconds() -> float:
+    """Processor time of this process and of those it has waited for, seconds."""
+    used = os.times()
+    return used.user + used.system + used.children_user + used.children_system
+
+
 def table(lines: Sequence[Line]) -> str:
     """The lines as text in columns, a heading above each section's."""
     rows = [HEADER, *(_cells(line) for line in lines)]

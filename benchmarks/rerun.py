@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from pathlib import Path
 
 from tqdm.auto import tqdm
 
-from benchmarks.measure import Line, timed
+from benchmarks.measure import Line, processor_seconds, timed
 from sijstudy.study.plan import make_plan
 from sijstudy.study.run import run_study
 
@@ -32,9 +31,9 @@ def measure(work: Path, repeats: int) -> list[Line]:
     before = _trained(root)
     seconds, busy, trained = [], [], []
     for _ in tqdm(range(repeats), desc="study again", unit="run", leave=False):
-        spent = _cpu_seconds()
+        spent = processor_seconds()
         seconds.append(timed(lambda: _run(root)))
-        busy.append(_cpu_seconds() - spent)
+        busy.append(processor_seconds() - spent)
         trained.append(float(len(_trained(root) ^ before)))
     notebooks = len(list((root / "notebooks").glob("[0-9]*.ipynb")))
     return [
@@ -50,12 +49,6 @@ def _run(root: Path) -> None:
     result = run_study(make_plan(PROFILE, root=root), stream=sys.stderr)
     if result.failure:
         raise SystemExit(f"{result.failed}: {result.failure.message}")
-
-
-def _cpu_seconds() -> float:
-    """Processor time of this process and of those it has waited for, seconds."""
-    used = os.times()
-    return used.user + used.system + used.children_user + used.children_system
 
 
 def _trained(root: Path) -> set[tuple[str, int]]:

@@ -16,7 +16,7 @@ from sijstudy.commands.cohort import cohort_app
 from sijstudy.commands.manifest import manifest_app
 from sijstudy.commands.notebooks import notebooks_app
 from sijstudy.commands.roi import roi_app
-from sijstudy.commands.shared import Parameter, Profile, Root
+from sijstudy.commands.shared import Parameter, Profile, Root, uncollected
 from sijstudy.errors import StudyError
 from sijstudy.options import joined_words, option, taking
 from sijstudy.signals import raised_signals
@@ -127,16 +127,19 @@ def diagnose(
     options: DiagnoseOptions,
 ) -> None:
     """Run one new subject through trained networks. Research only, not for diagnosis."""
-    from sijstudy.analysis import diagnosis
-    from sijstudy.analysis.suitability import fitting_subject
-    from sijstudy.study.diagnosis_page import summary, write_diagnosis
-    from sijstudy.training.networks import open_networks
-    from sijstudy.training.rule_choice import asked_rule
+    from sijstudy.study.dicom_process import begin_beside
 
-    networks, rule = open_networks(run).of_fold(options.fold), asked_rule(options.rule, run)
-    subject = fitting_subject(dicom_dir, networks, run, options)
-    result = diagnosis.diagnose(subject, networks, rule, device=options.device)
-    files = write_diagnosis(result, options.output or Path("diagnoses") / subject.subject_id, run)
+    with uncollected(), begin_beside() as begin:  # before all else: it takes as long to load as torch
+        from sijstudy.analysis import diagnosis
+        from sijstudy.analysis.suitability import fitting_subject
+        from sijstudy.study.diagnosis_page import summary, write_diagnosis
+        from sijstudy.training.networks import open_networks
+        from sijstudy.training.rule_choice import asked_rule
+
+        networks, rule = open_networks(run).of_fold(options.fold), asked_rule(options.rule, run)
+        subject = fitting_subject(dicom_dir, networks, run, options)
+        result = diagnosis.diagnose(subject, networks, rule, device=options.device)
+        files = write_diagnosis(result, options.output or Path("diagnoses") / subject.subject_id, run, begin)
     print(summary(result))
     print(files.text)
 

@@ -13,7 +13,6 @@ from pydicom.sr.coding import Code
 from pydicom.uid import UID, generate_uid
 
 ROOT = UID("1.2.826.0.1.3680043.8.498.1")  # pydicom's documented root for generated identifiers
-RESULT_MODEL = "sijstudy diagnose"  # ManufacturerModelName of what diagnose writes
 
 
 @dataclass(frozen=True)
@@ -61,11 +60,6 @@ def set_dimensions(seg: Dataset, organization: UID) -> None:
     """Name the organization of a SEG's dimensions, for which highdicom throws dice."""
     for item in (*seg.DimensionOrganizationSequence, *seg.DimensionIndexSequence):
         item.DimensionOrganizationUID = organization
-
-
-def is_result(ds: Dataset) -> bool:
-    """True for a file that ``diagnose`` wrote: its outlines are results, and no input."""
-    return str(ds.get("ManufacturerModelName") or "") == RESULT_MODEL
 
 
 def write_dataset(ds: Dataset, target: Path | IO[bytes]) -> None:

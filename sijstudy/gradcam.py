@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
+import sys
+from functools import lru_cache
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -12,6 +16,43 @@ from sijstudy.fresh_torch import fresh_torch
 from sijstudy.model import EdemaNet
 
 Array = np.ndarray[Any, Any]
+PACKAGE = "pytorch_grad_cam"
+UNUSED = (
+    "torchvision",
+    "torchvision.transforms",
+    "sklearn",
+    "sklearn.decomposition",
+)  # by Grad-CAM, of what it imports
+
+
+class _Absent(ModuleType):
+    """Stands for a module whose names are imported and never used."""
+
+    def __getattr__(self, name: str) -> None:
+        if name.startswith("__"):
+            raise AttributeError(name)
+
+
+@lru_cache(maxsize=1)
+def _grad_cam() -> Any:
+    """The package's ``GradCAM``, loaded without what it never calls: all else of the package, and UNUSED.
+
+    Torch's compiler, which torchvision brings, takes longer to load than a subject's maps to compute. What stood in
+    is taken out again: who imports these packages later gets them whole. Here and not at the top, as it brings OpenCV:
+    most of the study explains nothing.
+    """
+    if PACKAGE in sys.modules:
+        return importlib.import_module(PACKAGE).GradCAM
+    parent = ModuleType(PACKAGE)  # in place of the package's __init__, which imports two dozen methods
+    parent.__path__ = list(getattr(importlib.util.find_spec(PACKAGE), "submodule_search_locations", ()))
+    stand_ins = {name: _Absent(name) for name in UNUSED if name not in sys.modules}
+    sys.modules.update({**stand_ins, PACKAGE: parent})
+    try:
+        from pytorch_grad_cam.grad_cam import GradCAM
+    finally:
+        for name in [name for name in sys.modules if name in stand_ins or name.partition(".")[0] == PACKAGE]:
+            del sys.modules[name]
+    return GradCAM
 
 
 class EdemaTarget:
@@ -31,17 +72,20 @@ def cam_maps(model: EdemaNet, patches: Tensor, *, batch_size: int = 16) -> Array
     scaled to a maximum of 1 (a map without any positive evidence stays 0). Hooks are released on return;
     the model is left as it came.
     """
-    from pytorch_grad_cam import GradCAM  # here, as it brings OpenCV: most of the study explains nothing
-
-    training = model.training
+    training, learning = model.training, [one for one in model.parameters() if one.requires_grad]
     model.eval()
-    with GradCAM(model=model, target_layers=[model.last_convolution]) as cam:
+    model.requires_grad_(False)
+    model.last_convolution.requires_grad_(True)  # gradients are followed no further down
+    with _grad_cam()(model=model, target_layers=[model.last_convolution]) as cam:
         maps = [
             cam(input_tensor=part.contiguous(), targets=[EdemaTarget()] * len(part))
             for part in patches.split(batch_size)
         ]
     model.zero_grad(set_to_none=True)
+    model.requires_grad_(False)
     model.train(training)
+    for one in learning:
+        one.requires_grad_(True)
     return np.nan_to_num(np.concatenate(maps)).astype(np.float32)
 
 

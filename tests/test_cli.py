@@ -1,3 +1,4 @@
+import gc
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -8,6 +9,7 @@ from dicom_samples import write_cohort
 from toy_study import notebook, write_project
 
 from sijstudy import cli
+from sijstudy.commands.shared import uncollected
 from sijstudy.config import StudyConfig
 from sijstudy.options import joined_words
 from sijstudy.study.parameters import parameters_cell
@@ -29,6 +31,13 @@ def test_help_needs_none_of_the_heavy_modules():
     assert done.stderr.strip() == ""
     for command in ("run", "diagnose", "dashboard", "prune", "parameters", "cohort", "manifest", "notebooks"):
         assert command in done.stdout
+
+
+def test_what_is_left_uncollected_is_collected_again_afterwards():
+    with pytest.raises(KeyError), uncollected():
+        assert not gc.isenabled()
+        raise KeyError
+    assert gc.isenabled()
 
 
 def test_run_ends_with_the_place_of_the_report(project, capsys):

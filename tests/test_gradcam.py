@@ -1,5 +1,8 @@
 """Grad-CAM against a computation by hand, and its two measures against cases with a known answer."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -42,10 +45,27 @@ def test_the_map_is_made_of_the_last_block_before_the_average(backbone, name, ch
 
 def test_hooks_are_released_and_mode_is_kept():
     model = build_model("resnet18", 16, "none", seed=0).train()
+    model.resnet.conv1.requires_grad_(False)
     cam_maps(model, torch.rand(2, 1, 64, 64))
     assert model.training
+    assert [name for name, one in model.named_parameters() if not one.requires_grad] == ["resnet.conv1.weight"]
     assert not model.last_convolution._forward_hooks
     assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_it_loads_the_package_without_what_it_never_calls_and_leaves_no_stand_in():
+    code = """
+import sys, torch
+from sijstudy.gradcam import cam_maps
+from sijstudy.training.plain_resnet import PlainResNet
+from sijstudy.model import EdemaNet
+cam_maps(EdemaNet(PlainResNet("resnet18", 1, 8)), torch.rand(1, 1, 32, 32))
+print([name for name in ("torchvision", "sklearn", "torch._dynamo", "pytorch_grad_cam") if name in sys.modules])
+import pytorch_grad_cam
+print(pytorch_grad_cam.EigenCAM.__name__, pytorch_grad_cam.utils.image.Compose.__module__)
+"""
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout.splitlines() == ["[]", "EigenCAM torchvision.transforms.transforms"]
 
 
 def test_a_network_in_training_is_explained_as_it_would_score():

@@ -11,6 +11,7 @@ from sijstudy.cohort.options import Wanted
 from sijstudy.cohort.seen_joints import boxed, confidence_text, measured, see
 from sijstudy.cohort.subject_folder import SubjectFolder, read_subject
 from sijstudy.errors import StudyError
+from sijstudy.training.device import kept_memory
 from sijstudy.training.image_kinds import kinds_known_to, runs_that_know
 from sijstudy.training.networks import FITS, Networks
 
@@ -122,7 +123,8 @@ def _with_joints(subject: SubjectFolder, networks: Networks, *, seek: bool) -> S
 
     StudyError where it finds none, and the run has networks for ROI patches.
     """
-    seen = see(subject.slices)
+    with kept_memory():
+        seen = see(subject.slices)
     if not subject.bones:
         bones = {item.uid: bone for item, bone in zip(subject.slices, seen.joint_bone, strict=True)}
         subject = replace(subject, bones=bones, slices=measured(subject.slices, seen))

@@ -11,8 +11,8 @@ from tqdm.auto import tqdm
 
 from sijstudy.code import code_digest
 from sijstudy.cohort.box_cells import cells_of
+from sijstudy.cohort.columns import BOX_COLUMNS
 from sijstudy.cohort.manifest import Manifest, cohort_hash
-from sijstudy.cohort.schema import BOX_COLUMNS
 from sijstudy.cohort.seen_joints import see
 from sijstudy.cohort.write import BOXES
 from sijstudy.errors import StudyError

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from sijstudy.cohort.schema import BOX_COLUMNS
+from sijstudy.cohort.columns import BOX_COLUMNS
 from sijstudy.records import Box, IliumBoxes
 
 

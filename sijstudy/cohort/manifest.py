@@ -17,7 +17,7 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from sijstudy.cohort.box_cells import boxes_of
-from sijstudy.cohort.schema import BOX_COLUMNS, MARROW_COLUMNS, SLICES, SUBJECTS, read_validated
+from sijstudy.cohort.columns import BOX_COLUMNS, MARROW_COLUMNS
 from sijstudy.errors import StudyError
 from sijstudy.files import file_hash, read_table
 from sijstudy.records import Slice, Subject
@@ -88,6 +88,8 @@ def load_manifest(folder: Path) -> Manifest:
     The DICOM files themselves are not touched, so that tables can be read where the images are not;
     ``verify_files`` looks at the images.
     """
+    from sijstudy.cohort.schema import SLICES, SUBJECTS, read_validated  # here: pandera, which a new subject needs not
+
     about = _about(folder)
     slices = read_validated(folder / "slices.csv", SLICES)
     subjects = read_validated(folder / "subjects.csv", SUBJECTS)

@@ -26,13 +26,12 @@ from tqdm.auto import tqdm
 
 from sijstudy.cohort.image_header import IMAGE_TAGS, mr_image
 from sijstudy.cohort.series import MrImage
-from sijstudy.dicom_write import is_result
 from sijstudy.errors import StudyError
 from sijstudy.images.dicom_attributes import FRAME_TAGS, Attributes, frames_of
 from sijstudy.images.dicom_file import open_file, quiet, reading
 from sijstudy.images.label_maps import is_label_map_name
 from sijstudy.images.nifti import is_volume
-from sijstudy.images.seg import described_segments
+from sijstudy.images.seg import described_segments, is_result
 from sijstudy.images.segment_names import Described
 
 MR_CLASSES = (MRImageStorage, EnhancedMRImageStorage, LegacyConvertedEnhancedMRImageStorage)

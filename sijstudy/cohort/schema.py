@@ -11,16 +11,13 @@ import pandas as pd
 import pandera.pandas as pa
 from pandera.errors import SchemaErrors
 
+from sijstudy.cohort.columns import BOX_COLUMNS, MARROW_COLUMNS, OPTIONAL_READERS, READERS
 from sijstudy.errors import StudyError
 from sijstudy.files import read_table
 from sijstudy.records import GROUPS
 
 SUBJECT_ID = r"[A-Za-z0-9_-][A-Za-z0-9._-]*"
 UID = r"[0-9.]{1,72}"  # 64, and the number of a frame
-BOX_COLUMNS = {side: [f"{side}_{edge}" for edge in ("x0", "y0", "x1", "y1")] for side in ("left", "right")}
-READERS = ("reader_1", "reader_2", "reader_3", "reader_4")
-MARROW_COLUMNS = {"slice_marrow": "slice", "stack_marrow": "subject's whole stack"}
-OPTIONAL_READERS = ("reader_4",)  # the paper had three readers [2.1]
 
 
 def _text(

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 import pandas as pd
 
 from sijstudy.cohort.box_cells import boxes_of
-from sijstudy.cohort.schema import BOX_COLUMNS, OPTIONAL_READERS, READERS
+from sijstudy.cohort.columns import BOX_COLUMNS, OPTIONAL_READERS, READERS
 from sijstudy.errors import StudyError
 from sijstudy.files import read_table, same_name, whole_number
 from sijstudy.records import IliumBoxes

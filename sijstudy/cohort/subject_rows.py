@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from sijstudy.cohort.box_cells import cells_of
+from sijstudy.cohort.columns import READERS
 from sijstudy.cohort.edema_region import EdemaRegion
 from sijstudy.cohort.ilium_boxes import SliceBoxes, boxes_of_slices
 from sijstudy.cohort.normal_marrow import marrow_cells
 from sijstudy.cohort.region_masks import SliceEdema, settle_within, slices_with_edema, why_ruled_out
-from sijstudy.cohort.schema import READERS
 from sijstudy.cohort.side_tables import Place, Tables
 from sijstudy.errors import StudyError
 from sijstudy.files import FileHashes

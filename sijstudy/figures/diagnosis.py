@@ -53,6 +53,7 @@ def cam_overlays(examples: list[tuple[str, Array, Array]]) -> Figure:
     figure = Figure(figsize=(2.5 * columns, 5.2 * blocks), layout="constrained")
     axes = np.atleast_2d(figure.subplots(2 * blocks, columns, squeeze=False))
     for axis in axes.ravel():
+        axis.set(xticks=[], yticks=[])
         axis.set_axis_off()
     for number, (title, patch, cam) in enumerate(examples):
         block, column = divmod(number, columns)

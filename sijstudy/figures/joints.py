@@ -42,6 +42,7 @@ def seen_joints(slices: Sequence[SeenSlice]) -> Figure:
     figure = Figure(figsize=(2.4 * columns, 2.7 * rows + 0.4), layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for axis in axes:
+        axis.set(xticks=[], yticks=[])
         axis.set_axis_off()
     for axis, one in zip(axes, slices, strict=False):
         draw_image(axis, one.image)

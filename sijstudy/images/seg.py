@@ -18,6 +18,8 @@ from sijstudy.images.label_maps import Mask, Outline
 from sijstudy.images.seg_frames import ElsewhereError, Frame, Slices, place
 from sijstudy.images.segment_names import SEGMENTS, Described, Meaning, SegmentTable
 
+RESULT_MODEL = "sijstudy diagnose"  # ManufacturerModelName of what diagnose writes
+
 
 @dataclass(frozen=True)
 class SegOutlines:
@@ -167,3 +169,8 @@ def _refusal(frame: Frame, own: Mapping[Meaning, Mask], error: ElsewhereError) -
     ways = [*error.ways, *(["leave such frames out with --skip-broken"] if error.far else [])]
     way = f"{', '.join(ways[:-1])}, or {ways[-1]}"
     return f"{frame.name} ({names}) lies on no slice of its subject: {error}; {way}"
+
+
+def is_result(ds: Dataset) -> bool:
+    """True for a file that ``diagnose`` wrote: its outlines are results, and no input."""
+    return str(ds.get("ManufacturerModelName") or "") == RESULT_MODEL

@@ -16,10 +16,9 @@ from pydicom.valuerep import DA, TM
 
 from sijstudy.dicom_write import Kind, derived_uid, described_segment, set_dimensions
 from sijstudy.errors import StudyError
-from sijstudy.images.dicom import read_header
 from sijstudy.images.dicom_attributes import FRAME_TAGS, Attributes, attributes_of
 from sijstudy.images.dicom_file import open_file, quiet, reading
-from sijstudy.images.upright import Turn
+from sijstudy.images.upright import Turn, turn_of
 from sijstudy.records import Slice
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
@@ -116,7 +115,7 @@ def read_sources(items: Sequence[Slice]) -> tuple[Source, ...]:
             values = attributes_of(files[item.file], item.file, item.frame)
             for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID"):
                 values.required(keyword)
-        sources.append(Source(values, read_header(item.file, item.frame).turn))
+            sources.append(Source(values, turn_of(values.vector("ImageOrientationPatient", 6))))
     return tuple(sources)
 
 

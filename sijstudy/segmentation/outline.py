@@ -23,6 +23,7 @@ BATCH = 8
 BESIDE = 0.2  # ASSUMED: weight of either slice beside a slice in what is bone on it
 ILIA = (1, 2)  # classes of the subject's left and right ilium
 RARE = 0.1  # a side with fewer pixels than this share of the other's is not in view
+ON_A_SLICE = ndimage.generate_binary_structure(2, 1)[None] & np.array([False, True, False])[:, None, None]
 SMALLEST_PART = 60.0  # square mm; what is smaller and hangs on nothing is no bone
 
 
@@ -87,8 +88,9 @@ def _enlarged(images: Tensor, size: tuple[int, ...]) -> Tensor:
 
 def _steadied(likely: Tensor) -> Tensor:
     """Probabilities ``(N, C, H, W)`` averaged with those of the slices beside, which hold most of the same bones."""
-    before, after = torch.cat([likely[:1], likely[:-1]]), torch.cat([likely[1:], likely[-1:]])
-    return (1 - 2 * BESIDE) * likely + BESIDE * (before + after)
+    last = len(likely) - 1
+    beside = [likely[max(0, at - 1)] + likely[min(last, at + 1)] for at in range(last + 1)]
+    return torch.stack([(1 - 2 * BESIDE) * own + BESIDE * both for own, both in zip(likely, beside, strict=True)])
 
 
 def _most_likely(likely: Tensor, size: tuple[int, ...]) -> tuple[Array, Array]:
@@ -110,11 +112,13 @@ def _without_scraps(classes: Array, spacing: Spacing) -> Array:
     classes, kept = classes[found[0]], whole[found[0]]
     left, right = _sides(np.isin(classes, ILIA), classes)
     kept[_largest(left)], kept[_largest(right)] = ILIA
-    for number in set(range(1, len(BONES) + 1)) - set(ILIA):
-        for plane, target in zip(classes == number, kept, strict=True):
-            parts, _ = ndimage.label(plane)
-            sizes = np.bincount(parts.ravel()) * (spacing[0] * spacing[1])
-            target[plane & (sizes >= SMALLEST_PART)[parts]] = number
+    for number, window in enumerate(ndimage.find_objects(classes.astype(np.int8)), 1):
+        if number in ILIA or window is None:
+            continue
+        own = classes[window] == number
+        parts, _ = ndimage.label(own, ON_A_SLICE)
+        sizes = np.bincount(parts.ravel()) * (spacing[0] * spacing[1])
+        kept[window][own & (sizes >= SMALLEST_PART)[parts]] = number
     return whole
 
 
@@ -136,7 +140,11 @@ def _sides(ilia: Mask, classes: Array) -> tuple[Mask, Mask]:
 
 def _largest(mask: Mask) -> Mask:
     """The largest part ``(N, H, W)`` that hangs together within and across slices, one slice without it forgiven."""
-    bridged = ndimage.binary_closing(np.pad(mask, ((2, 2), (0, 0), (0, 0))), np.ones((3, 1, 1)))[2:-2] | mask
+    padded = np.pad(mask, ((2, 2), (0, 0), (0, 0)))
+    grown = padded.copy()  # closing by a slice on either side, written out: ndimage's takes four times as long
+    grown[1:] |= padded[:-1]
+    grown[:-1] |= padded[1:]
+    bridged = grown[1:-3] & grown[2:-2] & grown[3:-1]
     parts, count = ndimage.label(bridged)
     if count < 2:
         return mask

@@ -7,6 +7,6 @@ The run: ``run`` (one notebook after the other), ``kernel`` (the process of one,
 (what the notebooks left).
 Pages: ``page`` (a report) of ``cells`` and ``markdown``; ``index`` (the overview), ``run_index`` (what it shows);
 ``cards`` (model card, checklist); ``diagnosis_page`` (one new subject), ``diagnosis_limits`` (what it says of its
-limits); all by ``templating`` from ``templates/``.
+limits), ``dicom_process`` (its DICOM files, beside); all by ``templating`` from ``templates/``.
 ``dashboard`` serves the live panels.
 """

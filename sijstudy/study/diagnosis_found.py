@@ -15,7 +15,7 @@ from sijstudy.figures.joints import OUTLINES, SeenSlice
 from sijstudy.files import write_csv
 from sijstudy.images.read import read_image_header
 from sijstudy.records import Box
-from sijstudy.study.dicom_results import MASKS
+from sijstudy.study.dicom_told import MASKS
 from sijstudy.training.patches import roi_of
 
 BOXES = "boxes_found.csv"

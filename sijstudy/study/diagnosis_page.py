@@ -14,6 +14,7 @@ from sijstudy.analysis.diagnosis import Diagnosis, Verdict
 from sijstudy.figures.diagnosis import cam_overlays, subject_course
 from sijstudy.figures.joints import seen_joints
 from sijstudy.files import write_atomic, write_json
+from sijstudy.study.diagnosis_dicom import said_of, told_of
 from sijstudy.study.diagnosis_found import (
     edema_sentence,
     found_content,
@@ -30,7 +31,8 @@ from sijstudy.study.diagnosis_limits import (
     withheld_sentence,
 )
 from sijstudy.study.diagnosis_networks import ensemble_sentence, provenance, training_warning
-from sijstudy.study.dicom_results import NOTICE, DicomResults, said_of, write_dicom_results
+from sijstudy.study.dicom_process import Begin, begin_here
+from sijstudy.study.dicom_told import NOTICE, DicomResults
 from sijstudy.study.embedded import drawn_figure
 from sijstudy.study.templating import render
 
@@ -56,15 +58,17 @@ class Written:
         return "\n".join([*(f"{name}: {path}" for name, path in paths.items() if path), *self.dicom.notes])
 
 
-def write_diagnosis(result: Diagnosis, folder: Path, run: Path) -> Written:
+def write_diagnosis(result: Diagnosis, folder: Path, run: Path, begin: Begin = begin_here) -> Written:
     """Write ``diagnosis.html``, ``diagnosis.json`` and the DICOM results into ``folder``; run: that of the networks.
 
-    StudyError when the folder cannot be written.
+    begin: what begins to write the DICOM results. StudyError when the folder cannot be written.
     """
-    dicom = write_dicom_results(result, folder, said_of(result, summary(result).splitlines()))
-    files = Written(folder / "diagnosis.html", folder / "diagnosis.json", dicom, write_boxes(result, folder))
+    wait = begin(told_of(result, said_of(result, summary(result).splitlines())), folder)
+    drawings, boxes = _drawings(result), write_boxes(result, folder)
+    dicom = wait()
+    files = Written(folder / "diagnosis.html", folder / "diagnosis.json", dicom, boxes)
     now = datetime.datetime.now().astimezone()
-    page = _page(result, run, now, dicom)
+    page = _page(result, run, now, dicom, drawings)
     write_atomic(files.html, lambda stream: stream.write(page.encode()))
     write_json(files.json, {**_content(result, run, now), "dicom": dicom.content})
     return files
@@ -217,9 +221,10 @@ def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:
     return {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in plain.items()}
 
 
-def _page(result: Diagnosis, run: Path, now: datetime.datetime, dicom: DicomResults) -> str:
+def _page(
+    result: Diagnosis, run: Path, now: datetime.datetime, dicom: DicomResults, drawings: Mapping[str, Any]
+) -> str:
     config = result.config
-    course = subject_course(result.slices, config.slice_threshold, config.median_size)
     return render(
         "diagnosis.html.j2",
         subject=result.subject.subject_id,
@@ -238,9 +243,9 @@ def _page(result: Diagnosis, run: Path, now: datetime.datetime, dicom: DicomResu
         seen=training_warning(result),
         synthetic="synthetic" in result.trained_on,
         made=f"{now:%d %B %Y, %H:%M %Z}",
-        course=drawn_figure(course, _course_words(result)),
-        overlays=_overlays(result),
-        **_joints(result),
+        found=found_sentence(result),
+        edema=edema_sentence(result),
+        **drawings,
         slices=result.slices.join(seen_columns(result)).to_dict("records"),
         rule=RULES[result.ruling.rule].title,
         rules=[
@@ -253,6 +258,16 @@ def _page(result: Diagnosis, run: Path, now: datetime.datetime, dicom: DicomResu
         provenance=provenance(result, run, now),
         dicom=dicom.sentence,
     )
+
+
+def _drawings(result: Diagnosis) -> dict[str, Any]:
+    """The figures of the page."""
+    course = subject_course(result.slices, result.config.slice_threshold, result.config.median_size)
+    return {
+        "course": drawn_figure(course, _course_words(result)),
+        "overlays": _overlays(result),
+        "joints": _joints(result),
+    }
 
 
 def _course_words(result: Diagnosis) -> str:
@@ -269,15 +284,11 @@ def _overlays(result: Diagnosis) -> Any:
     return drawn_figure(cam_overlays(examples), alt)
 
 
-def _joints(result: Diagnosis) -> dict[str, Any]:
-    """What the page shows of the network's view."""
+def _joints(result: Diagnosis) -> Any:
+    """What the network sees; empty where nothing looked."""
     shown = shown_slices(result)
     alt = (
         f"{len(shown)} of the {len(result.subject.slices)} slices, evenly spread: outlined ilia, sacrum and edema, the "
         "boxes round the ilia, and the ROI that is cut out."
     )
-    return {
-        "joints": drawn_figure(seen_joints(shown), alt, SHEET_DPI) if shown else "",
-        "found": found_sentence(result),
-        "edema": edema_sentence(result),
-    }
+    return drawn_figure(seen_joints(shown), alt, SHEET_DPI) if shown else ""

@@ -13,10 +13,10 @@ from pydicom.sr.coding import Code
 
 from sijstudy import __version__
 from sijstudy.aggregation import RULES
-from sijstudy.analysis.diagnosis import Diagnosis
 from sijstudy.dicom_write import derived_uid
 from sijstudy.images.dicom_file import quiet
 from sijstudy.images.seg_write import Identity, Source, forget_clock
+from sijstudy.study.dicom_told import Told
 
 SCHEME = "99SIJSTUDY"
 #: what no public scheme has a code for, listed in docs/DIAGNOSE.md: value -> meaning
@@ -50,21 +50,19 @@ def coding_scheme() -> Any:
     )
 
 
-def report(
-    result: Diagnosis, sources: Sequence[Source], remarks: Sequence[str], identity: Identity, *, decided: bool
-) -> Dataset:
+def report(told: Told, sources: Sequence[Source], identity: Identity) -> Dataset:
     """The SR of a diagnosis, with a group of measurements per slice and one for the subject.
 
-    sources: of the rows of ``result.slices``. remarks: sentences to be shown with the results. decided: False when
-    nothing may be said to be positive or negative; the scores of slices stay, as what was seen.
+    sources: of the rows of ``told.table``. Where nothing may be said to be positive or negative, the scores of slices
+    stay, as what was seen.
     """
     algorithm = sr.AlgorithmIdentification(
-        "sijstudy", __version__, [f"networks {', '.join(result.networks['address'])}"], codes.DCM.ArtificialIntelligence
+        "sijstudy", __version__, [f"networks {', '.join(told.networks)}"], codes.DCM.ArtificialIntelligence
     )
-    rows = result.slices.to_dict("records")
+    rows = told.table.to_dict("records")
     groups = [
-        *([_decision(result, identity, algorithm)] if decided else [_no_decision(identity, algorithm)]),
-        *(_slice(row, source, identity, algorithm, decided) for row, source in zip(rows, sources, strict=True)),
+        *([_decision(told, identity, algorithm)] if told.decided else [_no_decision(identity, algorithm)]),
+        *(_slice(row, source, identity, algorithm, told.decided) for row, source in zip(rows, sources, strict=True)),
     ]
     device = sr.DeviceObserverIdentifyingAttributes(
         derived_uid("sijstudy", __version__), name="sijstudy", manufacturer_name="sijstudy",
@@ -77,7 +75,7 @@ def report(
         title=codes.cid7021.ImagingMeasurementReport,
     )
     content[0].ContentSequence.extend(
-        sr.TextContentItem(codes.DCM.Comment, remark, sr.RelationshipTypeValues.CONTAINS) for remark in remarks
+        sr.TextContentItem(codes.DCM.Comment, remark, sr.RelationshipTypeValues.CONTAINS) for remark in told.remarks
     )
     with quiet("highdicom"):
         made = sr.Comprehensive3DSR(
@@ -105,17 +103,16 @@ def _slice(row: dict[Any, Any], source: Source, identity: Identity, algorithm: A
     )
 
 
-def _decision(result: Diagnosis, identity: Identity, algorithm: Any) -> Any:
-    verdict = result.opinion.decided
+def _decision(told: Told, identity: Identity, algorithm: Any) -> Any:
     return sr.MeasurementsAndQualitativeEvaluations(
         _tracking("subject", identity),
         finding_type=own("DISEASE_SOUGHT"),
         finding_sites=[sr.FindingSite(codes.SCT.SacroiliacJoint)],
         algorithm_id=algorithm,
-        measurements=[_number("SUBJECT_SCORE", verdict.score), _number("THRESHOLD", verdict.threshold)],
+        measurements=[_number("SUBJECT_SCORE", told.score), _number("THRESHOLD", told.threshold)],
         qualitative_evaluations=[
-            sr.QualitativeEvaluation(own("DIAGNOSIS"), _result(verdict.positive)),
-            sr.QualitativeEvaluation(own("RULE"), own(f"RULE_{result.ruling.rule.upper()}")),
+            sr.QualitativeEvaluation(own("DIAGNOSIS"), _result(told.positive)),
+            sr.QualitativeEvaluation(own("RULE"), own(f"RULE_{told.rule.upper()}")),
         ],
     )
 

@@ -25,8 +25,10 @@ from sijstudy.images.seg_frames import Slices
 from sijstudy.images.segment_names import Meaning, SegmentRow, SegmentTable
 from sijstudy.records import IliumBoxes
 from sijstudy.segmentation.joint_boxes import FoundBoxes
+from sijstudy.study.diagnosis_dicom import Said, told_of
 from sijstudy.study.dicom_report import OWN
-from sijstudy.study.dicom_results import MASKS, NOTICE, Said, write_dicom_results
+from sijstudy.study.dicom_results import write_dicom_results
+from sijstudy.study.dicom_told import MASKS, NOTICE
 from sijstudy.training.patches import roi_of
 
 FOUND = np.stack([bone_masks(count) for count in (2, 0, 3)])  # upright
@@ -42,7 +44,7 @@ def multi_frame(folder):
 
 def written(subject, folder, said=Said(REMARKS, masks=FOUND), **options):  # noqa: B008
     result = diagnosis_of(subject, **options)
-    return result, write_dicom_results(result, folder, said)
+    return result, write_dicom_results(told_of(result, said), folder)
 
 
 def read_back(path, subject):
