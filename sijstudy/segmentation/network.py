@@ -6,12 +6,18 @@ because importing MONAI takes ten seconds, twice as long as a whole examination 
 
 from __future__ import annotations
 
+from copy import deepcopy
+from itertools import pairwise
+from typing import TypeVar
+
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from sijstudy.segmentation.classes import BONES
 
 FEATURES = (16, 16, 32, 64, 128, 16)  # channels of the five levels from fine to coarse, then of the last one
+Network = TypeVar("Network", bound=nn.Module)
 STRIDE = 16  # height and width of an image must be multiples of it
 EDEMA_WEIGHT = 3.0  # in the loss, of an edema pixel against one without: they are few
 MIRRORED = (0, 2, 1, *range(3, len(BONES) + 2))  # channels of a slice whose left and right are exchanged
@@ -84,6 +90,17 @@ def _twice(inputs: int, outputs: int) -> nn.Sequential:
     for channels in (inputs, outputs):
         layers += [nn.Conv2d(channels, outputs, 3, padding=1), nn.BatchNorm2d(outputs), nn.LeakyReLU(0.1, inplace=True)]
     return nn.Sequential(*layers)
+
+
+def folded(network: Network) -> Network:
+    """A copy ready to use, its batch normalisation part of the convolutions: the same in two thirds of the time."""
+    copy = deepcopy(network).eval()
+    for part in copy.modules():
+        if isinstance(part, nn.Sequential):
+            for at, (layer, after) in enumerate(list(pairwise(part))):
+                if isinstance(layer, nn.Conv2d) and isinstance(after, nn.BatchNorm2d):
+                    part[at], part[at + 1] = fuse_conv_bn_eval(layer, after), nn.Identity()
+    return copy
 
 
 def normalised(images: Tensor) -> Tensor:

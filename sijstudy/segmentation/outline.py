@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from sijstudy.fresh_torch import fresh_torch
 from sijstudy.segmentation.classes import BONES, JOINT_BONES
-from sijstudy.segmentation.network import EDEMA_WEIGHT, PIXEL_MM, STRIDE, Pair, has_bfloat16, normalised
+from sijstudy.segmentation.network import EDEMA_WEIGHT, PIXEL_MM, STRIDE, Pair, folded, has_bfloat16, normalised
 
 Array = np.ndarray[Any, Any]
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
@@ -54,7 +54,7 @@ def outline(images: Array, spacing: Spacing, network: Pair) -> Outlined:
     """
     small = _scaled(torch.from_numpy(np.ascontiguousarray(images, np.float32))[:, None], spacing)
     padded, window = _padded(normalised(small))
-    network.eval().to(memory_format=torch.channels_last)
+    network = folded(network).to(memory_format=torch.channels_last)
     with torch.inference_mode():
         with torch.autocast("cpu", torch.bfloat16, enabled=has_bfloat16()):
             logits = torch.cat([network(padded[at : at + BATCH]) for at in range(0, len(padded), BATCH)])

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from sijstudy.segmentation.classes import BONES
-from sijstudy.segmentation.network import FEATURES, STRIDE, Pair, UNet, normalised
+from sijstudy.segmentation.network import FEATURES, STRIDE, Pair, UNet, folded, normalised
 
 
 def test_it_is_monais_basic_unet():
@@ -29,6 +29,17 @@ def test_a_pair_of_one_network_takes_no_side():
         seen = pair(image.flip(-1)).flip(-1)[:, exchanged]
         assert torch.allclose(seen, pair(image), atol=1e-5)
         assert not torch.allclose(seen, network(image), atol=1e-3)
+
+
+def test_folded_it_is_the_same_without_batch_normalisation():
+    torch.manual_seed(0)
+    network, image = UNet(), torch.randn(4, 1, 2 * STRIDE, 2 * STRIDE)
+    network(image)  # so that its running means are not those it began with
+    light = folded(network)
+    assert not any(isinstance(part, torch.nn.BatchNorm2d) for part in light.modules())
+    assert any(isinstance(part, torch.nn.BatchNorm2d) for part in network.modules())
+    with torch.inference_mode():
+        assert torch.allclose(light(image), network.eval()(image), atol=1e-4)
 
 
 def test_its_input_does_not_depend_on_the_scale_of_the_grey_values():
