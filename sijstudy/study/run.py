@@ -18,6 +18,7 @@ from sijstudy.cohort.manifest import load_manifest
 from sijstudy.errors import StudyError
 from sijstudy.files import write_atomic, write_json
 from sijstudy.study.cards import CHECKLIST, MODEL_CARD, Facts, write_cards
+from sijstudy.study.crate import write_crate
 from sijstudy.study.execution import Failure, Job, execute
 from sijstudy.study.expected_work import expected_work
 from sijstudy.study.from_kept import cohort_folder, keep_predictions, keeps
@@ -77,6 +78,7 @@ def run_study(
         result = _run(plan, cell_timeout, stream)
         if result.ok and (keep or keeps(plan)):
             _keep(plan, stream)
+        write_crate(plan)  # last, as it lists what the others wrote
         return result
 
 
