@@ -83,7 +83,7 @@ def _file(crate: ROCrate, reports: Path, name: str) -> File:
 
 def _software(crate: ROCrate, plan: StudyPlan) -> Entity:
     """The package, with what it needs: the versions in which the numbers were computed."""
-    told = next((found["provenance"] for found in _results(plan) if found.get("provenance")), {})
+    told: dict[str, str] = next((found["provenance"] for found in _results(plan) if found.get("provenance")), {})
     versions = {name: told.get(name) or version(name) for name in PACKAGES}
     needed = [
         _add(crate, f"pkg:pypi/{name}@{number}", "SoftwareApplication", name=name, softwareVersion=number)
@@ -98,7 +98,7 @@ def _software(crate: ROCrate, plan: StudyPlan) -> Entity:
 
 def _cohort(crate: ROCrate, plan: StudyPlan) -> Entity:
     """The cohort by its name and the hash of its files, labels and boxes; its images lie outside the crate."""
-    told = next((found for found in _results(plan) if found.get("provenance")), {})
+    told: dict[str, Any] = next((found for found in _results(plan) if found.get("provenance")), {})
     origin = told.get("provenance", {})
     return _add(
         crate, "#cohort", "CreativeWork",

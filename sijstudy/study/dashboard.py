@@ -27,6 +27,7 @@ from sijstudy.notebook.workspace import Workspace
 from sijstudy.records import ARMS
 from sijstudy.study.from_kept import kept_folder
 from sijstudy.study.kernel import jupyter_looks_in, own_kernel
+from sijstudy.study.plan import reports_of
 from sijstudy.study.profiles import profile_path
 from sijstudy.training.kept_run import ABOUT
 from sijstudy.training.networks import FITS, open_networks
@@ -50,8 +51,9 @@ def open_run(profile: str, root: Path) -> Workspace:
     folder = root / "runs" / name
     again = f"run the study first: sijstudy run --profile {profile}"
     finished = all((folder / f"tables/predictions_{arm}.csv").exists() for arm in ARMS) and (folder / FITS).is_file()
-    if not finished and (kept_folder(root / "reports", name) / ABOUT).is_file():
-        return kept_workspace(kept_folder(root / "reports", name), root)
+    kept = kept_folder(reports_of(root, name))
+    if not finished and (kept / ABOUT).is_file():
+        return kept_workspace(kept, root)
     if not finished:
         raise StudyError(f"no finished run of profile {name} in {folder}; {again}")
     config = open_networks(folder).config

@@ -92,8 +92,7 @@ def write_kept(folder: Path, content: KeptContent) -> Path:
     """Write ``folder`` anew; nothing else may be in it. Returns its ``kept.json``, which comes last."""
     shutil.rmtree(folder, ignore_errors=True)
     for name, source in _sources(content).items():
-        text = source.read_bytes()
-        write_atomic(folder / name, lambda stream, text=text: stream.write(text))
+        _copy(source, folder / name)
     names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     about = {
         "format": FORMAT,
@@ -146,6 +145,11 @@ def require_same(run: KeptRun, config: StudyConfig, root: Path) -> None:
     here = root / (config.manifest or f"data_manifest/{own.name}")
     if (here / "cohort.json").is_file() and cohort_hash(load_manifest(here)) != cohort_hash(own):
         raise StudyError(f"{run.folder}: its predictions are of another cohort than {here}; run without them")
+
+
+def _copy(source: Path, path: Path) -> None:
+    text = source.read_bytes()
+    write_atomic(path, lambda stream: stream.write(text))
 
 
 def _sources(content: KeptContent) -> dict[str, Path]:
