@@ -252,10 +252,7 @@ class Workspace:
         fits = [Fit(split, patches, backbone, epochs, follow=True) for backbone in backbones]
         with self.stage("training"):
             runs = fit_all(fits, self.config, self.store)
-        histories = {backbone: run.history() for backbone, run in zip(backbones, runs, strict=True)}
-        for backbone, history in histories.items():
-            self.folder.save_table(f"history_{backbone}", history)
-        return histories
+        return {backbone: run.history() for backbone, run in zip(backbones, runs, strict=True)}
 
     def save_choice(self, choice: RuleChoice) -> None:
         """``training.rule_choice.save_choice`` for this profile's networks."""
