@@ -43,6 +43,10 @@ class RunOptions:
 
     only: str = option("Run these notebooks only, e.g. 01,02.", "")
     reports: Path | None = option("Folder for the HTML reports.", None, show_default="ROOT/reports")
+    keep: bool = option("Keep the predictions beside the reports, for --from-kept.", False, "--keep")
+    from_kept: bool = option(
+        "Make the tables anew of the kept predictions, without images and networks.", False, "--from-kept"
+    )
     cell_timeout: int | None = option(
         "Stop when a cell takes longer.", None, min=1, metavar="SECONDS", show_default="no limit"
     )
@@ -55,19 +59,20 @@ class RunOptions:
 @taking(RunOptions)
 def run(options: RunOptions, profile: Profile = "quick", parameter: Parameter = None, root: Root = Path()) -> None:
     """Run the notebooks in order, write reports/PROFILE/*.html, say where they are."""
+    from sijstudy.study.from_kept import plan_from_kept
     from sijstudy.study.plan import make_plan
     from sijstudy.study.profiles import parse_overrides
     from sijstudy.study.run import run_study
 
     scheduler = {"scheduler": options.scheduler} if options.scheduler else {}
-    plan = make_plan(
+    plan = (plan_from_kept if options.from_kept else make_plan)(
         profile,
         root=root,
         overrides={**parse_overrides(parameter or []), **scheduler},
         only=tuple(filter(None, options.only.split(","))),
         reports_root=options.reports,
     )
-    result = run_study(plan, cell_timeout=options.cell_timeout)
+    result = run_study(plan, cell_timeout=options.cell_timeout, keep=options.keep)
     if result.failure:
         print(f"sijstudy: {result.failed} stopped: {result.failure.message}", file=sys.stderr, flush=True)
     print(f"Report: {result.index}")

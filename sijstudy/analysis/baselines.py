@@ -75,10 +75,13 @@ def _of_fold(fold: Fold, name: str, values: Array, patches: PatchSet, seed: int)
     return tested.assign(fold=fold.number, score=scorer(values[test]))
 
 
-def one_class_sentence(patches: PatchSet, folds: Sequence[Fold]) -> str:
-    """Folds in which there is nothing to learn, as their training slices are all of one class; empty without any."""
-    labels = patches.slices["label"].to_numpy()
-    numbers = [str(fold.number) for fold in folds if len(set(labels[patches.rows_of(fold.train)])) < 2]
+def one_class_sentence(slices: pd.DataFrame, folds: Sequence[Fold]) -> str:
+    """Folds in which there is nothing to learn, as their training slices are all of one class; empty without any.
+
+    slices: subject_id and label of the cohort's.
+    """
+    labels = slices.set_index("subject_id")["label"]
+    numbers = [str(fold.number) for fold in folds if labels[labels.index.isin(fold.train)].nunique() < 2]
     if not numbers:
         return ""
     return f"In fold {', '.join(numbers)} all training slices are of one class, which every baseline then gives."

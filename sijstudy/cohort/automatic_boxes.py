@@ -62,7 +62,11 @@ def confidences(manifest: Manifest, automatic: Automatic | None = None) -> dict[
 def automatic_rois(manifest: Manifest, cache: Path, *, progress: bool = True) -> Automatic:
     """The cohort with the boxes that the network finds in place of its own; kept in ``cache`` for the next time."""
     asked = {"cohort": cohort_hash(manifest), "code": code_digest(see), "weights": file_hash(SHIPPED)}
-    found = kept_table(cache, asked, lambda: _search(manifest, progress))
+    return with_found(manifest, kept_table(cache, asked, lambda: _search(manifest, progress)))
+
+
+def with_found(manifest: Manifest, found: pd.DataFrame) -> Automatic:
+    """The cohort with the boxes of ``found``. StudyError where it holds none."""
     boxed = found["confidence"].to_numpy() > 0
     if not boxed.any():
         raise StudyError(

@@ -50,6 +50,8 @@ class Work:
 
 def expected_work(plan: StudyPlan) -> dict[str, Work]:
     """The work of every chosen notebook, in their order."""
+    if plan.config.kept:  # nothing is drawn, trained or scored
+        return {notebook.stem: Work(other=REST.get(notebook.stem, OTHER)[0]) for notebook in plan.chosen}
     slices, config = _slices(plan), plan.config
     training = _training(plan, slices)
     works = {}

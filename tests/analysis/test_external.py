@@ -170,7 +170,7 @@ def test_the_notebook_runs_on_another_cohort(finished_work, tmp_path, monkeypatc
     manifest = other_cohort(tmp_path)
     own = str(work.folder.root)  # another run may well be the same
     config = replace(work.config, external_manifest=str(manifest.folder), external_also=own)
-    monkeypatch.setattr("sijstudy.notebook.workspace.open_workspace", lambda _: Workspace(config, work.root))
+    monkeypatch.setattr("sijstudy.notebook.opening.open_workspace", lambda _: Workspace(config, work.root))
     namespace = {}
     for cell in nbformat.read(NOTEBOOK, as_version=4).cells:
         if cell.cell_type == "code":

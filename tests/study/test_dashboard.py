@@ -14,13 +14,10 @@ import nbformat
 import psutil
 import pytest
 from browsing import severe
-from panel_samples import BOTH
 
 from sijstudy import cli
 from sijstudy.errors import StudyError
-from sijstudy.notebook import live_panels
 from sijstudy.study import dashboard
-from sijstudy.training.store import StudyFolder
 
 PROJECT = Path(__file__).resolve().parents[2]
 PATIENCE = 180_000  # milliseconds; machines that run the tests are shared
@@ -75,22 +72,6 @@ def test_the_page_in_the_notebook_says_what_is_missing(project, monkeypatch, cap
     dashboard.show_dashboard()
     assert len(shown) == 1
     assert "run the study first" in shown[0].data
-
-
-def test_kept_predictions_are_shown_without_networks_and_images(project, monkeypatch):
-    shown = []
-    monkeypatch.chdir(project / "notebooks/live")
-    monkeypatch.setenv(dashboard.PROFILE, "smoke")
-    monkeypatch.setattr(dashboard, "display", shown.append)
-    monkeypatch.setattr(live_panels, "display", shown.append)
-    folder = StudyFolder(project / "runs/smoke")
-    for arm, frame in BOTH.items():
-        folder.save_table(f"predictions_{arm}", frame)
-    dashboard.show_dashboard()
-    line, panel = shown
-    assert "kept without images and networks" in line.data
-    assert "Filter size, slices" in [control.description for control in panel.children[1].children[:3]]
-    assert not (project / "data").exists()
 
 
 @pytest.mark.notebooks
