@@ -41,6 +41,24 @@ def patches():
     return PatchSet(stack, slices, "roi", "patches-of-the-test")
 
 
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """The store of ``trained`` and ``followed``; for reading."""
+    return RunStore(tmp_path_factory.mktemp("runs"))
+
+
+@pytest.fixture(scope="module")
+def trained(patches, store):
+    """The fold's network after three epochs."""
+    return train(Fit(FOLD, patches, "resnet18", 3), CONFIG, store)
+
+
+@pytest.fixture(scope="module")
+def followed(patches, store):
+    """The same, its held-out part looked at after each epoch."""
+    return train(Fit(FOLD, patches, "resnet18", 3, follow=True), CONFIG, store)
+
+
 def test_cosine_rate_starts_high_passes_the_middle_and_ends_at_zero():
     assert cosine_rate(0, 100, 0.03) == 0.03
     assert cosine_rate(50, 100, 0.03) == pytest.approx(0.015)
@@ -97,30 +115,27 @@ def test_training_learns_and_predicts_only_test_subjects(patches, tmp_path):
     assert history["held_out_accuracy"].isna().all()
 
 
-def test_same_seed_same_bytes_other_seed_other_scores(patches, tmp_path):
+def test_same_seed_same_bytes_other_seed_other_scores(patches, tmp_path, trained):
     fit = Fit(FOLD, patches, "resnet18", 3)
-    first, again = (train(fit, CONFIG, RunStore(tmp_path / name)) for name in ("one", "two"))
-    assert (first.folder / "predictions.csv").read_bytes() == (again.folder / "predictions.csv").read_bytes()
-    other = train(fit, StudyConfig(**{**vars(CONFIG), "seed": 7}), RunStore(tmp_path / "one"))
-    assert other.folder != first.folder
-    assert not np.array_equal(other.predictions()["score"], first.predictions()["score"])
+    again = train(fit, CONFIG, RunStore(tmp_path))
+    assert again.folder != trained.folder
+    assert (again.folder / "predictions.csv").read_bytes() == (trained.folder / "predictions.csv").read_bytes()
+    other = train(fit, StudyConfig(**{**vars(CONFIG), "seed": 7}), RunStore(tmp_path))
+    assert other.folder != again.folder
+    assert not np.array_equal(other.predictions()["score"], trained.predictions()["score"])
 
 
-def test_finished_run_is_not_trained_again(patches, tmp_path, monkeypatch):
-    fit, store = Fit(FOLD, patches, "resnet18", 3), RunStore(tmp_path)
-    run = train(fit, CONFIG, store)
-
+def test_finished_run_is_not_trained_again(patches, store, trained, monkeypatch):
     def forbidden(*arguments):
         raise AssertionError("trained again")
 
     monkeypatch.setattr(loop, "_Trainer", forbidden)
-    assert train(fit, CONFIG, store) == run
+    assert train(Fit(FOLD, patches, "resnet18", 3), CONFIG, store) == trained
 
 
 @pytest.mark.parametrize("stop", [1, 2])
-def test_interrupted_run_ends_with_the_numbers_of_an_unbroken_one(patches, tmp_path, monkeypatch, stop):
+def test_interrupted_run_ends_with_the_numbers_of_an_unbroken_one(patches, tmp_path, followed, monkeypatch, stop):
     fit = Fit(FOLD, patches, "resnet18", 3, follow=True)
-    whole = train(fit, CONFIG, RunStore(tmp_path / "whole"))
     one_epoch = loop._Trainer._epoch
 
     def dies(self, epoch):
@@ -130,18 +145,15 @@ def test_interrupted_run_ends_with_the_numbers_of_an_unbroken_one(patches, tmp_p
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(loop._Trainer, "_epoch", dies)
-        train(fit, CONFIG, RunStore(tmp_path / "broken"))
-    broken = train(fit, CONFIG, RunStore(tmp_path / "broken"))
+        train(fit, CONFIG, RunStore(tmp_path))
+    broken = train(fit, CONFIG, RunStore(tmp_path))
     for name in ("predictions.csv", "history.csv"):
-        assert (broken.folder / name).read_bytes() == (whole.folder / name).read_bytes()
+        assert (broken.folder / name).read_bytes() == (followed.folder / name).read_bytes()
 
 
-def test_following_the_held_out_part_changes_no_number(patches, tmp_path):
-    quiet, followed = (
-        train(Fit(FOLD, patches, "resnet18", 3, follow=follow), CONFIG, RunStore(tmp_path)) for follow in (False, True)
-    )
-    assert quiet.folder != followed.folder
-    assert np.array_equal(quiet.predictions()["score"], followed.predictions()["score"])
+def test_following_the_held_out_part_changes_no_number(trained, followed):
+    assert trained.folder != followed.folder
+    assert np.array_equal(trained.predictions()["score"], followed.predictions()["score"])
     assert followed.history()["held_out_accuracy"].between(0, 1).all()
 
 
@@ -156,11 +168,10 @@ def test_processes_side_by_side_give_the_numbers_of_one_after_the_other(patches,
         assert (one.folder / "predictions.csv").read_bytes() == (other.folder / "predictions.csv").read_bytes()
 
 
-def test_loaded_model_gives_the_saved_scores(patches, tmp_path):
-    run = train(Fit(FOLD, patches, "resnet18", 3), CONFIG, RunStore(tmp_path))
+def test_loaded_model_gives_the_saved_scores(patches, trained):
     noisy = noisy_patches(patches, CONFIG, "test")[patches.rows_of(FOLD.test)]
-    scores = predict(load_model(run), noisy, CONFIG, torch.device("cpu"))
-    np.testing.assert_allclose(scores, run.predictions()["score"], atol=1e-5)
+    scores = predict(load_model(trained), noisy, CONFIG, torch.device("cpu"))
+    np.testing.assert_allclose(scores, trained.predictions()["score"], atol=1e-5)
 
 
 def test_identity_names_what_the_numbers_depend_on(patches):
