@@ -153,13 +153,14 @@ def _wait_for(port, server):
 def page(browser, address):
     """The open dashboard; at the end nothing may have gone wrong, and no other host been asked."""
     context = browser.new_context(viewport={"width": 1280, "height": 1100})
+    context.set_default_timeout(PATIENCE_MS)
     asked, complaints = [], []
     context.on("request", lambda request: asked.append(request.url))
     opened = context.new_page()
     opened.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     opened.on("pageerror", lambda error: complaints.append(str(error)))
-    opened.goto(address, timeout=PATIENCE_MS)
-    opened.locator('[data-number="subject-accuracy"]').wait_for(timeout=PATIENCE_MS)
+    opened.goto(address)
+    opened.locator('[data-number="subject-accuracy"]').wait_for()
     yield opened
     context.close()
     assert [url for url in asked if not url.startswith((address, "data:", "blob:"))] == []
@@ -182,7 +183,7 @@ def settled(page, suffix=""):
         "(suffix) => { const seen = (name) => [...document.querySelectorAll(name)].filter((one) => one.offsetParent);"
         " const state = seen('.sij .widget-readout').map((one) => one.innerText.trim()).join(' ') + suffix;"
         " return seen('.sij [data-state]').map((one) => one.dataset.state).join() === state; }",
-        arg=suffix, timeout=PATIENCE_MS,
+        arg=suffix,
     )  # fmt: skip
     page.wait_for_function("() => [...document.querySelectorAll('.sij img')].every((image) => image.complete)")
     return sources(page)
@@ -210,9 +211,7 @@ def test_a_dragged_slider_changes_pictures_and_numbers(page):
     assert [new != old for new, old in zip(after, before, strict=True)] == [True, True, True, True]
     assert table.inner_text() != rows
     page.get_by_text("Back to the study's settings").click()
-    page.wait_for_function(
-        "(old) => document.querySelector('.sij img').src === old", arg=before[0], timeout=PATIENCE_MS
-    )
+    page.wait_for_function("(old) => document.querySelector('.sij img').src === old", arg=before[0])
     assert settled(page) == before
     assert number.inner_text() == verdict
 
@@ -237,7 +236,7 @@ def test_a_slider_is_moved_by_keyboard(page):
 @pytest.mark.notebooks
 def test_a_slice_its_patch_and_its_map_are_shown_and_redrawn(page):
     page.get_by_text("Look at a slice").click()
-    page.locator('[data-number="score"]').wait_for(timeout=PATIENCE_MS)
+    page.locator('[data-number="score"]').wait_for()
     before = settled(page)
     assert len(before) == 3
     drag(page, handle(page, "ROI factor"), -80)
@@ -260,7 +259,7 @@ def test_the_page_is_no_wider_than_its_window(page, width):
     for tab in ("Look at a slice", "Move the thresholds"):
         page.get_by_text(tab).click()
         page.wait_for_timeout(300)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        page.wait_for_function("(width) => document.documentElement.scrollWidth <= width", arg=width)
     assert all(page.locator(".sij img").evaluate_all("(images) => images.map((image) => image.alt.trim())"))
 
 
@@ -269,5 +268,5 @@ def test_the_page_is_no_wider_than_its_window(page, width):
 def test_axe_finds_nothing_serious(page):
     for tab, number in (("Look at a slice", "score"), ("Move the thresholds", "slice-accuracy")):
         page.get_by_text(tab).click()
-        page.locator(f'[data-number="{number}"]').wait_for(timeout=PATIENCE_MS)
+        page.locator(f'[data-number="{number}"]').wait_for()
         assert severe(page) == []
