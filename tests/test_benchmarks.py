@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import torch
 import typer
+from patience import wait_until
 
 from benchmarks import epochs, generation, grid, memory, rerun, subject
 from benchmarks.__main__ import main, save
@@ -160,9 +161,10 @@ def test_a_subject_is_diagnosed(finished_work, tmp_path):
 
 
 def test_memory_of_another_process_is_seen():
-    code = "import time; held = bytearray(200_000_000); time.sleep(1)"
-    with subprocess.Popen([sys.executable, "-c", code]) as process, memory.watched(process.pid) as peak:
-        process.wait()
+    command = [sys.executable, "-c", "held = bytearray(200_000_000); input()"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as process, memory.watched(process.pid) as peak:
+        wait_until(lambda: peak[0] > 200e6, "its memory", lambda: process.poll() is None)
+        process.communicate(b"\n")
     assert 200e6 < peak[0] < 400e6
 
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 from browsing import offline_page, severe
+from patience import PATIENCE_MS
 from pypdf import PdfReader
 
 from sijstudy.files import read_json
@@ -220,6 +221,6 @@ def test_a_script_that_slipped_into_the_data_does_not_run(browser, smoke_study, 
         )
     )
     page = browser.new_page()
-    page.goto(evil.as_uri())
+    page.goto(evil.as_uri(), timeout=PATIENCE_MS)
     assert page.title().startswith("Study report")
     page.close()
