@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sijstudy.phantom.fields import Array
+from sijstudy.phantom.fields import Array, window_of
 
 SUBDIVISION = 4
+REACH = 20.0  # mm from an outline within which its distance is computed
 
 
 @dataclass(frozen=True)
@@ -63,12 +64,19 @@ def distance_to_line(x: Array, v: Array, line: Array) -> tuple[Array, Array]:
 
 
 def signed_distance(x: Array, v: Array, ring: Array) -> Array:
-    """Signed distance in mm to a closed polygon (m, 2), inside negative, shaped as ``x``."""
-    nearest = np.full(x.shape, np.inf, np.float32)
-    for squares, _ in _to_segments(x, v, np.concatenate([ring, ring[:1]])):
+    """Signed distance in mm to a closed polygon (m, 2), inside negative, shaped as ``x`` (rows, columns).
+
+    Where the polygon is more than REACH mm away it is REACH, or more: nothing is drawn so far from an outline.
+    """
+    (left, top), (right, bottom) = ring.min(axis=0) - REACH, ring.max(axis=0) + REACH
+    window = window_of((x > left) & (x < right) & (v > top) & (v < bottom))
+    x_near, v_near = np.ascontiguousarray(x[window]), np.ascontiguousarray(v[window])
+    nearest = np.full(x_near.shape, np.inf, np.float32)
+    for squares, _ in _to_segments(x_near, v_near, np.concatenate([ring, ring[:1]])):
         np.minimum(nearest, squares, out=nearest)
     distance = np.sqrt(nearest)
-    result: Array = np.where(_inside(x, v, ring), -distance, distance)
+    result: Array = np.full(x.shape, REACH, np.float32)
+    result[window] = np.where(_inside(x_near, v_near, ring), -distance, distance)
     return result
 
 
@@ -102,11 +110,9 @@ def _to_segments(x: Array, v: Array, line: Array) -> Iterator[tuple[Array, Array
 def _inside(x: Array, v: Array, ring: Array) -> NDArray[np.bool_]:
     """Even-odd rule, bool shaped as ``x``. A side is looked at only where it crosses a point's height."""
     px, pv = x.ravel(), v.ravel()
-    inside = np.zeros(px.shape, bool)
-    above = [height > pv for height in ring[:, 1]]
-    for k, (x0, v0) in enumerate(ring):
-        x1, v1 = ring[(k + 1) % len(ring)]
-        rise = np.float32(1e-9) if v1 == v0 else v1 - v0
-        at = np.flatnonzero(above[k] != above[(k + 1) % len(ring)])
-        inside[at] ^= px[at] < (x1 - x0) * (pv[at] - v0) / rise + x0
-    return inside.reshape(x.shape)
+    above = ring[:, 1, None] > pv
+    side, point = np.nonzero(above != np.roll(above, -1, axis=0))
+    start, step = ring[side], (np.roll(ring, -1, axis=0) - ring)[side]
+    left = px[point] < step[:, 0] * (pv[point] - start[:, 1]) / step[:, 1] + start[:, 0]
+    crossed = np.bincount(point[left], minlength=px.size)
+    return (crossed % 2 == 1).reshape(x.shape)

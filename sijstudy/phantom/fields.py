@@ -19,6 +19,7 @@ Window = tuple[slice, slice]  # rows and columns of a slice
 
 EXTENT_MM = 140.0  # fields cover +-EXTENT_MM in plane
 DEPTH_MM = 60.0  # and +-DEPTH_MM through the planes
+_BAND = 64  # pixels of a slice that are interpolated at once
 _AXIS_SD = (151.0 / 315.0) ** 0.5  # SD of unit white noise after one cubic B-spline axis, averaged over position
 
 
@@ -44,8 +45,12 @@ class Field:
 
     def spread(self, coarse: Array, grid: Grid, rows: slice, columns: slice) -> Array:
         """Values in a window of the slice whose lattice plane is ``coarse``, (rows, columns) float32."""
-        basis = bspline_matrix(grid.size, grid.fov, self.step)
-        values: Array = (basis[rows] @ coarse) @ basis[columns].T
+        return interpolate(bspline_matrix(grid.size, grid.fov, self.step), coarse, rows, columns)
+
+    def on_coarse(self, w: float) -> Array:
+        """Values on the coarse nodes, (105, 105) float32."""
+        basis = coarse_bspline_matrix(self.step)
+        values: Array = (basis @ self.coarse(w)) @ basis.T
         return values
 
     def coarse(self, w: float) -> Array:
@@ -53,7 +58,8 @@ class Field:
         weights = bspline_weights(np.array([w], np.float32), self.step, DEPTH_MM)[0]
         used = np.flatnonzero(weights)
         near = slice(int(used[0]), int(used[-1]) + 1)
-        plane: Array = np.tensordot(weights[near], self.lattice[near], axes=1)
+        lattice = self.lattice[near]
+        plane: Array = (weights[near] @ lattice.reshape(len(lattice), -1)).reshape(lattice.shape[1:])
         return plane
 
 
@@ -76,9 +82,7 @@ class Grid:
 
     def upsample(self, coarse: Array, rows: slice = slice(None), columns: slice = slice(None)) -> Array:
         """Cubic interpolation of values on the coarse nodes to (a window of) the pixels, float32."""
-        basis = cubic_matrix(self.size, self.fov)
-        values: Array = (basis[rows] @ coarse.astype(np.float32, copy=False)) @ basis[columns].T
-        return values
+        return interpolate(cubic_matrix(self.size, self.fov), coarse.astype(np.float32, copy=False), rows, columns)
 
     def window(self, u0: float, u1: float, v0: float, v1: float) -> tuple[slice, slice]:
         """Rows and columns of the pixels in a rectangle of image mm, clipped to the image (may be empty)."""
@@ -90,6 +94,46 @@ class Grid:
             return slice(min(max(start, 0), self.size), min(max(stop, 0), self.size))
 
         return cut(v0, v1), cut(u0, u1)
+
+
+@dataclass(frozen=True)
+class Basis:
+    """Weights (pixels, nodes) float32 of the nodes of one axis on its pixels. Those of a pixel are neighbours.
+
+    ``first``, ``last``: (pixels,) int, nodes before and from which nothing weighs on the pixel; both grow.
+    """
+
+    weights: Array
+    first: NDArray[np.intp]
+    last: NDArray[np.intp]
+
+    def bands(self, pixels: slice) -> Iterator[tuple[slice, slice, Array]]:
+        """Runs of at most _BAND pixels, counted from the first: their pixels, their nodes, the weights between them."""
+        start, stop, _ = pixels.indices(len(self.weights))
+        for low in range(start, stop, _BAND):
+            high = min(low + _BAND, stop)
+            nodes = slice(int(self.first[low]), int(self.last[high - 1]))
+            yield slice(low - start, high - start), nodes, self.weights[low:high, nodes]
+
+
+def basis_of(weights: Array) -> Basis:
+    """The basis of weights (pixels, nodes) float32 whose pixels and nodes lie in the same order."""
+    used = weights != 0
+    return Basis(weights, used.argmax(axis=1), used.shape[1] - used[:, ::-1].argmax(axis=1))
+
+
+def interpolate(basis: Basis, values: Array, rows: slice, columns: slice) -> Array:
+    """Values on the nodes of both axes, (nodes, nodes) float32, on a window of the pixels, (rows, columns) float32.
+
+    Four nodes weigh on a pixel: multiplied band by band, most of the basis, which is 0, is left out.
+    """
+    height, width = (len(range(*pixels.indices(len(basis.weights)))) for pixels in (rows, columns))
+    tall, result = np.empty((height, values.shape[1]), np.float32), np.empty((height, width), np.float32)
+    for pixels, nodes, weights in basis.bands(rows):
+        np.matmul(weights, values[nodes], out=tall[pixels])
+    for pixels, nodes, weights in basis.bands(columns):
+        np.matmul(tall[:, nodes], weights.T, out=result[:, pixels])
+    return result
 
 
 COARSE_STEP = 2.5
@@ -117,9 +161,9 @@ def _nodes(step: float, extent: float) -> int:
 
 
 @lru_cache(maxsize=64)
-def bspline_matrix(size: int, fov: float, step: float) -> Array:
+def bspline_matrix(size: int, fov: float, step: float) -> Basis:
     """Cubic B-spline weights of every pixel row (= column), (size, nodes) float32."""
-    return bspline_weights(pixel_centres(size, fov), step, EXTENT_MM)
+    return basis_of(bspline_weights(pixel_centres(size, fov), step, EXTENT_MM))
 
 
 @lru_cache(maxsize=64)
@@ -138,25 +182,30 @@ def bspline_weights(points: Array, step: float, extent: float) -> Array:
 
 
 @lru_cache(maxsize=8)
-def cubic_matrix(size: int, fov: float) -> Array:
+def cubic_matrix(size: int, fov: float) -> Basis:
     """Catmull-Rom weights from the coarse nodes to the pixels, (size, coarse nodes) float32."""
     position = (pixel_centres(size, fov) - COARSE_MM[0]) / COARSE_STEP
     x = np.abs(position[:, None] - np.arange(len(COARSE_MM), dtype=np.float32))
     near = 1 - 2.5 * x**2 + 1.5 * x**3
     far = 2 - 4 * x + 2.5 * x**2 - 0.5 * x**3
-    return np.where(x < 1, near, np.where(x < 2, far, 0)).astype(np.float32)
+    return basis_of(np.where(x < 1, near, np.where(x < 2, far, 0)).astype(np.float32))
 
 
 def smoothstep(x: Array | np.floating[Any]) -> Array:
     """0 below 0, 1 above 1, smooth between; float32 of any shape."""
-    t = np.clip(x, 0, 1)
-    result: Array = t * t * (3 - 2 * t)
+    t: Array = np.clip(x, 0, 1)
+    result: Array = -2 * t
+    result += 3  # in place: a slice's worth of new memory costs as much as the arithmetic
+    result *= t
+    result *= t
     return result
 
 
 def cover(distance: Array, width: float = 0.7) -> Array:
     """How much of a pixel a shape covers, [0, 1] float32, from its signed distance in mm (inside negative)."""
-    result: Array = np.clip(0.5 - distance / np.float32(width), 0, 1)
+    part: Array = distance * np.float32(-1 / width)
+    part += np.float32(0.5)
+    result: Array = np.clip(part, 0, 1, out=part)
     return result
 
 

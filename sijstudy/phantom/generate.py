@@ -81,8 +81,7 @@ def write_subject(root: Path, subject: PlannedSubject, config: StudyConfig) -> l
         image = mr_slice(series, position, rendered.pixels)
         write_dataset(image, folder / f"MR_{series.instance_number(position):02d}.dcm")
         images.append(image)
-    masks = np.stack([rendered.masks for rendered in slices])
-    write_dataset(segmentation(series, images, masks), folder / "SEG.dcm")
+    write_dataset(segmentation(series, images, [rendered.masks for rendered in slices]), folder / "SEG.dcm")
     rng = np.random.default_rng((seed, 3, subject.number))
     return [
         {

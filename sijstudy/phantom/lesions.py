@@ -156,7 +156,7 @@ def edema_of(plane: Plane, bones: Bones, foci: tuple[Focus, ...], least: float) 
     if least > 0 and not mask.any() and any(focus.bone == "sacrum" for focus in foci):  # below the sacrum's wings
         return edema_of(plane, bones, tuple(replace(focus, bone="ilium", start=0.0) for focus in foci), least)
     if fields:  # edema is uneven inside, too
-        gain[window] *= 1 + 0.12 * plane.body.textures.medium.plane(plane.w, plane.grid)[window]
+        gain[window] *= 1 + 0.12 * plane.body.textures.medium.window(plane.w, plane.grid, *window)
     return Edema(gain, mask, float(gain[mask].mean()) if mask.any() else 0.0)
 
 

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from sijstudy.phantom.anatomy import Anatomy
-from sijstudy.phantom.fields import COARSE_MM, Array, Field, Grid, coarse_bspline_matrix, smoothstep, window_of
+from sijstudy.phantom.fields import COARSE_MM, Array, Grid, smoothstep, window_of
 
 WARP_MM = (2.2, 2.2, 0.7)  # SD of the slow bends along u and v, and of the fast bend along both
 ROUGH_MM = 0.28  # SD of the finest unevenness of an outline
@@ -41,7 +41,7 @@ class Plane:
         c, s = np.float32(np.cos(pose.roll)), np.float32(np.sin(pose.roll))
         u, v = c * x + s * y, -s * x + c * y
         w = self.w + pose.yaw * u + pose.pitch * v
-        a, b, f = (_on_coarse(field, self.w) for field in self.body.textures.warp)
+        a, b, f = (field.on_coarse(self.w) for field in self.body.textures.warp)
         return u + WARP_MM[0] * a + WARP_MM[2] * f, v + WARP_MM[1] * b - WARP_MM[2] * f, w.astype(np.float32)
 
     @cached_property
@@ -53,10 +53,15 @@ class Plane:
     @cached_property
     def depth(self) -> Array:
         """Depth of the pixels below the skin of the back, (n, n) float32, mm."""
+        return self.grid.upsample(self.coarse_depth)
+
+    @cached_property
+    def coarse_depth(self) -> Array:
+        """The same of the coarse nodes."""
         u, v, w = self.coarse
         height, slope, radius = self.body.skin
         cleft = 9 * np.exp(-((u / 4.5) ** 2)) * smoothstep((18 - w) / 20)
-        return self.grid.upsample((0.92 * (height - slope * w - u**2 / radius - cleft - v)).astype(np.float32))
+        return (0.92 * (height - slope * w - u**2 / radius - cleft - v)).astype(np.float32)
 
     @cached_property
     def behind_ilium(self) -> Array:
@@ -102,9 +107,3 @@ class Plane:
             slice(a.start + b.start, a.start + b.stop) for a, b in zip((rows, columns), found, strict=True)
         )
         return first, second
-
-
-def _on_coarse(field: Field, w: float) -> Array:
-    basis = coarse_bspline_matrix(field.step)
-    values: Array = (basis @ field.coarse(w)) @ basis.T
-    return values

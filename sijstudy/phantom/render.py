@@ -34,7 +34,7 @@ class Body:
 
 @dataclass(frozen=True)
 class Rendered:
-    """One slice: ``pixels`` (n, n) uint16; ``masks`` (n, n, 4) bool in the order of SEGMENTS.
+    """One slice: ``pixels`` (n, n) uint16; ``masks`` (n, n, 4) bool in the order of SEGMENTS, each whole in memory.
 
     ``contrast``: mean signal the edema adds, 0 without edema. ``area``: its size in mm2.
     """
@@ -74,8 +74,9 @@ def render_slice(body: Body, grid: Grid, z: float, noise: np.random.Generator, *
     layers = [_layer(body, Plane(body.anatomy, grid, z + float(offset)), clear) for offset in offsets]
     signal = np.mean([layer.signal for layer in layers], axis=0)
     pixels = acquire(grid, signal, body.scanner, noise)
-    masks = np.asarray(2 * sum(layer.masks.view(np.uint8) for layer in layers) >= len(layers))
-    contrast, area = float(np.mean([layer.contrast for layer in layers])), float(masks[..., 3].sum()) * grid.pixel**2
+    most = np.asarray(2 * sum(layer.masks.view(np.uint8) for layer in layers) >= len(layers))
+    masks = np.moveaxis(most, 0, -1)
+    contrast, area = float(np.mean([layer.contrast for layer in layers])), int(most[3].sum()) * grid.pixel**2
     if not clear and area < protocol.lesions.seen:
         masks[..., 3], contrast, area = False, 0.0, 0.0
     return Rendered(pixels, masks, contrast, area)
@@ -83,7 +84,7 @@ def render_slice(body: Body, grid: Grid, z: float, noise: np.random.Generator, *
 
 @dataclass(frozen=True)
 class _Layer:
-    """A thin plane: ``signal`` (n, n) float32 as received; ``masks`` and ``contrast`` as in ``Rendered``."""
+    """A thin plane: ``signal`` (n, n) float32 as received; ``masks`` (4, n, n); ``contrast`` as in ``Rendered``."""
 
     signal: Array
     masks: NDArray[np.bool_]
@@ -103,5 +104,5 @@ def _layer(body: Body, plane: Plane, clear: bool) -> _Layer:
     canvas.signal[...] += edema.gain
     in_body = canvas.inside > 0.5
     left, right = (distance < 0 for distance in bones.ilium)
-    masks = np.stack([left & in_body, right & in_body, (bones.sacrum < 0) & in_body, edema.mask], axis=-1)
+    masks = np.stack([left & in_body, right & in_body, (bones.sacrum < 0) & in_body, edema.mask])
     return _Layer(received(plane, canvas, body.scanner, receive), masks, edema.contrast)

@@ -12,7 +12,7 @@ from scipy.ndimage import gaussian_filter
 
 from sijstudy.phantom import difficulty
 from sijstudy.phantom.canvas import Canvas
-from sijstudy.phantom.fields import Array, Grid, smoothstep
+from sijstudy.phantom.fields import COARSE_MM, Array, Grid, smoothstep
 from sijstudy.phantom.plane import Plane
 from sijstudy.phantom.protocol import GD_FS_T1, Protocol
 
@@ -74,7 +74,7 @@ def acquire(grid: Grid, signal: Array, scanner: Scanner, rng: np.random.Generato
     real, imaginary = signal + parts[0], parts[1]
     if min(scanner.acquired) < 1:
         real, imaginary = _zero_filled(real, imaginary, scanner.acquired)
-    magnitude = np.hypot(real, imaginary)
+    magnitude: Array = np.sqrt(real * real + imaginary * imaginary)  # a tenth of the time of np.hypot
     if scanner.sharpening > 0:
         magnitude += np.float32(scanner.sharpening) * (magnitude - gaussian_filter(magnitude, 1.0, truncate=2.5))
     return np.clip(np.rint(magnitude * np.float32(scanner.scale)), 0, 4095).astype(np.uint16)
@@ -95,28 +95,26 @@ def _zero_filled(real: Array, imaginary: Array, acquired: tuple[float, float]) -
 
 def _unsuppressed_fat(plane: Plane, canvas: Canvas, scanner: Scanner) -> Array:
     """Signal of fat where the field is off resonance: blotches towards the edge of the field of view."""
-    blotch = plane.body.textures.coarse.plane(plane.w + 7, plane.grid)
-    slow = plane.body.textures.shading.plane(plane.w - 40, plane.grid)
-    radius = _from_middle(plane.grid) + 0.10 * slow + 0.05 * blotch
+    blotch = plane.body.textures.coarse.on_coarse(plane.w + 7)
+    slow = plane.body.textures.shading.on_coarse(plane.w - 40)
+    radius = _from_middle(plane.grid.fov) + 0.10 * slow + 0.05 * blotch
     failure = smoothstep((radius - np.float32(scanner.failure_from)) / 0.3)
-    result: Array = np.float32(scanner.fat_failure) * failure * canvas.fat
-    return result
+    return plane.grid.upsample(np.float32(scanner.fat_failure) * failure) * canvas.fat
 
 
 @lru_cache(maxsize=8)
-def _from_middle(grid: Grid) -> Array:
-    """Distance from the middle of the image, in half fields of view, a little less up and down; (n, n) float32."""
-    half = grid.fov / 2
-    distance: Array = np.sqrt((grid.mm[None, :] / half) ** 2 + 0.8 * (grid.mm[:, None] / half) ** 2)
+def _from_middle(fov: float) -> Array:
+    """Distance of the coarse nodes from the middle, in half fields of view, a little less up and down; float32."""
+    squares = (COARSE_MM / np.float32(fov / 2)) ** 2
+    distance: Array = np.sqrt(squares + 0.8 * squares[:, None])
     return distance
 
 
 def receive_profile(plane: Plane, scanner: Scanner) -> Array:
     """What the coils make of a signal of 1, (n, n) float32, near 1: brighter by the coils, with slow unevenness."""
-    shading = plane.body.textures.shading.plane(plane.w, plane.grid)
+    shading = plane.body.textures.shading.on_coarse(plane.w)
     back, left, right = scanner.coil
-    flank, half = plane.grid.mm[None, :], plane.grid.fov / 2
-    near_back = np.exp(-np.clip(plane.depth, 0, None) / 45)
+    flank, half = COARSE_MM[None, :], plane.grid.fov / 2
+    near_back = np.exp(-np.clip(plane.coarse_depth, 0, None) / 45)
     sides = left * np.exp((flank - half) / 40) + right * np.exp((-flank - half) / 40)
-    profile: Array = (1 + back * near_back + sides) * np.exp(np.float32(scanner.shading) * shading)
-    return profile
+    return plane.grid.upsample((1 + back * near_back + sides) * np.exp(np.float32(scanner.shading) * shading))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import highdicom as hd
@@ -60,7 +61,7 @@ def mr_slice(series: Series, position: int, pixels: NDArray[np.uint16]) -> Datas
     ds.SamplesPerPixel, ds.PhotometricInterpretation = 1, "MONOCHROME2"
     ds.BitsAllocated, ds.BitsStored, ds.HighBit, ds.PixelRepresentation = 16, 12, 11, 0
     ds.SmallestImagePixelValue, ds.LargestImagePixelValue = int(pixels.min()), int(pixels.max())
-    low, high = (float(np.percentile(pixels[::4, ::4], q)) for q in (0.5, 99.5))
+    low, high = np.percentile(pixels[::4, ::4], (0.5, 99.5)).tolist()
     ds.WindowCenter, ds.WindowWidth = round((low + high) / 2), max(round(high - low), 1)
     ds.RescaleIntercept, ds.RescaleSlope, ds.RescaleType = "0", "1", "US"
     ds.PixelData = pixels.astype("<u2").tobytes()
@@ -134,13 +135,14 @@ def _geometry(ds: Dataset, series: Series, position: int) -> None:
     ds.SliceLocation = f"{float(middle @ normal):.4f}"
 
 
-def segmentation(series: Series, images: list[Dataset], masks: NDArray[np.bool_]) -> Dataset:
-    """DICOM SEG over ``images`` from ``masks`` (slices, n, n, 4) bool in the order of SEGMENTS."""
+def segmentation(series: Series, images: list[Dataset], masks: Sequence[NDArray[np.bool_]]) -> Dataset:
+    """DICOM SEG over ``images`` from the ``masks`` of each, (n, n, 4) bool in the order of SEGMENTS."""
+    frames = np.stack([np.moveaxis(each, -1, 0) for each in masks])  # highdicom adds whole frames in half the time
     with warnings.catch_warnings():  # a subject's identifier is no person's name, on purpose
         warnings.filterwarnings("ignore", message=".*unlikely to represent the intended person name")
         seg = hd.seg.Segmentation(
             source_images=images,
-            pixel_array=masks.astype(np.uint8),
+            pixel_array=np.moveaxis(frames, 1, -1),
             segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
             segment_descriptions=[
                 described_segment(number, label, KINDS[label], "MANUAL") for number, label in enumerate(SEGMENTS, 1)
