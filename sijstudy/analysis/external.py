@@ -18,6 +18,7 @@ from tqdm.auto import tqdm
 
 from sijstudy.aggregation import slice_decisions
 from sijstudy.analysis.bright_bone import BASELINES
+from sijstudy.analysis.headlines import ONE, Headline
 from sijstudy.analysis.slice_readers import SEGMENTATION, read_slices
 from sijstudy.audit.agreement import agreement, readers_of
 from sijstudy.cohort.manifest import Manifest, cohort_hash
@@ -241,12 +242,13 @@ def answer_sentence(cohort: ExternalCohort, areas: pd.DataFrame, kappas: pd.Data
     return f"{what}the networks reach an AUC of {area}{others}.{_kappa_sentence(kappas)}"
 
 
-def headline(cohort: ExternalCohort, areas: pd.DataFrame) -> dict[str, Any]:
+def headline(cohort: ExternalCohort, areas: pd.DataFrame) -> Headline:
     """The number for the index page; the paper has none of its kind."""
-    own = {key: None if np.isnan(value) else float(value) for key, value in areas.iloc[0].items()}
-    name = f"Slice AUC on {cohort.manifest.name}"
-    numbers = {"ours": own["auc"], "low": own["low"], "high": own["high"], "people": int(areas["people"].iloc[0])}
-    return {"name": name, "unit": "", "paper": None, **numbers, "given_networks": True}
+    own = areas.iloc[0]
+    name, numbers = f"Slice AUC on {cohort.manifest.name}", (own["auc"], own["low"], own["high"])
+    return Headline(
+        name, "Slices of the other cohort", *numbers, unit=ONE, people=int(own["people"]), given_networks=True
+    )
 
 
 def origin(cohort: ExternalCohort) -> dict[str, str]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from tqdm.auto import tqdm
 from sijstudy.analysis.automatic_roi import completed
 from sijstudy.analysis.external import ExternalCohort, apply_networks, with_boxes
 from sijstudy.analysis.external_readers import beside
+from sijstudy.analysis.headlines import Headline
 from sijstudy.analysis.whole import score_whole
 from sijstudy.audit.cohort import Audit, audit_cohort
 from sijstudy.cohort.automatic_boxes import Automatic, automatic_rois
@@ -273,12 +274,13 @@ class Workspace:
         seconds = [run.seconds() for run in {run for by_fold in runs.values() for run in by_fold.values()}]
         return f"{len(seconds)} networks, {sum(seconds):.0f} s in all, {self.config.parallel_fits} side by side"
 
-    def finish(self, notebook: str, title: str, answer: str, headline: list[dict[str, Any]]) -> dict[str, str]:
-        """Save the notebook's answer for the index page; returns the provenance to show at the report's end."""
+    def finish(self, notebook: str, title: str, answer: str, headline: Sequence[Headline]) -> dict[str, str]:
+        """Save the notebook's answer and numbers for the index page; returns the provenance for the report's end."""
         spent = {**self.stages, "whole notebook": time.perf_counter() - self.opened}
         times = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in spent.items())
         origin = {**provenance(self.config, self.manifest), "time per stage": times}
-        result = {"title": title, "answer": answer, "headline": headline, "cohort": cohort_line(self.manifest)}
+        numbers = [asdict(number) for number in headline]
+        result = {"title": title, "answer": answer, "headline": numbers, "cohort": cohort_line(self.manifest)}
         self.folder.save_result(notebook, {**result, "data_source": self.manifest.source, "provenance": origin})
         return origin
 
