@@ -65,6 +65,8 @@ def numbers_of(results: Mapping[str, Mapping[str, Any]], reports: Path) -> list[
         page = reports / f"{notebook}.html"
         headings = {text: anchor for anchor, text in reversed(anchors_of(page).items())} if page.exists() else {}
         for entry in result.get("headline", []):
+            if "section" not in entry:
+                continue  # an earlier version left it, in another form; its notebook has to run again
             rest = {key: _rounded(value) for key, value in entry.items() if key != "section"}
             heading = entry["section"]
             place = {"page": page.name, "heading": heading, "anchor": headings.get(heading, "")}

@@ -178,6 +178,7 @@ def test_the_notebook_runs_on_another_cohort(finished_work, tmp_path, monkeypatc
     result = work.folder.root / "results" / "07_external_validation.json"
     assert '"answer": "On 12 slices of 4 subjects of other' in result.read_text()
     assert namespace["headline"][0].name == "Slice AUC on other"
+    assert f'"## {namespace["headline"][0].section}"' in NOTEBOOK.read_text()
     frame = namespace["cohort"].frame
     assert frame["also"].tolist() == frame["score"].tolist()
     assert namespace["compared"]["column"].tolist()[:4] == ["score", "also", "segmentation", "both"]

@@ -13,7 +13,7 @@ from toy_study import notebook, write_project
 from sijstudy import __version__
 from sijstudy.analysis.headlines import ONE, POINTS, Headline, Published
 from sijstudy.errors import StudyError
-from sijstudy.files import write_json
+from sijstudy.files import read_json, write_json
 from sijstudy.study.numbers import SCHEMA_VERSION, kept_file, read_numbers, schema
 from sijstudy.study.plan import make_plan
 from sijstudy.study.results import DONE, mark, timings
@@ -117,6 +117,14 @@ def test_numbers_of_other_parameters_are_left_out(root):
     found = read_numbers(left(root, {"02_second": [SMALL]}, epochs=5).parent)
     assert [number["id"] for number in found["numbers"]] == ["02_second/small"]
     assert found["unanswered"] == ["01_first"]
+
+
+def test_a_number_of_an_earlier_version_costs_no_index(root):
+    index = left(root, {"01_first": [FIRST], "02_second": [SMALL]})
+    path = root / "runs/toy/results/02_second.json"
+    write_json(path, {**read_json(path), "headline": [{"name": "old", "ours": 1.0, "unit": "%", "paper": 2.0}]})
+    assert list(rows_of(left(root, {"01_first": [FIRST]}))) == ["first"]
+    assert len(read_numbers(index.parent)["numbers"]) == 1
 
 
 def test_the_schema_is_one_and_asks_for_this_version():
