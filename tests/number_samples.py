@@ -3,9 +3,9 @@
 from dataclasses import asdict
 from pathlib import Path
 
-from sijstudy.analysis.headlines import Headline
 from sijstudy.config import StudyConfig
 from sijstudy.files import write_json
+from sijstudy.headline import Headline
 from sijstudy.study.numbers import numbers_of
 
 NOWHERE = Path("nowhere")

@@ -15,7 +15,7 @@ import yaml
 from sijstudy.config import StudyConfig
 from sijstudy.study.expected_work import expected_work
 from sijstudy.study.notebook_files import named_parameters
-from sijstudy.study.numbers import read_numbers
+from sijstudy.study.numbers_file import read_numbers
 from sijstudy.study.parameters import parameters_cell
 from sijstudy.study.plan import make_plan
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from sijstudy.analysis.headlines import Headline, Published
+from sijstudy.headline import Headline, Published
 from sijstudy.study.execution import Job, execute
 from sijstudy.study.notebook_files import read_notebook
 from sijstudy.study.parameters import parameters_cell

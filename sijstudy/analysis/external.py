@@ -18,7 +18,6 @@ from tqdm.auto import tqdm
 
 from sijstudy.aggregation import slice_decisions
 from sijstudy.analysis.bright_bone import BASELINES
-from sijstudy.analysis.headlines import ONE, Headline
 from sijstudy.analysis.slice_readers import SEGMENTATION, read_slices
 from sijstudy.audit.agreement import agreement, readers_of
 from sijstudy.cohort.manifest import Manifest, cohort_hash
@@ -29,6 +28,7 @@ from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
 from sijstudy.fold_intervals import over_folds
 from sijstudy.gradcam import cam_maps
+from sijstudy.headline import ONE, Headline
 from sijstudy.metrics import METRIC_NAMES, METRICS, Roc, roc
 from sijstudy.model import EdemaNet
 from sijstudy.records import Slice

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -13,54 +12,14 @@ from sijstudy.aggregation import RULES
 from sijstudy.analysis.baseline_tables import GAIN, MEASURES, VALUE, Shown, best_baseline
 from sijstudy.analysis.whole_rules import SPECIFICITY, readers_choice
 from sijstudy.config import StudyConfig
+from sijstudy.headline import ONE, PERCENT, POINTS, Headline, Published, known
 from sijstudy.intervals import Z, wilson
-
-PERCENT, POINTS, ONE = "%", "points", "1"  # units: percent, percentage points, a number that has none
-UNDEFINED = "not defined with these people: a class is missing, or nobody is behind the number"
-
-
-@dataclass(frozen=True)
-class Published:
-    """What the paper says: value and SD over folds in the unit of ours, and where."""
-
-    value: float
-    where: str
-    sd: float | None = None
-
-
-@dataclass(frozen=True)
-class Headline:
-    """One number of a notebook.
-
-    section: the heading under which its report shows it. value, low, high: in ``unit``, the ends of the 95% CI; NaN
-    becomes None. people: different ones behind it, where that is known. given_networks: the interval allows for no
-    other training. no_interval: why there is none; empty where there is one.
-    """
-
-    name: str
-    section: str
-    value: float | None
-    low: float | None = None
-    high: float | None = None
-    unit: str = PERCENT
-    paper: Published | None = None
-    people: int | None = None
-    given_networks: bool = False
-    no_interval: str = ""
-
-    def __post_init__(self) -> None:
-        for name in ("value", "low", "high"):
-            object.__setattr__(self, name, _known(getattr(self, name)))
-        if None in (self.value, self.low, self.high):
-            object.__setattr__(self, "low", None)
-            object.__setattr__(self, "high", None)
-            object.__setattr__(self, "no_interval", self.no_interval or UNDEFINED)
 
 
 def of_folds(name: str, section: str, table: pd.DataFrame, metric: str) -> Headline:
     """A metric of ``fold_summary.beside_paper``; section: that of the report, and the paper's table of this name."""
     row = table.loc[metric]
-    said = None if math.isnan(row["paper_mean"]) else Published(row["paper_mean"], section, _known(row["paper_sd"]))
+    said = None if math.isnan(row["paper_mean"]) else Published(row["paper_mean"], section, known(row["paper_sd"]))
     return Headline(name, section, row["mean"], row["low"], row["high"], paper=said, people=int(row["people"]))
 
 
@@ -137,7 +96,3 @@ def of_whole(slices: pd.DataFrame, rules: pd.DataFrame, config: StudyConfig) -> 
             value, low, high = (row[f"{prefix}{metric}{end}"] for end in ("", "_low", "_high"))
             found.append(Headline(f"Subject {metric}, whole examinations, {words}", "Rules", value, low, high))
     return found
-
-
-def _known(value: float | None) -> float | None:
-    return None if value is None or math.isnan(value) else float(value)

@@ -21,7 +21,7 @@ def check(
 ) -> None:
     """Compare two runs number by number; exit status 1 when one is off or missing (docs/NUMBERS.md)."""
     from sijstudy.study.comparison import compare
-    from sijstudy.study.numbers import kept_file, read_numbers
+    from sijstudy.study.numbers_file import kept_file, read_numbers
 
     own = read_numbers(run)
     other_path = against or kept_file(root, own["profile"], own["seed"])

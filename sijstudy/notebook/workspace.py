@@ -17,7 +17,6 @@ from tqdm.auto import tqdm
 from sijstudy.analysis.automatic_roi import completed
 from sijstudy.analysis.external import ExternalCohort, apply_networks, with_boxes
 from sijstudy.analysis.external_readers import beside
-from sijstudy.analysis.headlines import Headline
 from sijstudy.analysis.whole import score_whole
 from sijstudy.audit.cohort import Audit, audit_cohort
 from sijstudy.cohort.automatic_boxes import Automatic, automatic_rois
@@ -27,6 +26,7 @@ from sijstudy.cohort.unread import whole_series
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
 from sijstudy.folds import Fold, load_folds, with_others
+from sijstudy.headline import Headline
 from sijstudy.notebook.cohort import prepare_cohort
 from sijstudy.notebook.project_root import find_root
 from sijstudy.notebook.provenance import cohort_line, provenance

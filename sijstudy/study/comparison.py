@@ -9,13 +9,15 @@ from typing import Any
 
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
-from sijstudy.study.index import interval_text, quantity
-from sijstudy.study.results import READ_BY_ONE
+from sijstudy.study.number_text import interval_text, quantity
 
 IDENTICAL, WITHIN, OFF, MISSING = "identical", "within", "off", "missing"
 # Parameters in which the runs may differ: the run's name, its seed, how it was computed; the cohort has a hash, and
 # what one notebook alone reads decides whether that notebook's numbers are there at all.
-FREE = ("profile", "seed", "device", "mode", "precision", "parallel_fits", "threads_per_fit", "manifest", *READ_BY_ONE)
+FREE = (
+    *("profile", "seed", "device", "mode", "precision", "parallel_fits", "threads_per_fit", "manifest"),
+    *("external_manifest", "external_also", "ablations"),
+)
 Number = Mapping[str, Any]
 
 

@@ -13,12 +13,12 @@ import nbformat
 from PIL import Image
 
 from sijstudy import __version__
-from sijstudy.analysis.headlines import ONE, PERCENT, POINTS
+from sijstudy.headline import ONE, PERCENT, POINTS
 from sijstudy.study.cells import alt_text, best_form, figures, joined
 from sijstudy.study.embedded import data_uri
+from sijstudy.study.number_text import UNKNOWN, interval_text, quantity
 from sijstudy.study.templating import render
 
-UNKNOWN = "–"
 THUMBNAIL_WIDTH = 640  # pixels, twice a card's width on screen
 
 
@@ -122,28 +122,6 @@ def headline_row(number: Mapping[str, Any]) -> HeadlineRow:
         people=str(number["people"] or ""),
         link=place["page"] + (f"#{place['anchor']}" if place["anchor"] else ""),
     )
-
-
-def interval_text(number: Mapping[str, Any]) -> str:
-    """The interval of an entry of numbers.json, empty where it has none."""
-    if number["low"] is None:
-        return ""
-    low, high = (_decimal(number[end], number["unit"]) for end in ("low", "high"))
-    return f"{low} to {high}{' given these networks' if number['given_networks'] else ''}"
-
-
-def quantity(value: float | None, unit: str) -> str:
-    """A number in its unit: 93.80%, +1.20 points, 0.981; a dash where it is unknown."""
-    if value is None:
-        return UNKNOWN
-    text = _decimal(value, unit)
-    sign = "+" if unit == POINTS and not text.startswith("−") and text.strip("0.") else ""
-    return f"{sign}{text}{ {PERCENT: '%', POINTS: ' points', ONE: ''}[unit] }"
-
-
-def _decimal(value: float, unit: str) -> str:
-    text = f"{abs(value):.{3 if unit == ONE else 2}f}"
-    return f"−{text}" if value < 0 and text.strip("0.") else text
 
 
 def thumbnail(notebook: nbformat.NotebookNode) -> tuple[str, str]:

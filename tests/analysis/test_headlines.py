@@ -8,8 +8,8 @@ import pytest
 
 from sijstudy.analysis import headlines
 from sijstudy.analysis.baseline_tables import MEASURES
-from sijstudy.analysis.headlines import ONE, PERCENT, POINTS, UNDEFINED, Headline, Published
 from sijstudy.config import StudyConfig
+from sijstudy.headline import ONE, PERCENT, POINTS, UNDEFINED, Headline, Published
 from sijstudy.intervals import wilson
 
 

@@ -11,9 +11,9 @@ import pytest
 from sijstudy.aggregation import RULES
 from sijstudy.analysis.baseline_tables import MEASURES
 from sijstudy.analysis.calibration import calibration_table, equal_width
-from sijstudy.analysis.headlines import ONE, Headline, Published
 from sijstudy.config import StudyConfig
 from sijstudy.folds import Fold, save_folds
+from sijstudy.headline import ONE, Headline, Published
 from sijstudy.study import cards
 from sijstudy.study.cards import CHECKLIST, MODEL_CARD, STATUSES, Facts, read_checklist
 from sijstudy.training.store import StudyFolder

@@ -4,15 +4,18 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from number_samples import content, entry, written
 
 from sijstudy import cli
+from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
 from sijstudy.files import write_json
-from sijstudy.study.comparison import IDENTICAL, MISSING, OFF, WITHIN, compare, verdict_of
+from sijstudy.study.comparison import FREE, IDENTICAL, MISSING, OFF, WITHIN, compare, verdict_of
+from sijstudy.study.results import READ_BY_ONE
 
 PROJECT = Path(__file__).resolve().parents[2]
 BASE = entry("x", 90.0, 80.0, 95.0)
@@ -83,6 +86,18 @@ def test_another_name_seed_device_or_drawn_cohort_is_told_and_compared():
         "torch: 2 and unknown",
         "profile toy: not run to the end: 06_grad_cam",
     )
+
+
+def test_what_one_notebook_alone_reads_may_differ():
+    assert set(READ_BY_ONE) < set(FREE) < set(StudyConfig.names())
+
+
+def test_checking_needs_neither_networks_nor_figures():
+    code = (
+        "import sys, sijstudy.study.comparison, sijstudy.study.numbers_file;"
+        "sys.exit(str({'torch', 'matplotlib', 'scipy'} & set(sys.modules) or ''))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stderr.strip() == ""
 
 
 def test_a_parameter_that_an_earlier_version_did_not_have_was_as_it_is_by_default():

@@ -11,10 +11,10 @@ from number_samples import content, entry, written
 from toy_study import notebook, write_project
 
 from sijstudy import __version__
-from sijstudy.analysis.headlines import ONE, POINTS, Headline, Published
 from sijstudy.errors import StudyError
 from sijstudy.files import read_json, write_json
-from sijstudy.study.numbers import SCHEMA_VERSION, kept_file, read_numbers, schema
+from sijstudy.headline import ONE, POINTS, Headline, Published
+from sijstudy.study.numbers_file import SCHEMA_VERSION, kept_file, read_numbers, schema
 from sijstudy.study.plan import make_plan
 from sijstudy.study.results import DONE, mark, timings
 from sijstudy.study.run_index import write_index

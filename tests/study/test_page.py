@@ -11,8 +11,8 @@ from number_samples import entry
 from PIL import Image
 from toy_study import PIXELS
 
-from sijstudy.analysis.headlines import ONE, POINTS, Published
 from sijstudy.config import StudyConfig
+from sijstudy.headline import ONE, POINTS, Published
 from sijstudy.study.cells import notebook_title
 from sijstudy.study.execution import Failure
 from sijstudy.study.index import Card, Index, headline_row, render_index, thumbnail
