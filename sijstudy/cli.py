@@ -1,4 +1,4 @@
-"""The command line: ``sijstudy run``, ``diagnose``, ``audit``, ``dashboard``, ``parameters``, ``cohort`` ..."""
+"""The command line: ``sijstudy run``, ``check``, ``diagnose``, ``audit``, ``dashboard``, ``cohort`` ..."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from sijstudy.cohort.options import CONTRAST, SERIES, SKIP_BROKEN
+from sijstudy.commands.check import check
 from sijstudy.commands.cohort import cohort_app
 from sijstudy.commands.manifest import manifest_app
 from sijstudy.commands.notebooks import notebooks_app
@@ -31,6 +32,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.command()(check)
 app.add_typer(cohort_app, name="cohort")
 app.add_typer(manifest_app, name="manifest")
 app.add_typer(notebooks_app, name="notebooks")

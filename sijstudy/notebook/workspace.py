@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from sijstudy.cohort.unread import whole_series
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
 from sijstudy.folds import Fold, load_folds, with_others
+from sijstudy.headline import Headline
 from sijstudy.notebook.cohort import prepare_cohort
 from sijstudy.notebook.external_cohort import apply_to
 from sijstudy.notebook.provenance import cohort_line, provenance
@@ -282,11 +283,12 @@ class Workspace:
         """Where predictions come from that were not made here, as name -> text."""
         return {}
 
-    def finish(self, notebook: str, title: str, answer: str, headline: list[dict[str, Any]]) -> dict[str, str]:
-        """Save the notebook's answer for the index page; returns the provenance to show at the report's end."""
+    def finish(self, notebook: str, title: str, answer: str, headline: Sequence[Headline]) -> dict[str, str]:
+        """Save the notebook's answer and numbers for the index page; returns the provenance for the report's end."""
         spent = {**self.stages, "whole notebook": time.perf_counter() - self.opened}
         times = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in spent.items())
         origin = {**provenance(self.config, self.manifest), **self.origin, "time per stage": times}
-        result = {"title": title, "answer": answer, "headline": headline, "cohort": cohort_line(self.manifest)}
+        numbers = [asdict(number) for number in headline]
+        result = {"title": title, "answer": answer, "headline": numbers, "cohort": cohort_line(self.manifest)}
         self.folder.save_result(notebook, {**result, "data_source": self.manifest.source, "provenance": origin})
         return origin

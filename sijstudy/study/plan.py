@@ -13,6 +13,7 @@ from sijstudy.cohort.manifest import load_manifest
 from sijstudy.cohort.normal_marrow import require_bone
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
+from sijstudy.study import numbers_file
 from sijstudy.study.notebook_files import find_notebooks, read_notebook
 from sijstudy.study.profiles import profile_settings
 
@@ -93,7 +94,10 @@ def make_plan(
     if not (root / "notebooks").is_dir():
         raise StudyError(f"no folder 'notebooks' in {root}; start from the project's folder or name it with --root")
     base, config = profile_settings(profile, root, overrides or {})
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", config.profile) or config.profile in RESERVED:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", config.profile) or config.profile in (
+        *RESERVED,
+        numbers_file.KEPT,
+    ):
         raise StudyError(f"parameter profile={config.profile!r} names folders: use letters, digits, '-', '_' only")
     found = tuple(sorted(notebooks)) if notebooks is not None else find_notebooks(root)
     for notebook in found:

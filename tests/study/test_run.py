@@ -27,7 +27,7 @@ def test_a_whole_run_leaves_reports_index_notebooks_and_times(project):
     assert result.index == project / "reports/toy/index.html"
     assert {path.name for path in result.index.parent.iterdir()} == {
         "index.html", "01_first.html", "02_second.html", "03_third.html", "model_card.html", "checklist.html",
-        "ro-crate-metadata.json",
+        "numbers.json", "ro-crate-metadata.json",
     }  # fmt: skip
     assert {path.name for path in (project / "runs/toy/notebooks").iterdir()} == {
         "01_first.ipynb", "02_second.ipynb", "03_third.ipynb",
