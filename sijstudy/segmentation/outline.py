@@ -14,7 +14,16 @@ from torch.nn import functional
 
 from sijstudy.fresh_torch import fresh_torch
 from sijstudy.segmentation.classes import BONES, JOINT_BONES
-from sijstudy.segmentation.network import EDEMA_WEIGHT, PIXEL_MM, STRIDE, UNet, has_bfloat16, normalised
+from sijstudy.segmentation.network import (
+    EDEMA_WEIGHT,
+    PIXEL_MM,
+    STRIDE,
+    UNet,
+    both_ways,
+    folded,
+    has_bfloat16,
+    normalised,
+)
 
 Array = np.ndarray[Any, Any]
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
@@ -54,10 +63,10 @@ def outline(images: Array, spacing: Spacing, network: UNet) -> Outlined:
     """
     small = _scaled(torch.from_numpy(np.ascontiguousarray(images, np.float32))[:, None], spacing)
     padded, window = _padded(normalised(small))
-    network.eval().to(memory_format=torch.channels_last)
+    network = folded(network).to(memory_format=torch.channels_last)
     with torch.inference_mode():
         with torch.autocast("cpu", torch.bfloat16, enabled=has_bfloat16()):
-            logits = torch.cat([network(padded[at : at + BATCH]) for at in range(0, len(padded), BATCH)])
+            logits = torch.cat([both_ways(network, padded[at : at + BATCH]) for at in range(0, len(padded), BATCH)])
         logits = logits[:, :, window[0], window[1]].float()
         classes, certainty = _most_likely(_steadied(logits[:, :-1].softmax(dim=1)), images.shape[1:])
         likely = (logits[:, -1:] - math.log(EDEMA_WEIGHT)).sigmoid()  # the loss made edema more likely by as much

@@ -10,10 +10,9 @@ from torch.nn import functional
 
 from sijstudy.segmentation.classes import BONES
 from sijstudy.segmentation.drawings import EDEMA, MARROW
-from sijstudy.segmentation.network import normalised
+from sijstudy.segmentation.network import MIRRORED, normalised
 
 CROP = 176  # pixels of 1 mm, a multiple of network.STRIDE
-_MIRRORED = (0, 2, 1, 3, 4, 5)  # classes of a slice whose left and right are exchanged
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,7 @@ def _moved(image: Tensor, labels: Tensor, draw: _Draw) -> tuple[Tensor, Tensor, 
     image = functional.grid_sample(image, places, padding_mode="zeros", align_corners=False)
     moved = functional.grid_sample(labels[:, None].float(), places, mode="nearest", align_corners=False)[:, 0].long()
     classes, edema = moved & (EDEMA - 1), moved >= EDEMA
-    classes = torch.where(mirrored[:, None, None], torch.tensor(_MIRRORED)[classes], classes)
+    classes = torch.where(mirrored[:, None, None], torch.tensor(MIRRORED)[classes], classes)
     return image, classes, edema
 
 

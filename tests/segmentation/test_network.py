@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from sijstudy.segmentation.classes import BONES
-from sijstudy.segmentation.network import FEATURES, STRIDE, UNet, normalised
+from sijstudy.segmentation.network import FEATURES, STRIDE, UNet, both_ways, folded, normalised
 
 
 def test_it_is_monais_basic_unet():
@@ -18,6 +18,27 @@ def test_it_is_monais_basic_unet():
     image = torch.randn(2, 1, 4 * STRIDE, 3 * STRIDE)
     with torch.inference_mode():
         assert torch.equal(ours(image), theirs(image))
+
+
+def test_both_ways_it_takes_no_side():
+    torch.manual_seed(0)
+    network, image = UNet().eval(), torch.randn(1, 1, 2 * STRIDE, 3 * STRIDE)
+    exchanged = [0, BONES.index("right ilium") + 1, BONES.index("left ilium") + 1, *range(3, len(BONES) + 2)]
+    with torch.inference_mode():
+        seen = both_ways(network, image)
+        assert torch.allclose(both_ways(network, image.flip(-1)).flip(-1)[:, exchanged], seen, atol=1e-5)
+        assert not torch.allclose(network(image), seen, atol=1e-3)
+
+
+def test_folded_it_is_the_same_without_batch_normalisation():
+    torch.manual_seed(0)
+    network, image = UNet(), torch.randn(4, 1, 2 * STRIDE, 2 * STRIDE)
+    network(image)  # so that its running means are not those it began with
+    light = folded(network)
+    assert not any(isinstance(part, torch.nn.BatchNorm2d) for part in light.modules())
+    assert any(isinstance(part, torch.nn.BatchNorm2d) for part in network.modules())
+    with torch.inference_mode():
+        assert torch.allclose(light(image), network.eval()(image), atol=1e-4)
 
 
 def test_its_input_does_not_depend_on_the_scale_of_the_grey_values():
