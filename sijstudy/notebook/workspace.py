@@ -83,7 +83,7 @@ class Workspace:
     def _search(self, outlined: Manifest, name: str) -> Automatic:
         """name: of the table that tells what was found."""
         with self.stage("finding joints"):
-            automatic = automatic_rois(outlined, self.store.root / "joints")
+            automatic = automatic_rois(outlined, self.store.root / "joints", workers=os.cpu_count() or 1)
         self.folder.save_table(name, automatic.found)
         return automatic
 
