@@ -12,7 +12,7 @@ from sijstudy.records import ARMS
 from sijstudy.study.plan import ABLATIONS, CANDIDATES, SELECTION, StudyPlan
 
 FIRST_FOLD, ALL_FOLDS, WHOLE = "02_roi_comparison", "04_five_fold_training", "09_whole_examinations"
-DRAWN = 0.05  # seconds a slice of 448 x 448 takes to be drawn, written and read by the manifest build
+DRAWN = 0.04  # seconds a slice of 448 x 448 takes to be drawn, written and read by the manifest build
 # notebook -> seconds that it takes whatever the cohort, and for each slice, without drawing and training, on two
 # cores of 2.1 GHz. Only their proportions count once the first notebook has ended.
 REST = {
