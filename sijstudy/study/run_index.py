@@ -56,7 +56,7 @@ def write_index(plan: StudyPlan) -> Path:
         answers={
             plan.page(notebook).name: str(result["answer"])
             for notebook, result in zip(done, results, strict=True)
-            if result.get("answer") and (notebook.stem == EXTERNAL or _published(result))
+            if result.get("answer") and _at_a_glance(notebook.stem, result)
         },
         finished=f"{datetime.datetime.now().astimezone():%d %B %Y, %H:%M %Z}",
         cards=[_card(plan, notebook) for notebook in plan.notebooks],
@@ -74,9 +74,9 @@ def write_index(plan: StudyPlan) -> Path:
     return path
 
 
-def _published(result: Mapping[str, Any]) -> bool:
-    """Whether the paper has a number beside one of the notebook's."""
-    return any(entry["paper"] for entry in result.get("headline", []))
+def _at_a_glance(notebook: str, result: Mapping[str, Any]) -> bool:
+    """Whether the paper has a number beside one of the notebook's, or another cohort gave it one."""
+    return any(entry["paper"] or notebook == EXTERNAL for entry in result.get("headline", []))
 
 
 def _card(plan: StudyPlan, notebook: Path) -> Card:

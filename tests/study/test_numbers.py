@@ -89,6 +89,14 @@ def test_only_answers_beside_the_papers_are_told_at_a_glance(root):
     assert "Answer of 02_second." not in glance
 
 
+def test_another_cohort_is_told_at_a_glance_where_one_was_tested(tmp_path):
+    name = "07_external_validation"
+    root = write_project(tmp_path, n07_external_validation=notebook("Other"), n01_first=notebook("First"))
+    for numbers, told in (([], 1), ([SMALL], 2)):  # on the card of the notebook in any case
+        text = left(root, {"01_first": [FIRST], name: numbers}).read_text()
+        assert text.count(f"<p>Answer of {name}.") == told
+
+
 def test_the_place_is_the_heading_in_the_report(root):
     index = left(root, {"01_first": [FIRST, FURTHER, LACKING]})
     places = [number["place"] for number in read_numbers(index.parent)["numbers"]]
