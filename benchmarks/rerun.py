@@ -6,7 +6,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from benchmarks.measure import Line, processor_seconds, timed
 from sijstudy.study.plan import make_plan

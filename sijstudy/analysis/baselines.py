@@ -20,7 +20,7 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from sijstudy.analysis.bright_bone import intensity_baselines
 from sijstudy.analysis.slice_courses import in_slice_order

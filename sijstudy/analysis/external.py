@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from sijstudy.aggregation import slice_decisions
 from sijstudy.analysis.bright_bone import BASELINES

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 from joblib import Parallel, delayed
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from sijstudy.code import code_digest
 from sijstudy.cohort.box_cells import cells_of

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from sijstudy.analysis.automatic_roi import completed
 from sijstudy.analysis.baselines import baseline_predictions

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 from torch.nn import functional
-from tqdm.auto import trange
+from tqdm import trange
 
 from sijstudy.fresh_torch import fresh_torch
 from sijstudy.segmentation.classes import BONES

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from joblib import Parallel, delayed
 from torch import nn
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
