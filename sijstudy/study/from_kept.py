@@ -10,12 +10,11 @@ from typing import Any
 
 from sijstudy.cohort.manifest import Manifest, load_manifest
 from sijstudy.config import WHERE_ONLY, StudyConfig
-from sijstudy.errors import StudyError
 from sijstudy.notebook.cohort import synthetic_name
 from sijstudy.study.plan import FROM_KEPT, KEPT, StudyPlan, make_plan, reports_of
 from sijstudy.study.profiles import profile_path
 from sijstudy.study.results import answered, result_of
-from sijstudy.training.kept_run import COHORT, WHOLE, KeptContent, open_kept, write_kept
+from sijstudy.training.kept_run import COHORT, WHOLE, KeptContent, KeptRun, open_kept, write_kept
 from sijstudy.training.networks import open_networks
 from sijstudy.training.store import StudyFolder
 
@@ -90,17 +89,15 @@ def plan_from_kept(
     root = root.resolve()
     name = StudyConfig.from_yaml(profile_path(profile, root)).profile
     folder = kept_folder(reports_of(root, name, reports_root))
-    if not folder.is_dir():
-        raise StudyError(f"no predictions are kept in {folder}; keep a run's with `sijstudy run --keep`")
-    kept = {key: value for key, value in asdict(open_kept(folder).config).items() if key not in WHERE_ONLY}
+    run = open_kept(folder)
+    kept = {key: value for key, value in asdict(run.config).items() if key not in WHERE_ONLY}
     own = {"profile": f"{name}-kept", "kept": os.path.relpath(folder, root)}
-    chosen = only or _possible(root, folder)
+    chosen = only or _possible(run)
     return make_plan(profile, root=root, overrides={**kept, **own, **overrides}, only=chosen, reports_root=reports_root)
 
 
-def _possible(root: Path, folder: Path) -> tuple[str, ...]:
+def _possible(run: KeptRun) -> tuple[str, ...]:
     """The notebooks for which all was kept."""
-    run = open_kept(folder)
     return tuple(name for name in FROM_KEPT if all(run.has_table(table) for table in TABLES.get(name, ())))
 
 

@@ -49,7 +49,7 @@ def write_numbers(plan: StudyPlan) -> dict[str, Any]:
 def numbers_of(results: Mapping[str, Mapping[str, Any]], reports: Path) -> list[dict[str, Any]]:
     """The entries ``numbers`` of the file, in the order of the notebooks.
 
-    results: notebook -> its answer, whose ``headline`` holds fields of ``analysis.headlines.Headline``. reports: folder
+    results: notebook -> its answer, whose ``headline`` holds fields of ``headline.Headline``. reports: folder
     of their pages.
     """
     found: list[dict[str, Any]] = []

@@ -96,9 +96,9 @@ def keep_references(
 ) -> None:
     """``keep_reference`` of all networks of a study, ``config.parallel_fits`` at a time. patches: those of an arm."""
     pairs = [(run, patches(arm)) for arm, by_fold in runs.items() for run in by_fold.values()]
-    jobs = (delayed(keep_reference)(run, own, config) for run, own in pairs if load_reference(run) is None)
+    jobs = [delayed(keep_reference)(run, own, config) for run, own in pairs if load_reference(run) is None]
     done = Parallel(n_jobs=config.parallel_fits, return_as="generator_unordered")(jobs)
-    for _ in tqdm(done, "features of training patches", unit="network"):
+    for _ in tqdm(done, "features of training patches", len(jobs), unit="network"):
         pass
 
 
