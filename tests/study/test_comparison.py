@@ -154,11 +154,11 @@ def test_what_is_no_run_is_refused_in_one_line(tmp_path, capsys, bad):
     assert str(tmp_path / bad) in shown.err
 
 
-FAKE = """#!/bin/sh
+FAKE = f"""#!/bin/sh
 if [ "$1" = run ]; then
   mkdir -p "$3/reports/$5" && test -d "$3/notebooks" && cp fresh.json "$3/reports/$5/numbers.json" && echo "$@" >> ran
 else
-  exec python -c 'import sys; from sijstudy.cli import main; sys.exit(main())' "$@"
+  exec {sys.executable} -c 'import sys; from sijstudy.cli import main; sys.exit(main())' "$@"
 fi
 """
 
