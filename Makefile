@@ -1,9 +1,12 @@
 # `make` or `make help` lists the targets.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help env env-dev study dashboard bench test mutants lint format lock lab clean clean-runs
+.PHONY: help env env-dev study check keep fresh dashboard bench test mutants lint format lock lab clean clean-runs
 
 PROFILE ?= quick
+SEED ?= 2026
+NUMBERS = reports/kept/$(PROFILE)-seed$(SEED).json
+FRESH := build/check
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -20,6 +23,24 @@ help: ## show this list
 
 study: env ## run the study (PROFILE=quick) and tell where its report is
 	@$(BIN)/sijstudy run --profile $(PROFILE)
+
+check: ## run the study anew in build/check and compare it with the kept numbers (PROFILE=quick SEED=2026)
+	@test -f $(NUMBERS) || { echo "no numbers are kept for PROFILE=$(PROFILE) SEED=$(SEED), there is no $(NUMBERS);" \
+		"kept: $$(cd reports/kept 2>/dev/null && ls || echo none). docs/NUMBERS.md says how to keep some" >&2; exit 1; }
+	@$(MAKE) --no-print-directory fresh
+	@$(BIN)/sijstudy check $(FRESH)/reports/$(PROFILE) --against $(NUMBERS)
+
+keep: fresh ## run the study anew in build/check and keep its numbers for `make check` (PROFILE=quick SEED=2026)
+	@mkdir -p $(dir $(NUMBERS))
+	@cp $(FRESH)/reports/$(PROFILE)/numbers.json $(NUMBERS)
+	@echo "Kept: $(NUMBERS)"
+
+# In a folder of its own, emptied first: no network, cohort or report of an earlier run takes part.
+fresh: env
+	@rm -rf $(FRESH)
+	@mkdir -p $(FRESH)
+	@cp -r notebooks $(FRESH)/notebooks
+	@$(BIN)/sijstudy run --root $(FRESH) --profile $(PROFILE) -p seed $(SEED)
 
 dashboard: env ## move the finished study's sliders in a browser, on this machine only (PROFILE=quick)
 	@$(BIN)/sijstudy dashboard --profile $(PROFILE)
@@ -78,7 +99,7 @@ clean: ## remove the environment and caches; data, runs and reports stay
 	@rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
 	@find sijstudy tests notebooks -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf
 
-clean-runs: ## remove synthetic cohorts, trained networks and every report but the paper profile's
+clean-runs: ## remove synthetic cohorts, trained networks and every report but those that git keeps
 	@rm -rf data runs
 	@find data_manifest -mindepth 1 -maxdepth 1 -type d -name 'synthetic-*' -exec rm -rf {} + 2>/dev/null || true
-	@find reports -mindepth 1 -maxdepth 1 ! -name paper -exec rm -rf {} + 2>/dev/null || true
+	@find reports -mindepth 1 -maxdepth 1 ! -name paper ! -name kept -exec rm -rf {} + 2>/dev/null || true

@@ -15,7 +15,19 @@ from typing import Annotated
 import pandas as pd
 import typer
 
-from benchmarks import coverage, epochs, examination, generation, grid, live, loading, memory, rerun, subject
+from benchmarks import (
+    coverage,
+    epochs,
+    examination,
+    generation,
+    grid,
+    live,
+    loading,
+    memory,
+    rerun,
+    subject,
+    whole_study,
+)
 from benchmarks.measure import Line, machine, table
 from benchmarks.pipelines import samples
 from benchmarks.samples import cohort, enlarged, one_fold, settings
@@ -31,6 +43,7 @@ SECTIONS = {
     "f": "a finished study run again",
     "g": "memory and its growth",
     "h": "the paper's whole grid of fits on a GPU (not in the default)",
+    "i": "the whole quick study against the bare steps of its networks (not in the default)",
     "coverage": "how often 95% intervals over folds hold the true value (not in the default)",
     "live": "how soon the live panels answer (not in the default)",
 }
@@ -72,6 +85,8 @@ def measure(name: str, work: Path, repeats: int, patch_size: int, threads: int, 
         return memory.measure(work)
     if name == "h":
         return grid.measure_here(fits_at_once, work)
+    if name == "i":
+        return whole_study.measure(work)
     if name == "coverage":
         return coverage.measure()
     if name == "live":

@@ -13,7 +13,7 @@ from statistics import median
 from typing import Any
 
 import torch
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from sijstudy import __version__
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from benchmarks.measure import Line
 from benchmarks.samples import cohort, enlarged, one_fold, random_patches, settings

@@ -6,7 +6,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from benchmarks.measure import Line, processor_seconds, timed
 from sijstudy.study.plan import make_plan
@@ -16,12 +16,12 @@ PROFILE = "smoke"
 PROJECT = Path(__file__).resolve().parents[1]
 
 
-def finished_study(work: Path) -> Path:
-    """A folder under ``work`` with the smoke study, run to its end with the notebooks and code as they are now."""
-    root = work / PROFILE
+def finished_study(work: Path, profile: str = PROFILE) -> Path:
+    """A folder under ``work`` with a profile's study, run to its end with the notebooks and code of now."""
+    root = work / profile
     shutil.rmtree(root / "notebooks", ignore_errors=True)
     shutil.copytree(PROJECT / "notebooks", root / "notebooks", ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
-    _run(root)
+    _run(root, profile)
     return root
 
 
@@ -45,8 +45,8 @@ def measure(work: Path, repeats: int) -> list[Line]:
     ]
 
 
-def _run(root: Path) -> None:
-    result = run_study(make_plan(PROFILE, root=root), stream=sys.stderr)
+def _run(root: Path, profile: str = PROFILE) -> None:
+    result = run_study(make_plan(profile, root=root), stream=sys.stderr)
     if result.failure:
         raise SystemExit(f"{result.failed}: {result.failure.message}")
 

@@ -1,4 +1,4 @@
-"""The command line: ``sijstudy run``, ``diagnose``, ``audit``, ``dashboard``, ``parameters``, ``cohort`` ..."""
+"""The command line: ``sijstudy run``, ``check``, ``diagnose``, ``audit``, ``dashboard``, ``cohort`` ..."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from sijstudy.cohort.options import CONTRAST, SERIES, SKIP_BROKEN
+from sijstudy.commands.check import check
 from sijstudy.commands.cohort import cohort_app
 from sijstudy.commands.manifest import manifest_app
 from sijstudy.commands.notebooks import notebooks_app
@@ -31,6 +32,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.command()(check)
 app.add_typer(cohort_app, name="cohort")
 app.add_typer(manifest_app, name="manifest")
 app.add_typer(notebooks_app, name="notebooks")
@@ -43,6 +45,10 @@ class RunOptions:
 
     only: str = option("Run these notebooks only, e.g. 01,02.", "")
     reports: Path | None = option("Folder for the HTML reports.", None, show_default="ROOT/reports")
+    keep: bool = option("Keep the predictions beside the reports, for --from-kept.", False, "--keep")
+    from_kept: bool = option(
+        "Make the tables anew of the kept predictions, without images and networks.", False, "--from-kept"
+    )
     cell_timeout: int | None = option(
         "Stop when a cell takes longer.", None, min=1, metavar="SECONDS", show_default="no limit"
     )
@@ -55,19 +61,20 @@ class RunOptions:
 @taking(RunOptions)
 def run(options: RunOptions, profile: Profile = "quick", parameter: Parameter = None, root: Root = Path()) -> None:
     """Run the notebooks in order, write reports/PROFILE/*.html, say where they are."""
+    from sijstudy.study.from_kept import plan_from_kept
     from sijstudy.study.plan import make_plan
     from sijstudy.study.profiles import parse_overrides
     from sijstudy.study.run import run_study
 
     scheduler = {"scheduler": options.scheduler} if options.scheduler else {}
-    plan = make_plan(
+    plan = (plan_from_kept if options.from_kept else make_plan)(
         profile,
         root=root,
         overrides={**parse_overrides(parameter or []), **scheduler},
         only=tuple(filter(None, options.only.split(","))),
         reports_root=options.reports,
     )
-    result = run_study(plan, cell_timeout=options.cell_timeout)
+    result = run_study(plan, cell_timeout=options.cell_timeout, keep=options.keep)
     if result.failure:
         print(f"sijstudy: {result.failed} stopped: {result.failure.message}", file=sys.stderr, flush=True)
     print(f"Report: {result.index}")

@@ -69,6 +69,7 @@ class StudyConfig:
     external_also: str = _param(
         "", "folder of another finished run (runs/PROFILE), whose networks notebook 07 sets beside this run's"
     )
+    kept: str = _param("", "folder of kept predictions, read in place of images and networks; empty reads these")
     axspa_subjects: int = _param(60, "[2.1]", low=5)
     control_subjects: int = _param(19, "[2.1]", low=5)
     positive_slices: int = _param(422, "[2.1] all from axSpA subjects", low=20)

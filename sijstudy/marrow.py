@@ -13,6 +13,7 @@ import numpy as np
 from scipy import ndimage
 
 from sijstudy.intensity import tissue_of
+from sijstudy.windows import around
 
 Array = np.ndarray[Any, Any]
 ERODED_MM = 1.5  # ASSUMED: cortex, and what is half beside the bone, reach no further in from the outline
@@ -48,9 +49,7 @@ def marrow_pixels(image: Array, bone: Array, pixel_mm: tuple[float, float]) -> A
     """The pixels ``(n,)`` of bone that lie more than ERODED_MM from all that is no bone; padding left out."""
     if not bone.any():
         return np.zeros(0, image.dtype)
-    window = tuple(
-        slice(max(0, found.start - 1), found.stop + 1) for found in ndimage.find_objects(bone.astype(np.int8))[0]
-    )
+    window = around(bone, (1, 1))
     return tissue_of(image[window], ndimage.distance_transform_edt(bone[window], pixel_mm) > ERODED_MM)
 
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from patience import PATIENCE_MS
 from playwright.sync_api import sync_playwright
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -25,7 +26,7 @@ def chromium():
             pytest.fail(missing)
         pytest.skip(missing)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS, timeout=PATIENCE_MS)
         yield browser
         browser.close()
 
@@ -35,6 +36,7 @@ def offline_page(browser, path, width=1280, **options):
     """A page of one file; at the end nothing may have been asked of the network, and no script have failed."""
     seen, complaints = [], []
     context = browser.new_context(viewport={"width": width, "height": 900}, **options)
+    context.set_default_timeout(PATIENCE_MS)
     context.route("**/*", lambda route: (seen.append(route.request.url), _offline(route)))
     page = context.new_page()
     page.on("console", lambda message: complaints.append(message.text))

@@ -1,9 +1,15 @@
 """Fixtures that several test modules share: a tiny cohort of real DICOM files, and a study on it."""
 
 import io
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+
+# One thread in each process, and in what it starts: tests compute little at a time, and threads that wait for each
+# other burn more than they bring; on a busy machine ten times as much. Read when torch is loaded, so it stands first.
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import pytest
 from browsing import chromium

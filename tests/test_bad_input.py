@@ -19,6 +19,7 @@ from bad_image_cases import CASES as IMAGE_CASES
 from bad_input_cases import CASES as FIRST_CASES
 from bad_input_cases import Place, formula_file_name, not_dicom, wrong_modality
 from dicom_samples import write_cohort
+from patience import PATIENCE
 from toy_study import notebook, write_project
 
 from sijstudy import cli
@@ -123,7 +124,7 @@ sys.exit(cli.main({arguments!r}))
 def on_a_full_disk(arguments: list[str], limit: int) -> subprocess.CompletedProcess[str]:
     """Run a command in a process that cannot write beyond ``limit`` bytes into any file, as on a disk that is full."""
     code = SMALL_DISK.format(limit=limit, arguments=arguments)
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE)
 
 
 def test_a_full_disk_while_the_manifest_is_written(place):

@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 import torch
 import typer
+from patience import wait_until
 
-from benchmarks import epochs, generation, grid, memory, rerun, subject
+from benchmarks import epochs, generation, grid, memory, rerun, subject, whole_study
 from benchmarks.__main__ import main, save
 from benchmarks.measure import Line, in_turn, machine, table
 from benchmarks.pipelines import UsualDataset, monai_dataset, monai_pass, our_pass, samples, usual_loader
@@ -160,9 +161,10 @@ def test_a_subject_is_diagnosed(finished_work, tmp_path):
 
 
 def test_memory_of_another_process_is_seen():
-    code = "import time; held = bytearray(200_000_000); time.sleep(1)"
-    with subprocess.Popen([sys.executable, "-c", code]) as process, memory.watched(process.pid) as peak:
-        process.wait()
+    command = [sys.executable, "-c", "held = bytearray(200_000_000); input()"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as process, memory.watched(process.pid) as peak:
+        wait_until(lambda: peak[0] > 200e6, "its memory", lambda: process.poll() is None)
+        process.communicate(b"\n")
     assert 200e6 < peak[0] < 400e6
 
 
@@ -202,6 +204,29 @@ def test_paper_sizes_of_the_grid():
     config = grid.gpu_settings(4)
     assert (config.patch_size, config.epochs, config.selection_epochs, config.folds) == (224, 50, 50, 5)
     assert (config.device, config.precision, config.weights, config.batch_size) == ("cuda", "native", "none", 32)
+
+
+def test_a_whole_study_is_measured_against_the_steps_of_all_its_networks(sample_work, tmp_path, monkeypatch):
+    config = replace(sample_work.config, folds=2, epochs=3, selection_epochs=2, patch_size=32, parallel_fits=2)
+    asked = []
+    monkeypatch.setattr(whole_study, "profile_settings", lambda *_: ({}, config))
+    monkeypatch.setattr(whole_study, "finished_study", lambda work, profile: asked.append(work / profile))
+    monkeypatch.setattr(whole_study, "load_manifest", lambda folder: sample_work.manifest)
+    monkeypatch.setattr(whole_study, "bare_rate", lambda _, backbone: {"resnet18": 10.0, "resnet50": 4.0}[backbone])
+    (line,) = whole_study.measure(tmp_path, "tiny")
+    assert asked == [tmp_path / "tiny"]
+    patches = load_patches(sample_work.manifest, "roi", config, tmp_path / "own", progress=False)
+    five, *others = sorted(grid.grid({"roi": patches, "original": patches}, config), key=lambda fit: fit.backbone)[::-1]
+    assert (five.backbone, {fit.backbone for fit in others}) == ("resnet50", {"resnet18"})
+    assert line.theirs[0] == pytest.approx(grid.images(five) / 4 + sum(map(grid.images, others)) / 10)
+
+
+def test_networks_trained_side_by_side_are_counted_together(monkeypatch):
+    monkeypatch.setattr(whole_study, "STEPS", 1)
+    assert whole_study._rate(settings(32), "resnet18") > 0
+    monkeypatch.setattr(whole_study, "_rate", lambda config, backbone: 7.0)
+    monkeypatch.setattr(whole_study, "Parallel", lambda n_jobs: lambda jobs: [job[0](*job[1]) for job in jobs])
+    assert whole_study.bare_rate(settings(32, parallel_fits=3), "resnet18") == 21.0
 
 
 @pytest.mark.parametrize("slices", generation.GROWN)

@@ -155,10 +155,11 @@ def test_the_check_itself_finds_what_is_not_there():
 
 
 def sources():
-    """Everything that people read: code, tests, documents, notebooks."""
+    """Everything that people read: code, tests, documents, notebooks; not what `make bench` has made."""
     kinds = {".py", ".md", ".ipynb", ".yaml", ".toml", ".j2", ".js", ".css"}
     for folder in ("sijstudy", "tests", "docs", "notebooks", "benchmarks", "tools", "binder", "data_manifest"):
-        yield from (path for path in (ROOT / folder).rglob("*") if path.suffix in kinds)
+        files = (path for path in (ROOT / folder).rglob("*") if path.suffix in kinds)
+        yield from (path for path in files if ROOT / "benchmarks/results" not in path.parents)
     yield from (ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "Makefile"))
 
 

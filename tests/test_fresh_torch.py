@@ -113,7 +113,7 @@ def test_a_variable_that_torch_reads_when_it_is_loaded_is_part_of_the_address(tm
     fit = Fit(FOLDS[0], toy_patches(tmp_path), "resnet18", 1)
     assert environment_identity() == {}
     plain = fit.identity(CONFIG, CPU)
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
     assert fit.identity(CONFIG, CPU) == plain  # a fit sets its own number
     monkeypatch.setenv("ONEDNN_DEFAULT_FPMATH_MODE", "BF16")
     assert fit.identity(CONFIG, CPU) == {**plain, "environment": {"ONEDNN_DEFAULT_FPMATH_MODE": "BF16"}}

@@ -2,7 +2,6 @@
 
 import ast
 import json
-import math
 import re
 import subprocess
 import sys
@@ -16,6 +15,7 @@ import yaml
 from sijstudy.config import StudyConfig
 from sijstudy.study.expected_work import expected_work
 from sijstudy.study.notebook_files import named_parameters
+from sijstudy.study.numbers_file import read_numbers
 from sijstudy.study.parameters import parameters_cell
 from sijstudy.study.plan import make_plan
 
@@ -136,8 +136,7 @@ def test_a_notebook_leaves_its_answer_for_the_index(smoke_study, name):
     assert {"commit", "profile", "seed", "device", "cohort_hash", "weights", "torch"} <= result["provenance"].keys()
     assert all(isinstance(text, str) for text in result["provenance"].values())
     for row in result["headline"]:
-        assert {"name", "paper", "ours", "low", "high", "unit"} <= row.keys()
-        if not any(row[key] is None or math.isnan(row[key]) for key in ("ours", "low", "high")):
+        if row["low"] is not None:
             assert row["low"] <= row["high"]
 
 
@@ -148,9 +147,18 @@ def test_the_headline_sets_the_paper_beside_this_run(smoke_study):
         for name in NAMES
         for row in json.loads((smoke_study.root / f"runs/smoke/results/{name}.json").read_text())["headline"]
     ]
-    assert {93.55, 93.80, 83.45, 96.06} <= {row["paper"] for row in rows}
-    text = smoke_study.result.index.read_text()
-    assert all(row["name"] in text for row in rows)
+    assert {93.55, 93.80, 83.45, 96.06} <= {row["paper"]["value"] for row in rows if row["paper"]}
+
+
+@pytest.mark.notebooks
+def test_every_number_of_the_index_has_its_place_in_a_report(smoke_study):
+    numbers = read_numbers(smoke_study.result.index.parent)["numbers"]
+    assert len(numbers) > 25
+    for number in numbers:
+        place = number["place"]
+        assert place["anchor"], number["id"]
+        page = (smoke_study.result.index.parent / place["page"]).read_text()
+        assert f'id="{place["anchor"]}">{place["heading"]}<' in page
 
 
 @pytest.mark.notebooks

@@ -11,6 +11,7 @@ from unittest import mock
 import numpy as np
 import pandas as pd
 import torch
+from patience import PATIENCE
 
 from sijstudy import files
 from sijstudy.config import StudyConfig
@@ -132,5 +133,5 @@ def fit_all_counting(fits: list[Fit], root: Path, log: Path, gate: object) -> No
         return trainer(self)
 
     with mock.patch.object(loop._Trainer, "train", counted):
-        gate.wait(60)
+        assert gate.wait(PATIENCE)
         fit_all(fits, CONFIG, RunStore(root), progress=False)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from sijstudy.headline import Headline, Published
 from sijstudy.study.execution import Job, execute
 from sijstudy.study.notebook_files import read_notebook
 from sijstudy.study.parameters import parameters_cell
@@ -27,11 +29,12 @@ FIGURE = (
 
 def result_code(name: str, ours: float = 92.1, source: str = "synthetic") -> str:
     """Code that leaves the notebook's answer where the runner looks for it."""
-    headline = {"name": f"accuracy of {name}", "paper": 93.55, "ours": ours, "low": 89.0, "high": 94.5, "unit": "%"}
+    paper = Published(93.55, "Table 2", 2.19)
+    headline = Headline(f"accuracy of {name}", "Result", ours, 89.0, 94.5, paper=paper, people=14)
     result = {
         "title": f"Title of {name}",
         "answer": f"Answer of {name}.",
-        "headline": [headline],
+        "headline": [asdict(headline)],
         "data_source": source,
         "provenance": {"zlib": "1", "seed": "2021", "commit": "abc"},
     }

@@ -20,7 +20,7 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from sijstudy.analysis.bright_bone import intensity_baselines
 from sijstudy.analysis.slice_courses import in_slice_order
@@ -75,10 +75,13 @@ def _of_fold(fold: Fold, name: str, values: Array, patches: PatchSet, seed: int)
     return tested.assign(fold=fold.number, score=scorer(values[test]))
 
 
-def one_class_sentence(patches: PatchSet, folds: Sequence[Fold]) -> str:
-    """Folds in which there is nothing to learn, as their training slices are all of one class; empty without any."""
-    labels = patches.slices["label"].to_numpy()
-    numbers = [str(fold.number) for fold in folds if len(set(labels[patches.rows_of(fold.train)])) < 2]
+def one_class_sentence(slices: pd.DataFrame, folds: Sequence[Fold]) -> str:
+    """Folds in which there is nothing to learn, as their training slices are all of one class; empty without any.
+
+    slices: subject_id and label of the cohort's.
+    """
+    labels = slices.set_index("subject_id")["label"]
+    numbers = [str(fold.number) for fold in folds if labels[labels.index.isin(fold.train)].nunique() < 2]
     if not numbers:
         return ""
     return f"In fold {', '.join(numbers)} all training slices are of one class, which every baseline then gives."

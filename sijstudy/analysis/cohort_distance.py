@@ -15,7 +15,7 @@ import pandas as pd
 from scipy import ndimage
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from sijstudy.analysis.baselines import PERCENTILES, logistic_regression
 from sijstudy.analysis.external import with_boxes

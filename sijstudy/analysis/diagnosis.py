@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from sijstudy.aggregation import RULES, Course
 from sijstudy.analysis.likeness import Likeness, likeness

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from filelock import FileLock
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from sijstudy.analysis.cam_checks import BLIND, NETWORK, REDRAWN, blind_map, likeness, measured, redrawn
 from sijstudy.code import code_digest

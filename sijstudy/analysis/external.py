@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from sijstudy.aggregation import slice_decisions
 from sijstudy.analysis.bright_bone import BASELINES
@@ -28,6 +28,7 @@ from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
 from sijstudy.fold_intervals import over_folds
 from sijstudy.gradcam import cam_maps
+from sijstudy.headline import ONE, Headline
 from sijstudy.metrics import METRIC_NAMES, METRICS, Roc, roc
 from sijstudy.model import EdemaNet
 from sijstudy.records import Slice
@@ -241,12 +242,13 @@ def answer_sentence(cohort: ExternalCohort, areas: pd.DataFrame, kappas: pd.Data
     return f"{what}the networks reach an AUC of {area}{others}.{_kappa_sentence(kappas)}"
 
 
-def headline(cohort: ExternalCohort, areas: pd.DataFrame) -> dict[str, Any]:
+def headline(cohort: ExternalCohort, areas: pd.DataFrame) -> Headline:
     """The number for the index page; the paper has none of its kind."""
-    own = {key: None if np.isnan(value) else float(value) for key, value in areas.iloc[0].items()}
-    name = f"Slice AUC on {cohort.manifest.name}"
-    numbers = {"ours": own["auc"], "low": own["low"], "high": own["high"], "people": int(areas["people"].iloc[0])}
-    return {"name": name, "unit": "", "paper": None, **numbers, "given_networks": True}
+    own = areas.iloc[0]
+    name, numbers = f"Slice AUC on {cohort.manifest.name}", (own["auc"], own["low"], own["high"])
+    return Headline(
+        name, "Slices of the other cohort", *numbers, unit=ONE, people=int(own["people"]), given_networks=True
+    )
 
 
 def origin(cohort: ExternalCohort) -> dict[str, str]:

@@ -107,14 +107,6 @@ def tested_sentence(folds: Sequence[Fold]) -> str:
     return f"{len(tested)} of {len(everyone)} subjects are tested in at least one fold; {rest}."
 
 
-def headline(name: str, table: pd.DataFrame, metric: str) -> dict[str, Any]:
-    """One number for the index page: the paper's, ours, its 95% CI and the different people behind it, in percent."""
-    row = table.loc[metric]
-    numbers = {key: float(row[column]) for key, column in
-               (("paper", "paper_mean"), ("ours", "mean"), ("low", "low"), ("high", "high"))}  # fmt: skip
-    return {"name": name, "unit": "%", **numbers, "people": int(row["people"])}
-
-
 def arms_of_one_fold(courses: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """The metrics of each arm on a single fold, percent: index arm; courses: arm -> ``add_courses`` of that fold."""
     return pd.DataFrame({arm: 100 * fold_metrics(frame).iloc[0] for arm, frame in courses.items()}).T

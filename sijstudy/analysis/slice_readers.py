@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from sijstudy.analysis.bright_bone import BASELINES, intensity_baselines, patch_baselines
 from sijstudy.analysis.region_pixels import CountedBone, RegionPixels

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from sijstudy.code import code_digest
 from sijstudy.cohort.manifest import Manifest

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 import pydicom
 from joblib import Parallel, delayed
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from sijstudy.audit.identity import Attribute, dicom_attributes, nifti_attributes, path_attributes
 from sijstudy.cohort.account import USED

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from tqdm.auto import tqdm
+from joblib import Parallel, delayed
+from tqdm import tqdm
 
 from sijstudy.code import code_digest
 from sijstudy.cohort.box_cells import cells_of
@@ -18,6 +20,7 @@ from sijstudy.cohort.write import BOXES
 from sijstudy.errors import StudyError
 from sijstudy.files import file_hash, read_table
 from sijstudy.kept import kept_table
+from sijstudy.records import Slice
 from sijstudy.segmentation.weights import SHIPPED
 
 
@@ -59,10 +62,14 @@ def confidences(manifest: Manifest, automatic: Automatic | None = None) -> dict[
     return {uid: known[key] for uid, name in names.items() if (key := (subjects[uid], name)) in known}
 
 
-def automatic_rois(manifest: Manifest, cache: Path, *, progress: bool = True) -> Automatic:
+def automatic_rois(manifest: Manifest, cache: Path, *, workers: int = 1, progress: bool = True) -> Automatic:
     """The cohort with the boxes that the network finds in place of its own; kept in ``cache`` for the next time."""
     asked = {"cohort": cohort_hash(manifest), "code": code_digest(see), "weights": file_hash(SHIPPED)}
-    found = kept_table(cache, asked, lambda: _search(manifest, progress))
+    return with_found(manifest, kept_table(cache, asked, lambda: _search(manifest, workers, progress)))
+
+
+def with_found(manifest: Manifest, found: pd.DataFrame) -> Automatic:
+    """The cohort with the boxes of ``found``. StudyError where it holds none."""
     boxed = found["confidence"].to_numpy() > 0
     if not boxed.any():
         raise StudyError(
@@ -80,13 +87,18 @@ def automatic_rois(manifest: Manifest, cache: Path, *, progress: bool = True) ->
     return Automatic(used, found)
 
 
-def _search(manifest: Manifest, progress: bool) -> pd.DataFrame:
-    rows: list[dict[str, Any]] = []
+def _search(manifest: Manifest, workers: int, progress: bool) -> pd.DataFrame:
     items = manifest.slice_records()
     subjects = manifest.slices.groupby("subject_id", sort=False).indices
-    for places in tqdm(subjects.values(), desc="finding joints", unit="subject", disable=not progress):
-        own = [items[place] for place in places]
-        for item, found in zip(own, see(own).boxes(), strict=True):
-            about = {"subject_id": item.subject_id, "slice_index": item.index, "sop_instance_uid": item.uid}
-            rows.append({**about, **cells_of(found.boxes), "confidence": round(found.confidence, 3)})
-    return pd.DataFrame(rows)
+    jobs = (delayed(_of_subject)([items[place] for place in places]) for places in subjects.values())
+    done = Parallel(n_jobs=workers, return_as="generator")(jobs)
+    shown = tqdm(done, "finding joints", len(subjects), unit="subject", disable=not progress)
+    return pd.DataFrame([row for rows in shown for row in rows])
+
+
+def _of_subject(items: Sequence[Slice]) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    for item, found in zip(items, see(items).boxes(), strict=True):
+        about = {"subject_id": item.subject_id, "slice_index": item.index, "sop_instance_uid": item.uid}
+        rows.append({**about, **cells_of(found.boxes), "confidence": round(found.confidence, 3)})
+    return rows

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 from joblib import Parallel, delayed
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from sijstudy.cohort.account import account_page, account_table
 from sijstudy.cohort.edema_region import BONE

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pandas as pd
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from sijstudy.cohort.box_cells import boxes_of
 from sijstudy.cohort.columns import BOX_COLUMNS, MARROW_COLUMNS

@@ -22,7 +22,7 @@ from pydicom.uid import (
     MRSpectroscopyStorage,
     SecondaryCaptureImageStorage,
 )
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from sijstudy.cohort.image_header import IMAGE_TAGS, mr_image
 from sijstudy.cohort.series import MrImage

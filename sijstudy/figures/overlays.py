@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from sijstudy.intensity import without_padding
+from sijstudy.windows import around
 
 Array = np.ndarray[Any, Any]
 COLOURS = "turbo"  # of a map: red is highest, as in the paper [Fig. 8]
@@ -42,14 +43,6 @@ def draw_map(axis: Axes, cam: Array) -> None:
 def draw_outline(axis: Axes, mask: Array, colour: str, width: float = 1.1) -> None:
     """The border of a mask ``(H, W)`` bool, where there is one; width in points."""
     if mask.any() and not mask.all():
-        window = _round(mask)
+        window = around(mask, (1, 1))
         rows, columns = (np.arange(own.start, own.stop) for own in window)
         axis.contour(columns, rows, mask[window].astype(float), levels=[0.5], colors=[colour], linewidths=width)
-
-
-def _round(mask: Array) -> tuple[slice, ...]:
-    """Where all pixels of the mask lie, one beside them as far as there is one."""
-    return tuple(
-        slice(max(0, found[0] - 1), min(size, found[-1] + 2))
-        for found, size in zip((np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0)), mask.shape, strict=True)
-    )

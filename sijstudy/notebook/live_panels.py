@@ -38,16 +38,17 @@ def show_live(work: Workspace) -> None:
 
 
 def live_panels(work: Workspace) -> VBox:
-    """Both panels as tabs over a finished study. The second reads no slice and no network before it is opened."""
+    """Both panels as tabs over a finished study. The second reads no slice and no network before it is opened.
+
+    On kept predictions the second says that it cannot.
+    """
+    thresholds = threshold_panel(_predictions(work), work.config)
+    if work.lacks:
+        return _styled(Tab([thresholds, HTML(live_markup.message(work.lacks))], titles=TITLES))
     slices = SlicePanel(work)
-    tabs = Tab([threshold_panel(_predictions(work), work.config), slices.box], titles=TITLES)
+    tabs = Tab([thresholds, slices.box], titles=TITLES)
     tabs.observe(lambda change: slices.open() if change["new"] == 1 else None, "selected_index")
     return _styled(tabs)
-
-
-def show_thresholds(work: Workspace) -> None:
-    """Show the first panel alone below a notebook's cell; it needs the tables of predictions only."""
-    display(_styled(threshold_panel(_predictions(work), work.config)))
 
 
 def _styled(content: Widget) -> VBox:

@@ -4,44 +4,45 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from sijstudy.analysis.automatic_roi import completed
-from sijstudy.analysis.external import ExternalCohort, apply_networks, with_boxes
-from sijstudy.analysis.external_readers import beside
+from sijstudy.analysis.baselines import baseline_predictions
+from sijstudy.analysis.external import ExternalCohort, with_boxes
+from sijstudy.analysis.region_pixels import counted_patches
 from sijstudy.analysis.whole import score_whole
 from sijstudy.audit.cohort import Audit, audit_cohort
 from sijstudy.cohort.automatic_boxes import Automatic, automatic_rois
-from sijstudy.cohort.manifest import Manifest, load_manifest
+from sijstudy.cohort.manifest import Manifest
 from sijstudy.cohort.slice_outlines import SliceOutlines
 from sijstudy.cohort.unread import whole_series
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
 from sijstudy.folds import Fold, load_folds, with_others
+from sijstudy.headline import Headline
 from sijstudy.notebook.cohort import prepare_cohort
-from sijstudy.notebook.project_root import find_root
+from sijstudy.notebook.external_cohort import apply_to
 from sijstudy.notebook.provenance import cohort_line, provenance
 from sijstudy.notebook.shown_slices import middles, spread
 from sijstudy.records import Arm, Slice
 from sijstudy.training.attention import attended
 from sijstudy.training.feature_reference import keep_references
 from sijstudy.training.image_kinds import save_kinds
+from sijstudy.training.kept_run import AFTER_SCORES
 from sijstudy.training.loop import Fit
 from sijstudy.training.networks import Networks, open_networks, save_fits
 from sijstudy.training.parallel import fit_all, fit_each
 from sijstudy.training.patches import PatchSet, load_patches
-from sijstudy.training.rule_choice import COURSE
+from sijstudy.training.rule_choice import RuleChoice, save_choice
 from sijstudy.training.store import FitRun, RunStore, StudyFolder
-
-AFTER_SCORES = (*COURSE, "subject_rule", "subject_threshold")
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class Workspace:
     root: Path
     stages: dict[str, float] = field(default_factory=dict)  # stage -> seconds it took in this notebook
     opened: float = field(default_factory=time.perf_counter)
+    lacks = ""  # what cannot be shown, in a sentence, where there are no images and networks
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -65,7 +67,7 @@ class Workspace:
     @cached_property
     def manifest(self) -> Manifest:
         """The cohort; the synthetic one is made on first use."""
-        return self._sought(self.outlined)
+        return self._sought(self.outlined, "found_joints")
 
     @cached_property
     def outlined(self) -> Manifest:
@@ -76,11 +78,14 @@ class Workspace:
     @cached_property
     def automatic(self) -> Automatic:
         """The cohort with the ROIs that are found without outlines."""
-        return self._search(self.outlined)
+        return self._search(self.outlined, "found_joints")
 
-    def _search(self, outlined: Manifest) -> Automatic:
+    def _search(self, outlined: Manifest, name: str) -> Automatic:
+        """name: of the table that tells what was found."""
         with self.stage("finding joints"):
-            return automatic_rois(outlined, self.store.root / "joints")
+            automatic = automatic_rois(outlined, self.store.root / "joints", workers=os.cpu_count() or 1)
+        self.folder.save_table(name, automatic.found)
+        return automatic
 
     def score_automatic(self, runs: Mapping[int, FitRun], drawn: pd.DataFrame) -> pd.DataFrame:
         """``drawn``, the predictions of the ROI arm's ``runs``, made anew on automatically found ROIs."""
@@ -121,6 +126,13 @@ class Workspace:
                 "run notebook 02 again"
             )
         return folds
+
+    def baselines(self) -> dict[str, pd.DataFrame]:
+        """What is reached without a network: ``analysis.baselines.baseline_predictions`` of every fold."""
+        inside, patches = counted_patches(self.manifest, self.config), self.patches("roi")
+        found = baseline_predictions(patches, self.folds, self.groups, self.config, inside)
+        self.folder.save_table("predictions_baselines", pd.concat(found, names=["baseline"]).reset_index("baseline"))
+        return found
 
     def audit(self) -> Audit:
         """All that the audit finds in the cohort, and in the folds that an earlier run of notebook 02 saved."""
@@ -179,14 +191,15 @@ class Workspace:
     def whole_examinations(self) -> Manifest:
         """Every slice with an ilium box: of a synthetic cohort's whole examinations, of a hospital's all it has."""
         if self.config.manifest or self.config.slices == "whole":
-            return self._sought(with_boxes(whole_series(self.outlined)))
+            return self._sought(with_boxes(whole_series(self.outlined)), "found_joints_whole")
         with self.stage("whole examinations"):
             config = replace(self.config, slices="whole")
-            return self._sought(with_boxes(prepare_cohort(config, self.root, workers=os.cpu_count() or 1)))
+            drawn = with_boxes(prepare_cohort(config, self.root, workers=os.cpu_count() or 1))
+        return self._sought(drawn, "found_joints_whole")
 
-    def _sought(self, outlined: Manifest) -> Manifest:
+    def _sought(self, outlined: Manifest, name: str) -> Manifest:
         """A cohort with its ROIs from where the study has them."""
-        return self._search(outlined).manifest if self.config.roi_source == "automatic" else outlined
+        return self._search(outlined, name).manifest if self.config.roi_source == "automatic" else outlined
 
     @cached_property
     def whole_folds(self) -> tuple[Fold, ...]:
@@ -231,20 +244,8 @@ class Workspace:
         Those of ``external_also`` stand beside them, with that run's parameters.
         StudyError when networks are missing, or when the cohort shares a file with the study's own.
         """
-        networks = self.networks()
-        manifest = whole_series(load_manifest(self.root / self.config.external_manifest))
-        shared = len(set(manifest.slices["sha256"]) & set(self.manifest.slices["sha256"]))
-        if shared:
-            raise StudyError(
-                f"external_manifest {manifest.folder}: {shared} of its files are the study's own; give another cohort"
-            )
-        options: dict[str, Any] = {"device": self.config.device, "workers": os.cpu_count() or 1}
         with self.stage("external cohort"):
-            cohort = apply_networks(manifest, networks, self.store.patches, **options)
-            if not self.config.external_also:
-                return cohort
-            others = open_networks(self.root / self.config.external_also)
-            return beside(cohort, apply_networks(manifest, others, self.store.patches, **options))
+            return apply_to(self.networks(), self.manifest, self.config, self.root)
 
     def train_candidates(self, backbones: tuple[str, ...], split: Fold) -> dict[str, pd.DataFrame]:
         """Training histories by backbone, followed on the validation subjects of ``split`` [2.5, Fig. 5]."""
@@ -253,6 +254,10 @@ class Workspace:
         with self.stage("training"):
             runs = fit_all(fits, self.config, self.store)
         return {backbone: run.history() for backbone, run in zip(backbones, runs, strict=True)}
+
+    def save_choice(self, choice: RuleChoice) -> None:
+        """``training.rule_choice.save_choice`` for this profile's networks."""
+        save_choice(self.folder, choice, self.config)
 
     def examples(self, *, positive: int, negative: int) -> list[Slice]:
         """Slices to show: the middle one of evenly spread subjects with two outlined ilia, edema first."""
@@ -273,25 +278,17 @@ class Workspace:
         seconds = [run.seconds() for run in {run for by_fold in runs.values() for run in by_fold.values()}]
         return f"{len(seconds)} networks, {sum(seconds):.0f} s in all, {self.config.parallel_fits} side by side"
 
-    def finish(self, notebook: str, title: str, answer: str, headline: list[dict[str, Any]]) -> dict[str, str]:
-        """Save the notebook's answer for the index page; returns the provenance to show at the report's end."""
+    @property
+    def origin(self) -> dict[str, str]:
+        """Where predictions come from that were not made here, as name -> text."""
+        return {}
+
+    def finish(self, notebook: str, title: str, answer: str, headline: Sequence[Headline]) -> dict[str, str]:
+        """Save the notebook's answer and numbers for the index page; returns the provenance for the report's end."""
         spent = {**self.stages, "whole notebook": time.perf_counter() - self.opened}
         times = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in spent.items())
-        origin = {**provenance(self.config, self.manifest), "time per stage": times}
-        result = {"title": title, "answer": answer, "headline": headline, "cohort": cohort_line(self.manifest)}
+        origin = {**provenance(self.config, self.manifest), **self.origin, "time per stage": times}
+        numbers = [asdict(number) for number in headline]
+        result = {"title": title, "answer": answer, "headline": numbers, "cohort": cohort_line(self.manifest)}
         self.folder.save_result(notebook, {**result, "data_source": self.manifest.source, "provenance": origin})
         return origin
-
-
-def open_workspace(namespace: Mapping[str, Any], root: Path | None = None) -> Workspace:
-    """The workspace of a notebook, from its ``globals()`` after the parameters cell.
-
-    root: the project's folder; by default the nearest one upwards that holds ``notebooks/profiles``.
-    """
-    config = StudyConfig.from_namespace(namespace)
-    if config.manifest and config.slices == "whole":
-        raise StudyError(
-            "parameter slices=whole is for the synthetic cohort; a manifest holds the slices it was built with, so "
-            "leave slices out (`sijstudy manifest build --keep-unread` keeps whole series)"
-        )
-    return Workspace(config, root or find_root(Path.cwd()))

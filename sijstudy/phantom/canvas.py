@@ -53,9 +53,11 @@ def texture_of(plane: Plane) -> Texture:
     return Texture(*(f.plane(plane.w, plane.grid) for f in (fields.coarse, fields.medium, fields.fine, fields.grain)))
 
 
-def comes_near(distance: Array, reach: float) -> bool:
-    """Whether a structure comes within ``reach`` mm of any pixel, by its distance on the coarse nodes.
+def distance_near(plane: Plane, coarse: Array, reach: float) -> tuple[Window, Array]:
+    """Where a structure comes within ``reach`` mm of a pixel, and its distance there, (rows, columns) float32.
 
-    May say so of one that does not; never says no of one that does, while its distance grows by less than 2 per mm.
+    ``coarse``: its distance on the coarse nodes, which grows by less than 2 per mm. The window may be larger than it
+    need be, and is empty when the structure does not come near.
     """
-    return float(distance.min()) < reach + _OVERSHOOT_MM
+    window = plane.grid.around(coarse < reach + _OVERSHOOT_MM)
+    return window, plane.grid.upsample(coarse, *window)

@@ -84,6 +84,17 @@ class Grid:
         """Cubic interpolation of values on the coarse nodes to (a window of) the pixels, float32."""
         return interpolate(cubic_matrix(self.size, self.fov), coarse.astype(np.float32, copy=False), rows, columns)
 
+    def around(self, nodes: NDArray[np.bool_]) -> Window:
+        """The pixels on which the coarse ``nodes`` (105, 105) weigh that are true: elsewhere, where the others are 0,
+        interpolation gives 0. Empty without any."""
+        rows, columns = window_of(nodes)
+        if rows.start == rows.stop:
+            return rows, columns
+        (u0, u1), (v0, v1) = (
+            (COARSE_MM[s.start] - _REACH_MM, COARSE_MM[s.stop - 1] + _REACH_MM) for s in (columns, rows)
+        )
+        return self.window(float(u0), float(u1), float(v0), float(v1))
+
     def window(self, u0: float, u1: float, v0: float, v1: float) -> tuple[slice, slice]:
         """Rows and columns of the pixels in a rectangle of image mm, clipped to the image (may be empty)."""
         first = self.mm[0]
@@ -137,6 +148,7 @@ def interpolate(basis: Basis, values: Array, rows: slice, columns: slice) -> Arr
 
 
 COARSE_STEP = 2.5
+_REACH_MM = 2 * COARSE_STEP  # no pixel farther from a node feels it
 COARSE_MM: Array = np.arange(-130.0, 130.0 + COARSE_STEP / 2, COARSE_STEP, dtype=np.float32)
 
 

@@ -86,11 +86,10 @@ def paint_gut(plane: Plane, canvas: Canvas, texture: Texture) -> None:
     u, v, w = plane.coarse
     abdomen = -(v + 76) / 8
     pelvis = np.minimum(-(w + 13) / 5, (30 - np.abs(u)) / 8)
-    room = plane.grid.upsample(smoothstep(np.maximum(abdomen, pelvis)))
-    loops = plane.body.textures.bowel.plane(plane.w, plane.grid)
-    window = window_of(room != 0)
-    canvas, texture, room = canvas.part(window), texture.part(window), room[window]
-    loops = loops[window] + 0.1 * texture.medium
+    inside = smoothstep(np.maximum(abdomen, pelvis))
+    window = plane.grid.around(inside > 0)
+    canvas, texture, room = canvas.part(window), texture.part(window), plane.grid.upsample(inside, *window)
+    loops = plane.body.textures.bowel.window(plane.w, plane.grid, *window) + 0.1 * texture.medium
     wall = smoothstep((loops - 0.35) / 0.12) * room
     lumen = smoothstep((loops - 0.62) / 0.12) * room
     canvas.paint(wall, tissue.bowel_wall * (1 + 0.15 * texture.medium + 0.08 * texture.fine), 0.0)

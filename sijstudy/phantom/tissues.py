@@ -6,7 +6,7 @@ import numpy as np
 
 from sijstudy.phantom import difficulty
 from sijstudy.phantom.bones import Bones, box_distance, canal_distance, cortex, facets_distance, spine_frame
-from sijstudy.phantom.canvas import Canvas, Texture, comes_near, texture_of
+from sijstudy.phantom.canvas import Canvas, Texture, distance_near, texture_of
 from sijstudy.phantom.fields import Array, cover, smoothstep, window_of
 from sijstudy.phantom.lookalikes import LookAlikes, paint_foramina, paint_patches, paint_spots
 from sijstudy.phantom.plane import Plane
@@ -77,12 +77,9 @@ def _bones(plane: Plane, bones: Bones, canvas: Canvas, texture: Texture) -> None
 
 def _disc(plane: Plane, canvas: Canvas, texture: Texture, coarse: Array, signal: float) -> None:
     """``coarse``: its distance on the coarse nodes; ``signal``: relative to the contrast's discs."""
-    if not comes_near(coarse, 0.4):
-        return
-    distance = plane.grid.upsample(coarse)
-    window = window_of(distance < 0.4)
+    window, distance = distance_near(plane, coarse, 0.4)
     disc = plane.body.contrast.disc * (1 + 0.25 * texture.medium[window])
-    canvas.part(window).paint(cover(distance[window]), signal * disc, 0.0)
+    canvas.part(window).paint(cover(distance), signal * disc, 0.0)
 
 
 def _bone(plane: Plane, canvas: Canvas, texture: Texture, distance: Array, rim: float, strength: float) -> None:
@@ -99,9 +96,9 @@ def _joint_spaces(plane: Plane, bones: Bones, canvas: Canvas, texture: Texture, 
     """Cartilage between dark bone plates; further up, ligament and fat."""
     for side, joint, ilium in zip(plane.body.sides, bones.joints, bones.ilium, strict=True):
         ends = smoothstep(np.minimum(joint.along, 1 - joint.along) / 0.06)
-        near = plane.grid.upsample(ends * smoothstep(1.5 + joint.space - joint.distance))
-        window = window_of(near != 0)
-        alpha = near[window] * cover(-ilium[window]) * cover(-bones.sacrum[window])
+        near = ends * smoothstep(1.5 + joint.space - joint.distance)
+        window = plane.grid.around(near > 0)
+        alpha = plane.grid.upsample(near, *window) * cover(-ilium[window]) * cover(-bones.sacrum[window])
         alpha *= cover(ilium[window] - joint.space - 2.5)  # 1, but where the ilium has ended
         fibrous = float(smoothstep(np.float32((joint.space - side.joint_space) / 2.5)))
         veins = web if isinstance(web, float) else web[window]
@@ -125,12 +122,10 @@ def _facets(plane: Plane, canvas: Canvas, texture: Texture) -> None:
     """Facet joints of the lowest lumbar level: two small bones behind the spine with a cleft that may be bright."""
     tissue = plane.body.contrast
     bones, clefts = facets_distance(plane)
-    if not (comes_near(bones, 4.0) or comes_near(clefts, 4.0)):
-        return
-    bone, cleft = plane.grid.upsample(bones), plane.grid.upsample(clefts)
-    window = window_of((bone < 4) | (cleft < 4))  # as far as the texture may move them
+    window, _ = distance_near(plane, np.minimum(bones, clefts), 4.0)  # as far as the texture may move them
     canvas, texture = canvas.part(window), texture.part(window)
-    bone, cleft = bone[window] + 0.5 * texture.fine, cleft[window] + 0.15 * texture.fine
+    bone = plane.grid.upsample(bones, *window) + 0.5 * texture.fine
+    cleft = plane.grid.upsample(clefts, *window) + 0.15 * texture.fine
     canvas.paint(cover(bone), _marrow(plane, texture), 0.4)
     canvas.paint(cortex(bone, np.float32(1.3)), tissue.cortex, 0.0)
     canvas.paint(cover(cleft - 1.9), tissue.cortex, 0.0)
@@ -141,12 +136,9 @@ def _spine_contents(plane: Plane, canvas: Canvas, texture: Texture) -> None:
     """Thecal sac with its dark rim and epidural fat; spinous processes behind it."""
     tissue = plane.body.contrast
     coarse = canal_distance(plane)
-    if not comes_near(coarse, 5.5):
-        return
-    canal = plane.grid.upsample(coarse)
-    window = window_of(canal < 5.5)  # as far as the texture may move it
+    window, canal = distance_near(plane, coarse, 5.5)  # as far as the texture may move it
     canvas, texture = canvas.part(window), texture.part(window)
-    canal = canal[window] + 0.3 * texture.fine
+    canal = canal + 0.3 * texture.fine
     canvas.paint(cover(canal - 3.0), tissue.cortex + 0.03, 0.1)
     canvas.paint(cover(canal - 2.2), tissue.fat + 0.35 * smoothstep(texture.medium - 0.6), 0.7)
     roots = smoothstep((texture.fine - 0.9) / 0.5)

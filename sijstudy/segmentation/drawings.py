@@ -9,7 +9,7 @@ import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from sijstudy.phantom.anatomy import Spine
 from sijstudy.phantom.bones import canal_distance, facets_distance, lumbar_distance, middle_distance

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import ndimage
 
+from sijstudy.windows import around
+
 if TYPE_CHECKING:  # for their types alone
     from sijstudy.segmentation.outline import Outlined, Spacing
 
@@ -76,9 +78,7 @@ def _brightness(stack: Stack, asked: Array) -> Array:
     if stack.marrow is None or not asked.any():
         return bright
     widths = [SMOOTHED_MM / mm for mm in stack.spacing]
-    reach = [int(TRUNCATED * width + 0.5) for width in widths]
-    found = ndimage.find_objects(asked.any(axis=0).astype(np.int8))[0]
-    window = tuple(slice(max(0, own.start - far), own.stop + far) for own, far in zip(found, reach, strict=True))
+    window = around(np.any(asked, axis=0), [int(TRUNCATED * width + 0.5) for width in widths])
     for image, target in zip(stack.images, bright, strict=True):
         smooth = ndimage.gaussian_filter(image[window], widths, truncate=TRUNCATED)
         target[window] = np.clip(smooth / np.float32(stack.marrow) - np.float32(PLAIN), 0, np.float32(GROSS - PLAIN))

@@ -13,6 +13,7 @@ from scipy import ndimage
 
 from sijstudy.records import Box, IliumBoxes
 from sijstudy.segmentation.classes import SACRUM
+from sijstudy.windows import around
 
 if TYPE_CHECKING:  # for their types alone: whoever only has boxes needs no torch
     from sijstudy.segmentation.outline import Outlined, Spacing
@@ -74,9 +75,7 @@ def _has_joint(ilium: Mask, sacrum: Mask, spacing: Spacing) -> bool:
     """Whether the ilium faces the sacrum across a joint on this slice."""
     if not _large(ilium, spacing) or not sacrum.any():
         return False
-    found = ndimage.find_objects(ilium.astype(np.int8))[0]
-    reach = [int(JOINT_GAP / mm) + 1 for mm in spacing]  # what lies further from the ilium is no joint of it
-    window = tuple(slice(max(0, own.start - far), own.stop + far) for own, far in zip(found, reach, strict=True))
+    window = around(ilium, [int(JOINT_GAP / mm) + 1 for mm in spacing])  # what lies further off is no joint of it
     if not sacrum[window].any():
         return False
     near = ilium[window] & (ndimage.distance_transform_edt(~sacrum[window], sampling=spacing) <= JOINT_GAP)

@@ -9,7 +9,7 @@ from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from torch import Tensor
 from torch.nn import functional
-from tqdm.auto import trange
+from tqdm import trange
 
 from sijstudy.fresh_torch import fresh_torch
 from sijstudy.segmentation.classes import BONES

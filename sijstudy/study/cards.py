@@ -6,8 +6,6 @@ The card has the headings of Mitchell et al. 2019; the checklist the items of CL
 
 from __future__ import annotations
 
-import html
-import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -36,12 +34,12 @@ from sijstudy.study.card_facts import (
     words_of_method,
 )
 from sijstudy.study.index import headline_row
+from sijstudy.study.numbers import anchors_of, numbers_of
 from sijstudy.study.templating import render
 from sijstudy.training.store import StudyFolder
 
 MODEL_CARD, CHECKLIST = "model_card.html", "checklist.html"
 STATUSES = ("answered", "partly", "not reported", "not applicable")
-ANCHOR = re.compile(r'<h[1-6][^>]*\bid="([^"]+)"[^>]*>(.*?)</h[1-6]>', re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -114,7 +112,7 @@ def write_cards(facts: Facts, reports: Path) -> None:
 def render_model_card(facts: Facts, reports: Path) -> str:
     """The model card as HTML."""
     origin: Mapping[str, str] = next((r["provenance"] for r in facts.results.values() if "provenance" in r), {})
-    rows = [headline_row(entry) for result in facts.results.values() for entry in result.get("headline", [])]
+    rows = [headline_row(number) for number in numbers_of(facts.results, reports)]
     return render(
         "model_card.html.j2",
         config=facts.config,
@@ -185,13 +183,8 @@ def _link_text(link: str, pages: Mapping[str, Mapping[str, str]]) -> str:
 def _pages(facts: Facts, reports: Path) -> dict[str, dict[str, str]]:
     """Pages of this run -> anchor -> text of its heading."""
     names = [*(f"{name}.html" for name in facts.results), MODEL_CARD]
-    found = {name: _anchors(reports / name) for name in names if (reports / name).exists()}
+    found = {name: anchors_of(reports / name) for name in names if (reports / name).exists()}
     return {**found, "index.html": {}}
-
-
-def _anchors(page: Path) -> dict[str, str]:
-    text = page.read_text(encoding="utf-8")
-    return {anchor: html.unescape(re.sub(r"<[^>]+>", "", inner)).strip() for anchor, inner in ANCHOR.findall(text)}
 
 
 def _training_data(facts: Facts) -> dict[str, Any]:

@@ -20,12 +20,16 @@ from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
 from sijstudy.notebook import live_markup
 from sijstudy.notebook.cohort import synthetic_name
-from sijstudy.notebook.live_panels import show_live, show_thresholds
+from sijstudy.notebook.kept_workspace import kept_workspace
+from sijstudy.notebook.live_panels import show_live
 from sijstudy.notebook.project_root import find_root
 from sijstudy.notebook.workspace import Workspace
 from sijstudy.records import ARMS
+from sijstudy.study.from_kept import kept_folder
 from sijstudy.study.kernel import jupyter_looks_in, own_kernel
+from sijstudy.study.plan import reports_of
 from sijstudy.study.profiles import profile_path
+from sijstudy.training.kept_run import ABOUT
 from sijstudy.training.networks import FITS, open_networks
 
 PROFILE = "SIJSTUDY_PROFILE"  # environment variable: which run the dashboard's notebook opens
@@ -37,18 +41,21 @@ EXTENSIONS = ("@voila-dashboards/widgets-manager8", "@jupyter-widgets/jupyterlab
 
 
 def open_run(profile: str, root: Path) -> Workspace:
-    """The finished run of a profile, with the parameters it was run with; of one that was kept without its networks,
-    those of the profile's file. StudyError when there is none.
+    """The finished run of a profile, with the parameters it was run with; where there is none, its kept predictions.
+
+    StudyError when there are neither.
     """
     name = profile
     if not (root / "runs" / name).is_dir():
         name = StudyConfig.from_yaml(profile_path(profile, root)).profile
     folder = root / "runs" / name
     again = f"run the study first: sijstudy run --profile {profile}"
-    if not all((folder / f"tables/predictions_{arm}.csv").exists() for arm in ARMS):
+    finished = all((folder / f"tables/predictions_{arm}.csv").exists() for arm in ARMS) and (folder / FITS).is_file()
+    kept = kept_folder(reports_of(root, name))
+    if not finished and (kept / ABOUT).is_file():
+        return kept_workspace(kept, root)
+    if not finished:
         raise StudyError(f"no finished run of profile {name} in {folder}; {again}")
-    if not (folder / FITS).is_file():
-        return Workspace(StudyConfig.from_yaml(profile_path(profile, root)), root)
     config = open_networks(folder).config
     if not config.manifest and not (root / "data_manifest" / synthetic_name(config)).is_dir():
         raise StudyError(f"{folder}: its cohort is gone, or was drawn by other code; {again}")
@@ -59,29 +66,19 @@ def show_dashboard() -> None:
     """What the dashboard's notebook shows: whose run, and the panels; one clear line when there is no run."""
     try:
         work = open_run(os.environ.get(PROFILE, "quick"), find_root(Path.cwd()))
-        if not (work.folder.root / FITS).is_file():
-            return _show_predictions(work)
         cohort = work.manifest
     except StudyError as error:
         display(HTML(f'<div class="sij">{live_markup.style()}{live_markup.message(str(error))}</div>'))
         return
+    kept = "Predictions kept without images and networks: single slices cannot be looked at. " if work.lacks else ""
     synthetic = ", a SYNTHETIC cohort: no patient's image is shown" if cohort.source == "synthetic" else ""
     line = (
         f"Run of profile {work.config.profile} on {cohort.name}{synthetic}. {len(cohort.subjects)} subjects, "
-        f"{len(cohort.slices)} slices, {work.config.folds} folds. For research and teaching only, not for diagnosis."
+        f"{len(cohort.slices)} slices, {work.config.folds} folds. {kept}"
+        "For research and teaching only, not for diagnosis."
     )
     display(HTML(f'<div class="sij">{live_markup.style()}{live_markup.message(line)}</div>'))
     show_live(work)
-
-
-def _show_predictions(work: Workspace) -> None:
-    """The first panel alone: without networks and images there is no slice to look at."""
-    line = (
-        f"Predictions of profile {work.config.profile}, kept without images and networks: single slices cannot be "
-        "looked at here. For research and teaching only, not for diagnosis."
-    )
-    display(HTML(f'<div class="sij">{live_markup.style()}{live_markup.message(line)}</div>'))
-    show_thresholds(work)
 
 
 def serve(profile: str, root: Path, *, port: int | None, browser: bool) -> None:

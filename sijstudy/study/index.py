@@ -13,8 +13,10 @@ import nbformat
 from PIL import Image
 
 from sijstudy import __version__
+from sijstudy.headline import ONE, PERCENT, POINTS
 from sijstudy.study.cells import alt_text, best_form, figures, joined
 from sijstudy.study.embedded import data_uri
+from sijstudy.study.number_text import UNKNOWN, interval_text, quantity
 from sijstudy.study.templating import render
 
 THUMBNAIL_WIDTH = 640  # pixels, twice a card's width on screen
@@ -41,7 +43,7 @@ class HeadlineRow:
 
     people: how many different ones are behind ours, empty where that is not known. in_points: the difference is one
     of percentages, so in percentage points. numbers: paper, ours, low and high as numbers for the chart, those that are
-    known, and none of a measure that is not a percentage.
+    known, and none of a measure that is not a percentage. link: where the reports show it.
     """
 
     name: str
@@ -52,6 +54,12 @@ class HeadlineRow:
     in_points: bool
     numbers: Mapping[str, float] = field(default_factory=dict)
     people: str = ""
+    link: str = ""
+
+    @property
+    def published(self) -> bool:
+        """Whether the paper says something in its place."""
+        return self.paper != UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -78,38 +86,41 @@ class Index:
 
 def render_index(index: Index) -> str:
     """The HTML page that leads to all reports of a study."""
-    chart = [row for row in index.headline if row.numbers]
+    chart = [row for row in index.headline if "paper" in row.numbers]
     low = _chart_start(chart)
     return render(
         "index.html.j2",
         index=index,
         version=__version__,
         chart=chart,
+        published=[row for row in index.headline if row.published],
+        further=[row for row in index.headline if not row.published],
         ticks=_ticks(low),
         place=lambda percent: f"{100 * (percent - low) / (100 - low):.2f}%",
     )
 
 
-def headline_row(entry: Mapping[str, Any]) -> HeadlineRow:
-    """One entry of a notebook's ``headline`` as text; a value that is missing or NaN becomes a dash.
+def headline_row(number: Mapping[str, Any]) -> HeadlineRow:
+    """An entry of numbers.json (``study.numbers``) as text; what is unknown becomes a dash.
 
-    entry: name, paper, ours, low and high in ``unit``, people, given_networks (the interval allows for
-    no other training); a difference of percentages is in points.
+    A difference of percentages is in points.
     """
-    unit = str(entry.get("unit", ""))
-    numbers = {key: _number(entry.get(key)) for key in ("paper", "ours", "low", "high")}
-    paper, ours, low, high = numbers.values()
-    given = " given these networks" if entry.get("given_networks") else ""
-    difference = None if paper is None or ours is None else ours - paper
+    unit, place = number["unit"], number["place"]
+    numbers = {key: number[key] for key in ("value", "low", "high")}
+    numbers["paper"] = number["paper"] and number["paper"]["value"]
+    value, paper = numbers["value"], numbers["paper"]
+    difference = None if paper is None or value is None else value - paper
+    in_points = unit != ONE and difference is not None
     return HeadlineRow(
-        name=str(entry.get("name", "")),
-        paper=_quantity(paper, unit),
-        ours=_quantity(ours, unit),
-        interval="" if low is None or high is None else f"{low:.2f} to {high:.2f}{given}",
-        difference=_quantity(difference, "" if unit == "%" else unit, signed=True),
-        in_points=unit == "%" and difference is not None,
-        numbers={key: value for key, value in numbers.items() if unit == "%" and value is not None},
-        people=str(entry.get("people") or ""),
+        name=number["name"],
+        paper=quantity(paper, unit),
+        ours=quantity(value, unit),
+        interval=interval_text(number),
+        difference=quantity(difference, POINTS if in_points else unit).removesuffix(" points"),
+        in_points=in_points,
+        numbers={key: known for key, known in numbers.items() if unit == PERCENT and known is not None},
+        people=str(number["people"] or ""),
+        link=place["page"] + (f"#{place['anchor']}" if place["anchor"] else ""),
     )
 
 
@@ -137,16 +148,3 @@ def _chart_start(rows: Sequence[HeadlineRow]) -> int:
 
 def _ticks(low: int) -> list[int]:
     return list(range(low, 101, 10 if low >= 50 else 20))
-
-
-def _number(value: Any) -> float | None:
-    usable = isinstance(value, (int, float)) and not isinstance(value, bool) and value == value  # NaN is not itself
-    return float(value) if usable else None
-
-
-def _quantity(value: float | None, unit: str, *, signed: bool = False) -> str:
-    if value is None:
-        return "–"
-    text = f"{abs(value):.2f}"
-    sign = "" if float(text) == 0 else "−" if value < 0 else "+" if signed else ""
-    return f"{sign}{text}{unit}"

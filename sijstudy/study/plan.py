@@ -13,6 +13,7 @@ from sijstudy.cohort.manifest import load_manifest
 from sijstudy.cohort.normal_marrow import require_bone
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
+from sijstudy.study import numbers_file
 from sijstudy.study.notebook_files import find_notebooks, read_notebook
 from sijstudy.study.profiles import profile_settings
 
@@ -21,6 +22,10 @@ RESERVED = ("fits", "patches", "maps", "whole", "attention")  # folders beside r
 KEPT = "paper"  # the profile whose reports the repository keeps; git leaves out all others
 NETWORKS_NOT_NEEDED = (  # they train nothing
     *("01_data_audit", "05_subject_diagnosis", "07_external_validation", "09_whole_examinations"),
+)
+FROM_KEPT = (  # their tables can be made of kept predictions, without images and networks
+    *("02_roi_comparison", "03_resnet_selection", "04_five_fold_training", "05_subject_diagnosis"),
+    "09_whole_examinations",
 )
 SELECTION, CANDIDATES = "03_resnet_selection", ("resnet18", "resnet50")  # Fig. 5
 
@@ -65,6 +70,11 @@ class StudyPlan:
         return self.reports / f"{notebook.stem}.html"
 
 
+def reports_of(root: Path, profile: str, reports_root: Path | None = None) -> Path:
+    """The folder of a profile's reports; reports_root: by default root/reports."""
+    return (reports_root or root / "reports").resolve() / profile
+
+
 def make_plan(
     profile: str | Path,
     *,
@@ -84,15 +94,17 @@ def make_plan(
     if not (root / "notebooks").is_dir():
         raise StudyError(f"no folder 'notebooks' in {root}; start from the project's folder or name it with --root")
     base, config = profile_settings(profile, root, overrides or {})
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", config.profile) or config.profile in RESERVED:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", config.profile) or config.profile in (
+        *RESERVED,
+        numbers_file.KEPT,
+    ):
         raise StudyError(f"parameter profile={config.profile!r} names folders: use letters, digits, '-', '_' only")
     found = tuple(sorted(notebooks)) if notebooks is not None else find_notebooks(root)
     for notebook in found:
         read_notebook(notebook)
     chosen = _chosen(found, only)
     _check_given(config, root, chosen)
-    reports = (reports_root or root / "reports").resolve() / config.profile
-    plan = StudyPlan(root, base, config, found, chosen, reports)
+    plan = StudyPlan(root, base, config, found, chosen, reports_of(root, config.profile, reports_root))
     for folder in (plan.reports, plan.runs / "notebooks"):
         _require_writable(folder)
     return plan
@@ -114,6 +126,8 @@ def _check_given(config: StudyConfig, root: Path, chosen: Sequence[Path]) -> Non
 
     What needs torch is imported only where it is asked for: a study's first second is not spent on it.
     """
+    if config.kept:
+        return _check_kept(config, root, chosen)
     if config.scheduler:
         from sijstudy.training.cluster import require_cluster
 
@@ -128,6 +142,19 @@ def _check_given(config: StudyConfig, root: Path, chosen: Sequence[Path]) -> Non
         idle.remove(ABLATIONS)
     if config.weights != "none" and not all(notebook.stem in idle for notebook in chosen):
         _check_weights(config, selecting=any(notebook.stem == SELECTION for notebook in chosen))
+
+
+def _check_kept(config: StudyConfig, root: Path, chosen: Sequence[Path]) -> None:
+    """That the kept predictions are whole and of these parameters, and every notebook can do with them."""
+    from sijstudy.training.kept_run import open_kept, require_same
+
+    require_same(open_kept(root / config.kept), config, root)
+    for notebook in chosen:
+        if notebook.stem not in FROM_KEPT:
+            raise StudyError(
+                f"{notebook.stem} can do nothing from kept predictions, it takes images or networks; these can: "
+                f"--only {','.join(name.partition('_')[0] for name in FROM_KEPT)}"
+            )
 
 
 def _check_weights(config: StudyConfig, *, selecting: bool) -> None:

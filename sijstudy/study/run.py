@@ -17,10 +17,11 @@ from sijstudy.analysis.edema_reach import EdemaReach, edema_reach
 from sijstudy.cohort.manifest import load_manifest
 from sijstudy.errors import StudyError
 from sijstudy.files import write_atomic, write_json
-from sijstudy.notebook.cohort import synthetic_name
 from sijstudy.study.cards import CHECKLIST, MODEL_CARD, Facts, write_cards
+from sijstudy.study.crate import write_crate
 from sijstudy.study.execution import Failure, Job, execute
 from sijstudy.study.expected_work import expected_work
+from sijstudy.study.from_kept import cohort_folder, keep_predictions, keeps
 from sijstudy.study.kernel import Kernel
 from sijstudy.study.notebook_files import read_notebook
 from sijstudy.study.page import Page, duration, render_report
@@ -41,7 +42,7 @@ from sijstudy.study.run_index import write_index
 from sijstudy.study.time_left import TimeLeft
 from sijstudy.training.store import StudyFolder
 
-PRELOADED = "import sijstudy.figures.paper, sijstudy.notebook.workspace"  # what every notebook of the study begins with
+PRELOADED = "import sijstudy.figures.paper, sijstudy.notebook.opening"  # what every notebook of the study begins with
 
 
 @dataclass(frozen=True)
@@ -59,10 +60,13 @@ class StudyResult:
         return self.failure is None
 
 
-def run_study(plan: StudyPlan, *, cell_timeout: int | None = None, stream: TextIO | None = None) -> StudyResult:
+def run_study(
+    plan: StudyPlan, *, cell_timeout: int | None = None, stream: TextIO | None = None, keep: bool = False
+) -> StudyResult:
     """Run the plan's notebooks in order and write ``reports/<profile>``.
 
     cell_timeout: seconds a cell may take. stream: where progress goes, by default the standard output.
+    keep: keep the predictions beside the reports (``study.from_kept``), which the repository's own profile always does.
 
     A notebook that fails stops the run; its report shows how far it came, and the index is written all the
     same. Raises StudyError when another run of this profile is under way.
@@ -71,7 +75,11 @@ def run_study(plan: StudyPlan, *, cell_timeout: int | None = None, stream: TextI
     if warning := kept_by_git(plan):
         print(f"sijstudy: {warning}", file=stream, flush=True)
     with _exclusive(plan):
-        return _run(plan, cell_timeout, stream)
+        result = _run(plan, cell_timeout, stream)
+        if result.ok and (keep or keeps(plan)):
+            _keep(plan, stream)
+        write_crate(plan)  # last, as it lists what the others wrote
+        return result
 
 
 def _run(plan: StudyPlan, cell_timeout: int | None, stream: TextIO) -> StudyResult:
@@ -99,6 +107,12 @@ def _run(plan: StudyPlan, cell_timeout: int | None, stream: TextIO) -> StudyResu
     return StudyResult(index, failed, failure, seconds)
 
 
+def _keep(plan: StudyPlan, stream: TextIO) -> None:
+    kept = keep_predictions(plan)
+    without = "no predictions are kept: notebooks 02 and 04 must have run with these parameters, on images"
+    print(f"Kept predictions: {kept.parent}" if kept else f"sijstudy: {without}", file=stream, flush=True)
+
+
 def _kernel(plan: StudyPlan, notebook: Path) -> Kernel:
     """A kernel for a notebook whose turn comes later: until then it imports what the study's notebooks begin with."""
     return Kernel(plan.root, PRELOADED if "open_workspace" in notebook.read_text(encoding="utf-8") else "")
@@ -121,7 +135,7 @@ def _cohort_facts(plan: StudyPlan) -> tuple[pd.DataFrame | None, EdemaReach | No
     """The cohort's slices as its manifest has them, and its edema's reach; None where one cannot be read."""
     slices = None
     try:
-        manifest = load_manifest(plan.root / (plan.config.manifest or f"data_manifest/{synthetic_name(plan.config)}"))
+        manifest = load_manifest(cohort_folder(plan))
         slices = manifest.slices
         return slices, edema_reach(manifest, plan.config)
     except StudyError:

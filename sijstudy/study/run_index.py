@@ -14,12 +14,14 @@ from sijstudy.study.cards import CHECKLIST, MODEL_CARD
 from sijstudy.study.cells import notebook_title
 from sijstudy.study.index import Card, Index, headline_row, render_index, thumbnail
 from sijstudy.study.notebook_files import read_notebook
+from sijstudy.study.numbers import NUMBERS, write_numbers
 from sijstudy.study.page import duration
 from sijstudy.study.plan import StudyPlan
 from sijstudy.study.results import (
     DONE,
     FAILED,
     INTERRUPTED,
+    READ_BY_ONE,
     answered,
     current_timings,
     is_synthetic,
@@ -28,14 +30,23 @@ from sijstudy.study.results import (
     timings,
 )
 
-DOCUMENTS = {CHECKLIST: "Reporting checklist", MODEL_CARD: "Model card"}  # pages beside the reports
+DOCUMENTS = {  # beside the reports
+    CHECKLIST: "Reporting checklist",
+    MODEL_CARD: "Model card",
+    NUMBERS: "The numbers above as JSON, for programs",
+}
+EXTERNAL = READ_BY_ONE["external_manifest"]  # its answer is told at a glance, too
 FIRST_ORIGINS = ("commit", "sijstudy", "profile", "seed", "device", "precision", "weights", "cohort", "cohort_hash")
 
 
 def write_index(plan: StudyPlan) -> Path:
-    """Write ``index.html`` over every notebook of the study, run now, earlier or not at all; returns its path."""
+    """Write ``index.html`` over every notebook of the study, run now, earlier or not at all; returns its path.
+
+    Its numbers are those of ``numbers.json``, which is written with it.
+    """
     current, done = current_timings(plan), answered(plan)
     results = [result_of(plan, notebook) for notebook in done]
+    numbers = write_numbers(plan)["numbers"]
     stopped = [name for name, entry in current.items() if entry["status"] != DONE]
     base = asdict(plan.base)
     index = Index(
@@ -45,11 +56,11 @@ def write_index(plan: StudyPlan) -> Path:
         answers={
             plan.page(notebook).name: str(result["answer"])
             for notebook, result in zip(done, results, strict=True)
-            if result.get("headline") and result.get("answer")
+            if result.get("answer") and _at_a_glance(notebook.stem, result)
         },
         finished=f"{datetime.datetime.now().astimezone():%d %B %Y, %H:%M %Z}",
         cards=[_card(plan, notebook) for notebook in plan.notebooks],
-        headline=[headline_row(entry) for result in results for entry in result.get("headline", [])],
+        headline=[headline_row(number) for number in numbers],
         documents={name: title for name, title in DOCUMENTS.items() if (plan.reports / name).exists()},
         provenance=_provenance(results, {notebook.stem: current[notebook.stem]["seconds"] for notebook in done}),
         changed={
@@ -61,6 +72,11 @@ def write_index(plan: StudyPlan) -> Path:
     path = plan.reports / "index.html"
     write_atomic(path, lambda file: file.write(render_index(index).encode()))
     return path
+
+
+def _at_a_glance(notebook: str, result: Mapping[str, Any]) -> bool:
+    """Whether the paper has a number beside one of the notebook's, or another cohort gave it one."""
+    return any(entry["paper"] or notebook == EXTERNAL for entry in result.get("headline", []))
 
 
 def _card(plan: StudyPlan, notebook: Path) -> Card:

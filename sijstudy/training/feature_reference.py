@@ -16,8 +16,9 @@ from typing import Any, cast
 
 import numpy as np
 import torch
+from joblib import Parallel, delayed
 from torch import nn
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
@@ -93,10 +94,12 @@ def scores_and_features(
 def keep_references(
     runs: Mapping[Arm, Mapping[int, FitRun]], patches: Callable[[Arm], PatchSet], config: StudyConfig
 ) -> None:
-    """``keep_reference`` of all networks of a study. patches: those of an arm."""
-    for arm, by_fold in runs.items():
-        for run in tqdm(by_fold.values(), desc=f"features of training patches ({arm})", unit="network"):
-            keep_reference(run, patches(arm), config)
+    """``keep_reference`` of all networks of a study, ``config.parallel_fits`` at a time. patches: those of an arm."""
+    pairs = [(run, patches(arm)) for arm, by_fold in runs.items() for run in by_fold.values()]
+    jobs = [delayed(keep_reference)(run, own, config) for run, own in pairs if load_reference(run) is None]
+    done = Parallel(n_jobs=config.parallel_fits, return_as="generator_unordered")(jobs)
+    for _ in tqdm(done, "features of training patches", len(jobs), unit="network"):
+        pass
 
 
 def keep_reference(run: FitRun, patches: PatchSet, config: StudyConfig) -> FeatureReference:

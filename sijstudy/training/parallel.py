@@ -9,7 +9,7 @@ from functools import partial
 
 from joblib import Parallel, delayed
 from joblib.externals.loky.process_executor import TerminatedWorkerError
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError

@@ -14,7 +14,7 @@ import pandas as pd
 from filelock import FileLock
 from joblib import Parallel, delayed
 from numpy.lib.format import dtype_to_descr, write_array_header_1_0
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from sijstudy.aggregation import neighbours
 from sijstudy.code import code_digest

@@ -23,7 +23,7 @@ def weights_folder(tmp_path, monkeypatch):
 def test_the_notebook_runs_with_and_without_variants(finished_work, monkeypatch, ablations):
     work, _ = finished_work
     monkeypatch.setattr(
-        "sijstudy.notebook.workspace.open_workspace",
+        "sijstudy.notebook.opening.open_workspace",
         lambda names: Workspace(StudyConfig.from_namespace(names), work.root),
     )
     namespace = {}

@@ -183,6 +183,6 @@ def test_where_training_has_one_class_the_score_is_that_class(only):
     fold = Fold(1, tuple(SUBJECTS[only::2][:6]), tuple(SUBJECTS[-4:]))
     for name, frame in scored(patches, [fold]).items():
         assert (frame["score"] == only).all(), name
-    said = baselines.one_class_sentence(patches, [fold, *FOLDS[1:]])
+    said = baselines.one_class_sentence(patches.slices, [fold, *FOLDS[1:]])
     assert said == "In fold 1 all training slices are of one class, which every baseline then gives."
-    assert baselines.one_class_sentence(patches, FOLDS) == ""
+    assert baselines.one_class_sentence(patches.slices, FOLDS) == ""

@@ -132,7 +132,7 @@ def test_the_answer_names_the_area_the_rival_and_the_kappas(cohort):
     assert "the segmentation's edema reaches" in answer and "the best threshold on bright bone" in answer
     assert "among the readers" in answer
     row = external.headline(cohort, areas)
-    assert (row["paper"], row["ours"]) == (None, areas.iloc[0]["auc"])
+    assert (row.paper, row.value) == (None, areas.iloc[0]["auc"])
 
 
 def test_one_group_alone_has_no_area_but_an_answer(networks, tmp_path):
@@ -143,7 +143,7 @@ def test_one_group_alone_has_no_area_but_an_answer(networks, tmp_path):
     assert areas["auc"].isna().all()
     assert kappas.empty
     assert "no AUC is defined" in external.answer_sentence(cohort, areas, kappas)
-    assert external.headline(cohort, areas)["ours"] is None
+    assert external.headline(cohort, areas).value is None
     assert len(external.decision_table(cohort)) == 6
     assert "All slices are of one class" in external.coverage_sentence(cohort)
     assert len(external.examples(cohort, right=True)) == 2
@@ -170,14 +170,15 @@ def test_the_notebook_runs_on_another_cohort(finished_work, tmp_path, monkeypatc
     manifest = other_cohort(tmp_path)
     own = str(work.folder.root)  # another run may well be the same
     config = replace(work.config, external_manifest=str(manifest.folder), external_also=own)
-    monkeypatch.setattr("sijstudy.notebook.workspace.open_workspace", lambda _: Workspace(config, work.root))
+    monkeypatch.setattr("sijstudy.notebook.opening.open_workspace", lambda _: Workspace(config, work.root))
     namespace = {}
     for cell in nbformat.read(NOTEBOOK, as_version=4).cells:
         if cell.cell_type == "code":
             exec(compile(cell.source, cell.id, "exec"), namespace)
     result = work.folder.root / "results" / "07_external_validation.json"
     assert '"answer": "On 12 slices of 4 subjects of other' in result.read_text()
-    assert namespace["headline"][0]["name"] == "Slice AUC on other"
+    assert namespace["headline"][0].name == "Slice AUC on other"
+    assert f'"## {namespace["headline"][0].section}"' in NOTEBOOK.read_text()
     frame = namespace["cohort"].frame
     assert frame["also"].tolist() == frame["score"].tolist()
     assert namespace["compared"]["column"].tolist()[:4] == ["score", "also", "segmentation", "both"]

@@ -71,6 +71,7 @@ STAYS = {
     "scheduler": "tcp://host:8786",
     "external_manifest": "elsewhere",
     "external_also": "runs/other",
+    "kept": "reports/other/kept",
     "inactive_subjects": 2,  # of whole examinations only
     "median_size": 5,
     "median_input": "score",

@@ -10,8 +10,9 @@ from sijstudy.analysis import slice_courses
 from sijstudy.errors import StudyError
 from sijstudy.folds import Fold, make_folds, save_folds, split_validation
 from sijstudy.notebook import workspace
+from sijstudy.notebook.opening import open_workspace
 from sijstudy.notebook.project_root import find_root
-from sijstudy.notebook.workspace import Workspace, open_workspace
+from sijstudy.notebook.workspace import Workspace
 
 
 @pytest.fixture(scope="module")

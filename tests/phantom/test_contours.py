@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sijstudy.phantom.contours import Outline, distance_to_line, signed_distance, spline
+from sijstudy.phantom.contours import REACH, Outline, distance_to_line, signed_distance, spline
 
 X, V = np.meshgrid(np.linspace(-9, 9, 40, dtype=np.float32), np.linspace(-9, 9, 37, dtype=np.float32))
 
@@ -20,6 +20,15 @@ def test_signed_distance_to_a_square() -> None:
     outside = np.hypot(np.clip(np.abs(X) - 3, 0, None), np.clip(np.abs(V) - 3, 0, None))
     inside = np.minimum(np.maximum(np.abs(X), np.abs(V)) - 3, 0)
     assert np.allclose(signed_distance(X, V, ring), outside + inside, atol=1e-4)
+
+
+def test_signed_distance_is_exact_near_an_outline_and_never_too_short_far_from_it() -> None:
+    ring = np.array([[-3, -3], [3, -3], [3, 3], [-3, 3]], np.float32)
+    true = np.hypot(np.clip(np.abs(8 * X) - 3, 0, None), np.clip(np.abs(8 * V) - 3, 0, None))
+    distance = signed_distance(8 * X, 8 * V, ring)
+    near = (true > 0) & (true < REACH - 0.1)
+    assert near.any() and np.allclose(distance[near], true[near], atol=1e-4)
+    assert (distance[true > REACH] >= REACH).all() and (distance[true == 0] <= 0).all()
 
 
 def test_distance_and_arc_length_along_an_open_line() -> None:

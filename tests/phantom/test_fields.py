@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from sijstudy.phantom.fields import COARSE_MM, Grid, bspline_weights, cover, random_field, smoothstep
+from sijstudy.phantom.fields import (
+    COARSE_MM,
+    Grid,
+    bspline_matrix,
+    bspline_weights,
+    cover,
+    cubic_matrix,
+    interpolate,
+    random_field,
+    smoothstep,
+)
 
 GRID = Grid(128)
 
@@ -51,3 +61,13 @@ def test_steps_and_covers_are_monotone_between_0_and_1() -> None:
     x = np.linspace(-2, 2, 41).astype(np.float32)
     assert (np.diff(smoothstep(x)) >= 0).all() and smoothstep(x)[0] == 0 and smoothstep(x)[-1] == 1
     assert (np.diff(cover(x)) <= 0).all() and cover(np.float32([0.0]))[0] == 0.5
+
+
+def test_interpolation_by_bands_is_the_product_with_the_whole_basis() -> None:
+    grid = Grid(200)
+    for basis in (cubic_matrix(grid.size, grid.fov), bspline_matrix(grid.size, grid.fov, 9.0)):
+        nodes = basis.weights.shape[1]
+        values = np.random.default_rng(4).standard_normal((nodes, nodes), dtype=np.float32)
+        whole = basis.weights @ values @ basis.weights.T
+        for rows, columns in ((slice(None), slice(None)), (slice(37, 171), slice(60, 64)), (slice(9, 9), slice(5))):
+            assert np.allclose(interpolate(basis, values, rows, columns), whole[rows, columns], atol=1e-4)

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,7 @@ from sijstudy.analysis.baseline_tables import MEASURES
 from sijstudy.analysis.calibration import calibration_table, equal_width
 from sijstudy.config import StudyConfig
 from sijstudy.folds import Fold, save_folds
+from sijstudy.headline import ONE, Headline, Published
 from sijstudy.study import cards
 from sijstudy.study.cards import CHECKLIST, MODEL_CARD, STATUSES, Facts, read_checklist
 from sijstudy.training.store import StudyFolder
@@ -88,11 +89,10 @@ def facts(tmp_path):
     )  # fmt: skip
     folder.save_table("baselines", baselines(gain=0.2))
     save_folds(folder.folds_file, (Fold(1, ("a", "b", "c"), ("d",)),))
-    headline = {"name": "Subject recall", "paper": 100.0, "ours": 91.23, "low": 85.0, "high": 97.0, "unit": "%",
-                "people": 14}  # fmt: skip
+    recall = Headline("Subject recall", "Table 3", 91.23, 85.0, 97.0, paper=Published(100.0, "Table 3"), people=14)
     origin = {"commit": "abc123", "cohort": "toy (synthetic)", "cohort_hash": "beef"}
     results = {
-        name: {"answer": f"Answer of {name}.", "headline": [headline] * (name[:2] == "05"), "provenance": origin}
+        name: {"answer": f"Answer of {name}.", "headline": [asdict(recall)] * (name[:2] == "05"), "provenance": origin}
         for name in ("02_roi_comparison", "03_resnet_selection", "04_five_fold_training", "05_subject_diagnosis",
                      "06_grad_cam")
     }  # fmt: skip
@@ -184,7 +184,10 @@ def test_a_test_on_another_cohort_is_claimed_only_when_there_was_one(facts, tmp_
     answer = {"answer": "An AUC of 0.71 elsewhere.", "headline": []}
     asked = StudyConfig(profile="toy", external_manifest="data_manifest/other")
     untested = Facts(facts.config, facts.folder, {**facts.results, "07_external_validation": answer}, True)
-    tested = Facts(asked, facts.folder, {**facts.results, "07_external_validation": {**answer, "headline": [{}]}}, True)
+    area = asdict(Headline("Slice AUC", "Result", 0.71, unit=ONE))
+    tested = Facts(
+        asked, facts.folder, {**facts.results, "07_external_validation": {**answer, "headline": [area]}}, True
+    )
     item = "Test on external data."
     assert f"{item} not reported" in text_of(cards.render_checklist(untested, tmp_path))
     assert f"{item} answered" in text_of(cards.render_checklist(tested, tmp_path))

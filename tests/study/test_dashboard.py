@@ -7,23 +7,19 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import nbformat
 import psutil
 import pytest
 from browsing import severe
-from panel_samples import BOTH
+from patience import PATIENCE, PATIENCE_MS, wait_until
 
 from sijstudy import cli
 from sijstudy.errors import StudyError
-from sijstudy.notebook import live_panels
 from sijstudy.study import dashboard
-from sijstudy.training.store import StudyFolder
 
 PROJECT = Path(__file__).resolve().parents[2]
-PATIENCE = 180_000  # milliseconds; machines that run the tests are shared
 
 
 def free_port():
@@ -77,22 +73,6 @@ def test_the_page_in_the_notebook_says_what_is_missing(project, monkeypatch, cap
     assert "run the study first" in shown[0].data
 
 
-def test_kept_predictions_are_shown_without_networks_and_images(project, monkeypatch):
-    shown = []
-    monkeypatch.chdir(project / "notebooks/live")
-    monkeypatch.setenv(dashboard.PROFILE, "smoke")
-    monkeypatch.setattr(dashboard, "display", shown.append)
-    monkeypatch.setattr(live_panels, "display", shown.append)
-    folder = StudyFolder(project / "runs/smoke")
-    for arm, frame in BOTH.items():
-        folder.save_table(f"predictions_{arm}", frame)
-    dashboard.show_dashboard()
-    line, panel = shown
-    assert "kept without images and networks" in line.data
-    assert "Filter size, slices" in [control.description for control in panel.children[1].children[:3]]
-    assert not (project / "data").exists()
-
-
 @pytest.mark.notebooks
 def test_a_finished_run_is_opened_with_the_parameters_it_had(smoke_study):
     work = dashboard.open_run("smoke", smoke_study.root)
@@ -105,7 +85,7 @@ def address(smoke_study):
     with served(smoke_study.root) as (server, port):
         yield f"http://127.0.0.1:{port}/"
         server.send_signal(signal.SIGINT)
-        assert server.wait(timeout=PATIENCE / 1000) == 0
+        assert server.wait(timeout=PATIENCE) == 0
 
 
 @contextlib.contextmanager
@@ -148,37 +128,39 @@ def test_a_server_that_is_ended_while_a_page_loads_leaves_no_kernel(project, num
     with served(project, no_run_needed) as (server, port):
         with socket.create_connection(("127.0.0.1", port)) as visitor:
             visitor.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
-            until = time.monotonic() + PATIENCE / 1000
-            while not (kernels := psutil.Process(server.pid).children()) or (seen and not list(project.rglob(seen))):
-                assert time.monotonic() < until
-                time.sleep(0.02)
+            kernels = wait_until(psutil.Process(server.pid).children, "a kernel", lambda: server.poll() is None)
+            if seen:
+                wait_until(lambda: list(project.rglob(seen)), "the notebook's code", lambda: server.poll() is None)
             server.send_signal(number)
-            said, _ = server.communicate(timeout=PATIENCE / 1000)
-        _, alive = psutil.wait_procs(kernels, timeout=PATIENCE / 1000)
+            said, _ = server.communicate(timeout=PATIENCE)
+        _, alive = psutil.wait_procs(kernels, timeout=PATIENCE)
     assert (server.returncode, said, alive) == (0, "", [])
 
 
 def _wait_for(port, server):
-    until = time.monotonic() + PATIENCE / 1000
-    while time.monotonic() < until and server.poll() is None:
+    def answers():
         with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.2)
-    pytest.fail(f"the dashboard did not start: {server.stdout.read() if server.poll() is not None else 'no answer'}")
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+
+    def alive():
+        assert server.poll() is None, server.stdout.read()
+        return True
+
+    wait_until(answers, "the dashboard's answer", alive)
 
 
 @pytest.fixture(scope="module")
 def page(browser, address):
     """The open dashboard; at the end nothing may have gone wrong, and no other host been asked."""
     context = browser.new_context(viewport={"width": 1280, "height": 1100})
+    context.set_default_timeout(PATIENCE_MS)
     asked, complaints = [], []
     context.on("request", lambda request: asked.append(request.url))
     opened = context.new_page()
     opened.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     opened.on("pageerror", lambda error: complaints.append(str(error)))
-    opened.goto(address, timeout=PATIENCE)
-    opened.locator('[data-number="subject-accuracy"]').wait_for(timeout=PATIENCE)
+    opened.goto(address)
+    opened.locator('[data-number="subject-accuracy"]').wait_for()
     yield opened
     context.close()
     assert [url for url in asked if not url.startswith((address, "data:", "blob:"))] == []
@@ -201,7 +183,7 @@ def settled(page, suffix=""):
         "(suffix) => { const seen = (name) => [...document.querySelectorAll(name)].filter((one) => one.offsetParent);"
         " const state = seen('.sij .widget-readout').map((one) => one.innerText.trim()).join(' ') + suffix;"
         " return seen('.sij [data-state]').map((one) => one.dataset.state).join() === state; }",
-        arg=suffix, timeout=PATIENCE,
+        arg=suffix,
     )  # fmt: skip
     page.wait_for_function("() => [...document.querySelectorAll('.sij img')].every((image) => image.complete)")
     return sources(page)
@@ -229,7 +211,7 @@ def test_a_dragged_slider_changes_pictures_and_numbers(page):
     assert [new != old for new, old in zip(after, before, strict=True)] == [True, True, True, True]
     assert table.inner_text() != rows
     page.get_by_text("Back to the study's settings").click()
-    page.wait_for_function("(old) => document.querySelector('.sij img').src === old", arg=before[0], timeout=PATIENCE)
+    page.wait_for_function("(old) => document.querySelector('.sij img').src === old", arg=before[0])
     assert settled(page) == before
     assert number.inner_text() == verdict
 
@@ -254,7 +236,7 @@ def test_a_slider_is_moved_by_keyboard(page):
 @pytest.mark.notebooks
 def test_a_slice_its_patch_and_its_map_are_shown_and_redrawn(page):
     page.get_by_text("Look at a slice").click()
-    page.locator('[data-number="score"]').wait_for(timeout=PATIENCE)
+    page.locator('[data-number="score"]').wait_for()
     before = settled(page)
     assert len(before) == 3
     drag(page, handle(page, "ROI factor"), -80)
@@ -277,7 +259,7 @@ def test_the_page_is_no_wider_than_its_window(page, width):
     for tab in ("Look at a slice", "Move the thresholds"):
         page.get_by_text(tab).click()
         page.wait_for_timeout(300)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        page.wait_for_function("(width) => document.documentElement.scrollWidth <= width", arg=width)
     assert all(page.locator(".sij img").evaluate_all("(images) => images.map((image) => image.alt.trim())"))
 
 
@@ -286,5 +268,5 @@ def test_the_page_is_no_wider_than_its_window(page, width):
 def test_axe_finds_nothing_serious(page):
     for tab, number in (("Look at a slice", "score"), ("Move the thresholds", "slice-accuracy")):
         page.get_by_text(tab).click()
-        page.locator(f'[data-number="{number}"]').wait_for(timeout=PATIENCE)
+        page.locator(f'[data-number="{number}"]').wait_for()
         assert severe(page) == []

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from patience import PATIENCE
 from toy_fits import CONFIG, assert_same_run, toy_fits
 from toy_study import execute_toy, printed
 
@@ -36,6 +37,7 @@ atexit.register(end)
 
 def test_a_kernel_ends_beside_what_comes_next(tmp_path):
     with Kernel(tmp_path) as kernel:
+        kernel.manager.shutdown_wait_time = 2 * PATIENCE  # at half of it Jupyter helps with a signal
         failure, *_ = execute_toy(
             tmp_path, ENDS_WHEN_TOLD, kernel=kernel
         )  # does not wait for a kernel that takes its time

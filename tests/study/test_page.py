@@ -7,10 +7,12 @@ import re
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from number_samples import entry
 from PIL import Image
 from toy_study import PIXELS
 
 from sijstudy.config import StudyConfig
+from sijstudy.headline import ONE, POINTS, Published
 from sijstudy.study.cells import notebook_title
 from sijstudy.study.execution import Failure
 from sijstudy.study.index import Card, Index, headline_row, render_index, thumbnail
@@ -152,19 +154,23 @@ def test_synthetic_data_is_named():
 
 
 def test_headline_rows():
-    row = headline_row({"name": "accuracy", "paper": 93.55, "ours": 92.1, "low": 89, "high": 94.5, "unit": "%"})
+    row = headline_row(entry("accuracy", 92.1, 89.0, 94.5, paper=Published(93.55, "Table 2")))
     assert (row.paper, row.ours, row.interval, row.difference, row.in_points) == (
         "93.55%", "92.10%", "89.00 to 94.50", "−1.45", True,
     )  # fmt: skip
-    bare = headline_row({"name": "AUC", "paper": None, "ours": math.nan})
+    bare = headline_row(entry("AUC", math.nan))
     assert (bare.paper, bare.ours, bare.interval, bare.difference, bare.in_points) == ("–", "–", "", "–", False)
-    assert headline_row({"paper": 0.97, "ours": 0.98}).difference == "+0.01"
-    assert headline_row({"paper": 100, "ours": 99.999, "unit": "%"}).difference == "0.00"
+    area = headline_row(entry("AUC", 0.981, unit=ONE, paper=Published(0.978, "section 3.1")))
+    assert (area.paper, area.ours, area.difference, area.in_points) == ("0.978", "0.981", "0.003", False)
+    gain = headline_row(entry("gain", -1.2, -2.0, 0.5, unit=POINTS, paper=Published(10.1, "Table 2")))
+    assert (gain.paper, gain.ours, gain.interval) == ("+10.10 points", "−1.20 points", "−2.00 to 0.50")
+    assert (gain.difference, gain.in_points, gain.numbers) == ("−11.30", True, {})
+    assert headline_row(entry("x", 99.999, paper=Published(100.0, "Table 3"))).difference == "0.00"
 
 
 def index(**changes):
     card = Card("01", EVIL, link="01.html", answer=EVIL, thumbnail="data:image/png;base64,AA==", alt=EVIL, time="2 s")
-    row = headline_row({"name": EVIL, "paper": 1, "ours": 2})
+    row = headline_row(entry(EVIL, 2.0, paper=Published(1.0, EVIL)))
     values = {"cards": [card], "headline": [row], "provenance": {EVIL: EVIL}, "changed": {"seed": EVIL}} | changes
     return render_index(Index("quick", **({"synthetic": True} | values)))
 
@@ -253,15 +259,16 @@ def test_a_page_that_would_be_too_large_holds_its_figures_in_a_smaller_format(mo
 
 
 def test_an_interval_has_the_people_behind_it():
-    entry = {"name": "recall", "paper": 100, "ours": 100, "low": 78.5, "high": 100, "unit": "%", "people": 14}
-    assert "78.50 to 100.00, 14 people" in index(headline=[headline_row(entry)])
-    assert " people" not in index(headline=[headline_row({**entry, "people": None})]).split("<tbody>")[1]
+    recall = entry("recall", 100.0, 78.5, 100.0, paper=Published(100.0, "Table 3"), people=14)
+    assert "78.50 to 100.00, 14 people" in index(headline=[headline_row(recall)])
+    assert " people" not in index(headline=[headline_row({**recall, "people": None})]).split("<tbody>")[1]
 
 
 def test_the_headline_is_drawn_as_dots_with_whiskers():
-    entry = {"name": "accuracy", "paper": 93.55, "ours": 92, "low": 84, "high": 94.5, "unit": "%"}
-    text = index(headline=[headline_row(entry), headline_row({"name": "AUC", "paper": 0.97, "ours": 0.98})])
-    assert text.count('class="whisker"') == 1  # what is no percentage has no place on this axis
+    drawn = entry("accuracy", 92.0, 84.0, 94.5, paper=Published(93.55, "Table 2"))
+    others = entry("AUC", 0.98, unit=ONE, paper=Published(0.97, "section 3.1")), entry("recall, whole", 33.0)
+    text = index(headline=[headline_row(number) for number in (drawn, *others)])
+    assert text.count('class="whisker"') == 1  # what is no percentage, or not the paper's, has no place on this axis
     assert 'cx="60.00%"' in text  # 92 on an axis from 80 to 100
     assert 'x1="20.00%" x2="72.50%"' in text
     assert index(headline=[]).count('class="whisker') == 0

@@ -1,6 +1,7 @@
 import io
 
 import pytest
+from patience import PATIENCE
 from toy_study import execute_toy
 
 from sijstudy.study.expected_work import Work
@@ -8,24 +9,48 @@ from sijstudy.study.progress import Progress, clock
 from sijstudy.study.time_left import TimeLeft
 
 
-class Terminal(io.StringIO):
+class Listener(io.StringIO):
+    """Hears of the notebook's progress, and lets its cell end at the third report."""
+
+    def __init__(self, told, terminal):
+        super().__init__()
+        self.told, self.terminal = told, terminal
+
     def isatty(self):
-        return True
+        return self.terminal
+
+    def write(self, text):
+        super().write(text)
+        if self.getvalue().count("training 40%") >= 3:
+            self.told.touch()
 
 
-def test_a_terminal_shows_one_line_with_the_last_report_of_the_notebook(tmp_path):
-    code = "import sys, time; sys.stderr.write('training 10%\\rtraining 40%'); sys.stderr.flush(); time.sleep(2.5)"
-    failure, _, shown = execute_toy(tmp_path, code, stream=Terminal())
+REPORTS_UNTIL_TOLD = """
+import pathlib, sys, time
+sys.stderr.write('training 10%\\rtraining 40%'); sys.stderr.flush()
+while not pathlib.Path('told').exists():
+    time.sleep(0.02)
+"""
+
+
+def heard(folder, monkeypatch, terminal):
+    """What is shown of a notebook whose cell ends when it was heard of three times."""
+    name = "TERMINAL_PERIOD" if terminal else "LOG_PERIOD"
+    monkeypatch.setattr(f"sijstudy.study.progress.{name}", 0.1)
+    stream = Listener(folder / "told", terminal)
+    failure, _, shown = execute_toy(folder, REPORTS_UNTIL_TOLD, stream=stream, cell_timeout=PATIENCE)
     assert failure is None
+    return shown
+
+
+def test_a_terminal_shows_one_line_with_the_last_report_of_the_notebook(tmp_path, monkeypatch):
+    shown = heard(tmp_path, monkeypatch, terminal=True)
     assert "\n" not in shown
     assert any("cell 3/3" in line and line.rstrip().endswith("training 40%") for line in shown.split("\r"))
 
 
 def test_a_log_hears_of_a_long_cell_again_and_again(tmp_path, monkeypatch):
-    monkeypatch.setattr("sijstudy.study.progress.LOG_PERIOD", 0.5)
-    code = "import sys, time; sys.stderr.write('training 10%\\rtraining 40%'); sys.stderr.flush(); time.sleep(2.5)"
-    failure, _, shown = execute_toy(tmp_path, code)
-    assert failure is None
+    shown = heard(tmp_path, monkeypatch, terminal=False)
     assert "\r" not in shown
     lines = [line for line in shown.splitlines() if "cell 3/3" in line]
     assert not lines[0].endswith("%")

@@ -3,13 +3,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import nbformat
 import psutil
 import pytest
 from filelock import FileLock
+from patience import PATIENCE, wait_until
 from toy_study import notebook, run_toy, write_project
 
 from sijstudy.errors import StudyError
@@ -27,6 +27,7 @@ def test_a_whole_run_leaves_reports_index_notebooks_and_times(project):
     assert result.index == project / "reports/toy/index.html"
     assert {path.name for path in result.index.parent.iterdir()} == {
         "index.html", "01_first.html", "02_second.html", "03_third.html", "model_card.html", "checklist.html",
+        "numbers.json", "ro-crate-metadata.json",
     }  # fmt: skip
     assert {path.name for path in (project / "runs/toy/notebooks").iterdir()} == {
         "01_first.ipynb", "02_second.ipynb", "03_third.ipynb",
@@ -136,8 +137,8 @@ def test_a_run_that_is_ended_leaves_no_process(project, number):
     family = psutil.Process(process.pid).children(recursive=True)
     assert len(family) == 3
     os.kill(process.pid, number)
-    _, errors = process.communicate(timeout=120)
-    _, alive = psutil.wait_procs(family, timeout=60)
+    _, errors = process.communicate(timeout=PATIENCE)
+    _, alive = psutil.wait_procs(family, timeout=PATIENCE)
     assert alive == []
     assert process.returncode == ENDINGS[number]
     if number != signal.SIGKILL:
@@ -161,12 +162,12 @@ def start_toy(project: Path, *options: str) -> subprocess.Popen:
     )
 
 
-def wait_for(path: Path, process: subprocess.Popen, seconds: float = 240) -> None:
-    deadline = time.monotonic() + seconds
-    while not path.exists():
+def wait_for(path: Path, process: subprocess.Popen) -> None:
+    def alive():
         assert process.poll() is None, process.stderr.read()
-        assert time.monotonic() < deadline, f"{path} did not appear"
-        time.sleep(0.1)
+        return True
+
+    wait_until(path.exists, path, alive)
 
 
 def test_a_given_cohort_in_the_folder_that_git_keeps_is_warned_of(project, sample_manifest):

@@ -1,10 +1,16 @@
 import io
+from pathlib import Path
 
+import nbformat
 import pytest
+from nbclient import NotebookClient
 from tqdm import tqdm
 
+import sijstudy
 from sijstudy.study.expected_work import Work
-from sijstudy.study.time_left import TimeLeft, in_words
+from sijstudy.study.time_left import BAR, TimeLeft, in_words
+
+PACKAGE = Path(sijstudy.__file__).parent
 
 # a cohort, two notebooks with networks (the second's epochs cost twice as much), a last one without
 WORKS = {
@@ -202,3 +208,12 @@ def test_the_bar_of_training_is_understood():
 )  # fmt: skip
 def test_words_are_as_coarse_as_the_forecast(seconds, words):
     assert in_words(seconds) == words
+
+
+def test_a_bar_in_a_notebook_is_the_text_that_is_listened_to(tmp_path):
+    cell = "from sijstudy.training.parallel import tqdm\nfor _ in tqdm(range(2), desc='training 2 networks'): pass"
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell)])
+    NotebookClient(notebook, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}).execute()
+    said = "".join(output["text"] for output in notebook.cells[0].outputs if output["output_type"] == "stream")
+    assert BAR.match(said.replace("\n", "").split("\r")[-1]), notebook.cells[0].outputs
+    assert not [path for path in PACKAGE.rglob("*.py") if "tqdm.auto" in path.read_text(encoding="utf-8")]

@@ -1,13 +1,13 @@
 """The loop: reproducible, resumable, learning; its parts against hand computations."""
 
 import math
-import time
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from patience import wait_until
 
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
@@ -39,6 +39,24 @@ def patches():
         {"subject_id": np.repeat(list(GROUPS), 6), "slice_index": np.tile(range(6), 6), "label": labels}
     ).assign(sop_instance_uid=[f"1.2.{row}" for row in range(36)])
     return PatchSet(stack, slices, "roi", "patches-of-the-test")
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """The store of ``trained`` and ``followed``; for reading."""
+    return RunStore(tmp_path_factory.mktemp("runs"))
+
+
+@pytest.fixture(scope="module")
+def trained(patches, store):
+    """The fold's network after three epochs."""
+    return train(Fit(FOLD, patches, "resnet18", 3), CONFIG, store)
+
+
+@pytest.fixture(scope="module")
+def followed(patches, store):
+    """The same, its held-out part looked at after each epoch."""
+    return train(Fit(FOLD, patches, "resnet18", 3, follow=True), CONFIG, store)
 
 
 def test_cosine_rate_starts_high_passes_the_middle_and_ends_at_zero():
@@ -97,30 +115,27 @@ def test_training_learns_and_predicts_only_test_subjects(patches, tmp_path):
     assert history["held_out_accuracy"].isna().all()
 
 
-def test_same_seed_same_bytes_other_seed_other_scores(patches, tmp_path):
+def test_same_seed_same_bytes_other_seed_other_scores(patches, tmp_path, trained):
     fit = Fit(FOLD, patches, "resnet18", 3)
-    first, again = (train(fit, CONFIG, RunStore(tmp_path / name)) for name in ("one", "two"))
-    assert (first.folder / "predictions.csv").read_bytes() == (again.folder / "predictions.csv").read_bytes()
-    other = train(fit, StudyConfig(**{**vars(CONFIG), "seed": 7}), RunStore(tmp_path / "one"))
-    assert other.folder != first.folder
-    assert not np.array_equal(other.predictions()["score"], first.predictions()["score"])
+    again = train(fit, CONFIG, RunStore(tmp_path))
+    assert again.folder != trained.folder
+    assert (again.folder / "predictions.csv").read_bytes() == (trained.folder / "predictions.csv").read_bytes()
+    other = train(fit, StudyConfig(**{**vars(CONFIG), "seed": 7}), RunStore(tmp_path))
+    assert other.folder != again.folder
+    assert not np.array_equal(other.predictions()["score"], trained.predictions()["score"])
 
 
-def test_finished_run_is_not_trained_again(patches, tmp_path, monkeypatch):
-    fit, store = Fit(FOLD, patches, "resnet18", 3), RunStore(tmp_path)
-    run = train(fit, CONFIG, store)
-
+def test_finished_run_is_not_trained_again(patches, store, trained, monkeypatch):
     def forbidden(*arguments):
         raise AssertionError("trained again")
 
     monkeypatch.setattr(loop, "_Trainer", forbidden)
-    assert train(fit, CONFIG, store) == run
+    assert train(Fit(FOLD, patches, "resnet18", 3), CONFIG, store) == trained
 
 
 @pytest.mark.parametrize("stop", [1, 2])
-def test_interrupted_run_ends_with_the_numbers_of_an_unbroken_one(patches, tmp_path, monkeypatch, stop):
+def test_interrupted_run_ends_with_the_numbers_of_an_unbroken_one(patches, tmp_path, followed, monkeypatch, stop):
     fit = Fit(FOLD, patches, "resnet18", 3, follow=True)
-    whole = train(fit, CONFIG, RunStore(tmp_path / "whole"))
     one_epoch = loop._Trainer._epoch
 
     def dies(self, epoch):
@@ -130,18 +145,15 @@ def test_interrupted_run_ends_with_the_numbers_of_an_unbroken_one(patches, tmp_p
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(loop._Trainer, "_epoch", dies)
-        train(fit, CONFIG, RunStore(tmp_path / "broken"))
-    broken = train(fit, CONFIG, RunStore(tmp_path / "broken"))
+        train(fit, CONFIG, RunStore(tmp_path))
+    broken = train(fit, CONFIG, RunStore(tmp_path))
     for name in ("predictions.csv", "history.csv"):
-        assert (broken.folder / name).read_bytes() == (whole.folder / name).read_bytes()
+        assert (broken.folder / name).read_bytes() == (followed.folder / name).read_bytes()
 
 
-def test_following_the_held_out_part_changes_no_number(patches, tmp_path):
-    quiet, followed = (
-        train(Fit(FOLD, patches, "resnet18", 3, follow=follow), CONFIG, RunStore(tmp_path)) for follow in (False, True)
-    )
-    assert quiet.folder != followed.folder
-    assert np.array_equal(quiet.predictions()["score"], followed.predictions()["score"])
+def test_following_the_held_out_part_changes_no_number(trained, followed):
+    assert trained.folder != followed.folder
+    assert np.array_equal(trained.predictions()["score"], followed.predictions()["score"])
     assert followed.history()["held_out_accuracy"].between(0, 1).all()
 
 
@@ -156,11 +168,10 @@ def test_processes_side_by_side_give_the_numbers_of_one_after_the_other(patches,
         assert (one.folder / "predictions.csv").read_bytes() == (other.folder / "predictions.csv").read_bytes()
 
 
-def test_loaded_model_gives_the_saved_scores(patches, tmp_path):
-    run = train(Fit(FOLD, patches, "resnet18", 3), CONFIG, RunStore(tmp_path))
+def test_loaded_model_gives_the_saved_scores(patches, trained):
     noisy = noisy_patches(patches, CONFIG, "test")[patches.rows_of(FOLD.test)]
-    scores = predict(load_model(run), noisy, CONFIG, torch.device("cpu"))
-    np.testing.assert_allclose(scores, run.predictions()["score"], atol=1e-5)
+    scores = predict(load_model(trained), noisy, CONFIG, torch.device("cpu"))
+    np.testing.assert_allclose(scores, trained.predictions()["score"], atol=1e-5)
 
 
 def test_identity_names_what_the_numbers_depend_on(patches):
@@ -242,12 +253,13 @@ def test_a_checkpoint_that_cannot_be_written_stops_the_fit_with_its_reason(patch
 
 
 def test_a_checkpoint_does_not_change_while_it_is_written(patches, tmp_path, monkeypatch):
-    """A slow disk: the next epoch, of a small network, ends long before."""
+    """A slow disk: the next epoch learns while a checkpoint is written."""
     changed = []
 
     def slow(self, state):
-        before = state["model"]["weight"].clone()
-        time.sleep(1)
+        before, live = state["model"]["weight"].clone(), network.weight.detach()
+        begun = live.clone()
+        wait_until(lambda: not torch.equal(live, begun), "a step of the next epoch")
         changed.append(not torch.equal(state["model"]["weight"], before))
 
     network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(32 * 32, 1), torch.nn.Flatten(0))

@@ -9,6 +9,7 @@ import numpy as np
 import psutil
 import pytest
 import torch
+from patience import PATIENCE, wait_until
 from toy_fits import CONFIG, PROCESSES, assert_same_run, fit_all_counting, toy_fits, train_until
 
 from sijstudy.errors import StudyError
@@ -18,7 +19,6 @@ from sijstudy.training.store import RunStore
 
 EPOCHS = 24
 CHECKPOINT = "checkpoint.pt"
-PATIENCE = 120  # seconds that a loaded machine may take for anything
 
 
 def moments(seed):
@@ -31,10 +31,8 @@ def moments(seed):
 
 def kill_from_outside(process, run, rng):
     """SIGKILL at a random time from the start of training until some way into its second epoch."""
-    start, deadline = run.epochs_done(), time.monotonic() + PATIENCE
-    wanted = start + int(rng.integers(0, 2))
-    while run.epochs_done() < wanted and process.is_alive() and time.monotonic() < deadline:
-        time.sleep(0.002)
+    wanted = run.epochs_done() + int(rng.integers(0, 2))
+    wait_until(lambda: run.epochs_done() >= wanted, f"epoch {wanted}", process.is_alive)
     time.sleep(rng.uniform(0, 0.15))
     process.kill()
 
@@ -108,8 +106,7 @@ def test_a_killed_process_of_many_is_one_line_and_its_fit_can_go_on(tmp_path):
     runs = [RunStore(tmp_path).fit_run(fit.identity(config, torch.device("cpu"))) for fit in fits]
 
     def kill_one():
-        while not any(run.epochs_done() for run in runs):
-            time.sleep(0.01)
+        wait_until(lambda: any(run.epochs_done() for run in runs), "the first epoch")
         workers = [
             child for child in psutil.Process().children() if any("popen_loky" in word for word in child.cmdline())
         ]
@@ -121,10 +118,16 @@ def test_a_killed_process_of_many_is_one_line_and_its_fit_can_go_on(tmp_path):
     assert any(run.load_checkpoint() for run in runs if not run.is_done)  # to go on from
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A network after two epochs."""
+    root = tmp_path_factory.mktemp("whole")
+    return train(toy_fits(root / "patches", 2)[0], CONFIG, RunStore(root))
+
+
 @pytest.mark.parametrize("damage", ["cut", "empty", "other"])
-def test_damaged_checkpoint_is_named_and_its_network_trained_from_the_beginning(tmp_path, damage):
+def test_damaged_checkpoint_is_named_and_its_network_trained_from_the_beginning(tmp_path, whole, damage):
     fit, _ = toy_fits(tmp_path / "patches", 2)
-    whole = train(fit, CONFIG, RunStore(tmp_path / "whole"))
     run = RunStore(tmp_path).fit_run(fit.identity(CONFIG, torch.device("cpu")))
     run.save_checkpoint({"epoch": 1, "model": whole.weights()})
     content = (run.folder / CHECKPOINT).read_bytes()

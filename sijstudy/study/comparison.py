@@ -1,0 +1,131 @@
+"""Two runs' headline numbers side by side: which are identical, within the other's interval, off or missing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sijstudy.config import StudyConfig
+from sijstudy.errors import StudyError
+from sijstudy.study.number_text import interval_text, quantity
+
+IDENTICAL, WITHIN, OFF, MISSING = "identical", "within", "off", "missing"
+# Parameters in which the runs may differ: the run's name, its seed, how it was computed; the cohort has a hash, and
+# what one notebook alone reads decides whether that notebook's numbers are there at all.
+FREE = (
+    *("profile", "seed", "device", "mode", "precision", "parallel_fits", "threads_per_fit", "manifest"),
+    *("external_manifest", "external_also", "ablations"),
+)
+Number = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A number of two runs, as text, and one of IDENTICAL, WITHIN, OFF, MISSING."""
+
+    name: str
+    one: str
+    other: str
+    verdict: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All numbers of two runs in the order of the first. notes: what else differs between them, sentences."""
+
+    rows: tuple[Compared, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def agrees(self) -> bool:
+        """Whether no number is off or missing."""
+        return not {OFF, MISSING} & {row.verdict for row in self.rows}
+
+    @property
+    def counts(self) -> str:
+        """How many numbers have which verdict, in words."""
+        counted = Counter(row.verdict for row in self.rows)
+        words = {IDENTICAL: "identical", WITHIN: "within the other's interval", OFF: "off", MISSING: "on one side only"}
+        return ", ".join(f"{counted[verdict]} {word}" for verdict, word in words.items() if counted[verdict])
+
+
+def compare(one: Mapping[str, Any], other: Mapping[str, Any], *, force: bool = False) -> Comparison:
+    """Compare two contents of numbers.json.
+
+    StudyError when they are of different studies (sizes, method, cohort), which ``force`` overrides, or hold no number.
+    """
+    differences = _differences(one, other)
+    if differences and not force:
+        raise StudyError(f"these are runs of different studies: {'; '.join(differences)}; --force compares them anyway")
+    first, second = ({number["id"]: number for number in content["numbers"]} for content in (one, other))
+    if not first and not second:
+        raise StudyError("neither run has a number to compare; run the study's notebooks to their end")
+    rows = tuple(_row(first.get(key), second.get(key)) for key in dict.fromkeys((*first, *second)))
+    return Comparison(rows, (*differences, *_notes(one, other)))
+
+
+def verdict_of(one: Number, other: Number) -> str:
+    """IDENTICAL: value and interval are the same in all digits of the files. WITHIN: the value of one lies in the
+    interval of the other, its ends included. OFF: neither."""
+    ends = ("value", "low", "high")
+    if all(one[end] == other[end] for end in ends):
+        return IDENTICAL
+    return WITHIN if _holds(one, other["value"]) or _holds(other, one["value"]) else OFF
+
+
+def _holds(number: Number, value: float | None) -> bool:
+    return value is not None and number["low"] is not None and bool(number["low"] <= value <= number["high"])
+
+
+def _row(one: Number | None, other: Number | None) -> Compared:
+    name = (one or other or {})["name"]
+    verdict = verdict_of(one, other) if one and other else MISSING
+    return Compared(name, _text(one), _text(other), verdict)
+
+
+def _text(number: Number | None) -> str:
+    """Value and interval; what says how that was made is left out."""
+    if number is None:
+        return MISSING
+    interval = interval_text({**number, "given_networks": False})
+    return quantity(number["value"], number["unit"]) + (f" ({interval})" if interval else "")
+
+
+def _differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """What makes them runs of different studies, in words."""
+    found = []
+    known = asdict(StudyConfig())  # what a file of an earlier version does not name was as it is by default
+    mine, theirs = ({**known, **content["parameters"]} for content in (one, other))
+    changed = [name for name in mine | theirs if name not in FREE and mine.get(name) != theirs.get(name)]
+    if changed:
+        shown = ", ".join(f"{name} {mine.get(name)} and {theirs.get(name)}" for name in changed[:3])
+        more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
+        found.append(f"profiles {one['profile']} and {other['profile']} have other parameters ({shown}{more})")
+    cohorts = one["cohort"], other["cohort"]
+    given = any(cohort["source"] != "synthetic" for cohort in cohorts)
+    if given and cohorts[0]["hash"] != cohorts[1]["hash"]:
+        found.append(f"their cohorts differ ({' and '.join(_named(cohort) for cohort in cohorts)})")
+    return found
+
+
+def _named(cohort: Mapping[str, str]) -> str:
+    return f"{cohort['source']} {cohort['hash'] or 'of unknown content'}"
+
+
+def _notes(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """What is no reason to refuse, but can be one why numbers differ."""
+    notes = []
+    if one["seed"] != other["seed"]:
+        notes.append(f"seeds {one['seed']} and {other['seed']}: about one number in six may be off by chance alone")
+    elif one["cohort"]["hash"] != other["cohort"]["hash"]:
+        notes.append("the synthetic cohort was drawn with other pixels or outlines")
+    for name in dict.fromkeys((*one["made_with"], *other["made_with"])):
+        texts = [content["made_with"].get(name, "unknown") for content in (one, other)]
+        if texts[0] != texts[1]:
+            notes.append(f"{name}: {texts[0]} and {texts[1]}")
+    for content in (one, other):
+        if content["unanswered"]:
+            notes.append(f"profile {content['profile']}: not run to the end: {', '.join(content['unanswered'])}")
+    return notes

@@ -1,0 +1,111 @@
+"""Kept predictions of a run: written beside its reports, and a plan that makes the reports' tables of them anew."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from sijstudy.cohort.manifest import Manifest, load_manifest
+from sijstudy.config import WHERE_ONLY, StudyConfig
+from sijstudy.notebook.cohort import synthetic_name
+from sijstudy.study.plan import FROM_KEPT, KEPT, StudyPlan, make_plan, reports_of
+from sijstudy.study.profiles import profile_path
+from sijstudy.study.results import answered, result_of
+from sijstudy.training.kept_run import COHORT, WHOLE, KeptContent, KeptRun, open_kept, write_kept
+from sijstudy.training.networks import open_networks
+from sijstudy.training.store import StudyFolder
+
+FOLDS, SELECTION, TRAINING, EXAMINATIONS = (FROM_KEPT[place] for place in (0, 1, 2, 4))
+TABLES = {  # notebook -> the tables it leaves that cannot be made of others
+    TRAINING: ("predictions_original", "predictions_roi", "predictions_automatic_roi", "predictions_baselines",
+               "found_joints"),
+    SELECTION: ("history_resnet18", "history_resnet50"),
+    EXAMINATIONS: ("whole_examinations",),
+}  # fmt: skip
+ORIGIN = ("commit", "sijstudy", "device", "precision", "torch")  # of the provenance of notebook 04
+
+
+def kept_folder(reports: Path) -> Path:
+    """Where a run's predictions are kept; reports: ``reports/PROFILE``."""
+    return reports / "kept"
+
+
+def cohort_folder(plan: StudyPlan) -> Path:
+    """Folder of the manifest that a run works on."""
+    config = plan.config
+    if config.kept:
+        return plan.root / config.kept / COHORT
+    return plan.root / (config.manifest or f"data_manifest/{synthetic_name(config)}")
+
+
+def keeps(plan: StudyPlan) -> bool:
+    """Whether a run keeps its predictions unasked: that of the reports that the repository keeps, of no real cohort."""
+    config = plan.config
+    return plan.reports == plan.root / "reports" / KEPT and not (config.manifest or config.kept)
+
+
+def keep_predictions(plan: StudyPlan) -> Path | None:
+    """Write a run's predictions beside its reports; None where notebooks 02 and 04 did not end with these parameters.
+
+    What notebooks 03 and 09 need is kept when they did; of a given cohort not what 09 needs.
+    """
+    config = plan.config
+    done = {notebook.stem: result_of(plan, notebook) for notebook in answered(plan)}
+    if config.manifest:
+        done.pop(EXAMINATIONS, None)  # its manifest holds whole series in another form
+    if config.kept or not {FOLDS, TRAINING} <= done.keys():
+        return None
+    provenance = done[TRAINING].get("provenance", {})
+    tables = [table for name, tables in TABLES.items() if name in done for table in tables]
+    if config.roi_source == "automatic" and EXAMINATIONS in done:
+        tables.append("found_joints_whole")
+    content = KeptContent(
+        config=config,
+        folder=StudyFolder(plan.runs),
+        manifests=_manifests(plan, whole=EXAMINATIONS in done),
+        fits=open_networks(plan.runs).runs,
+        tables=tuple(tables),
+        origin={name: provenance[name] for name in ORIGIN if name in provenance},
+    )
+    return write_kept(kept_folder(plan.reports), content)
+
+
+def plan_from_kept(
+    profile: str | Path,
+    *,
+    root: Path,
+    overrides: Mapping[str, Any],
+    only: Sequence[str] = (),
+    reports_root: Path | None = None,
+) -> StudyPlan:
+    """The plan of a run on the predictions kept in ``reports/PROFILE``, with the parameters they were made with.
+
+    Its own name is PROFILE-kept, so that the reports stay beside which they lie. overrides: parameters of what comes
+    after the predictions; StudyError for others. only: by default all notebooks that can do with predictions.
+    """
+    root = root.resolve()
+    name = StudyConfig.from_yaml(profile_path(profile, root)).profile
+    folder = kept_folder(reports_of(root, name, reports_root))
+    run = open_kept(folder)
+    kept = {key: value for key, value in asdict(run.config).items() if key not in WHERE_ONLY}
+    own = {"profile": f"{name}-kept", "kept": os.path.relpath(folder, root)}
+    chosen = only or _possible(run)
+    return make_plan(profile, root=root, overrides={**kept, **own, **overrides}, only=chosen, reports_root=reports_root)
+
+
+def _possible(run: KeptRun) -> tuple[str, ...]:
+    """The notebooks for which all was kept."""
+    return tuple(name for name in FROM_KEPT if all(run.has_table(table) for table in TABLES.get(name, ())))
+
+
+def _manifests(plan: StudyPlan, *, whole: bool) -> dict[str, Manifest]:
+    """The study's manifest, and of a synthetic cohort that of its whole examinations."""
+    config = plan.config
+    manifests = {COHORT: load_manifest(cohort_folder(plan))}
+    if whole and not config.manifest:
+        other = replace(config, slices="whole")
+        manifests[WHOLE] = load_manifest(plan.root / "data_manifest" / synthetic_name(other))
+    return manifests

@@ -1,0 +1,204 @@
+"""``sijstudy check``: what is identical, within, off and missing, and which runs are not compared at all."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from number_samples import content, entry, written
+
+from sijstudy import cli
+from sijstudy.config import StudyConfig
+from sijstudy.errors import StudyError
+from sijstudy.files import write_json
+from sijstudy.study.comparison import FREE, IDENTICAL, MISSING, OFF, WITHIN, compare, verdict_of
+from sijstudy.study.results import READ_BY_ONE
+
+PROJECT = Path(__file__).resolve().parents[2]
+BASE = entry("x", 90.0, 80.0, 95.0)
+UNKNOWN = entry("x", None)
+
+
+@pytest.mark.parametrize(
+    ("other", "verdict"),
+    [
+        (BASE, IDENTICAL),
+        (entry("x", 90.0, 80.0, 95.000001), WITHIN),
+        (entry("x", 95.0, 94.0, 99.0), WITHIN),  # on the end
+        (entry("x", 97.0, 89.0, 99.0), WITHIN),  # ours in theirs
+        (entry("x", 97.0, 91.0, 99.0), OFF),  # intervals overlap, neither value lies in the other's
+        (entry("x", 94.0), WITHIN),  # one interval decides
+        (entry("x", 96.0), OFF),
+        (UNKNOWN, OFF),
+    ],
+)
+def test_a_verdict_does_not_depend_on_who_is_named_first(other, verdict):
+    assert verdict_of(BASE, other) == verdict_of(other, BASE) == verdict
+
+
+def test_without_any_interval_only_the_same_will_do():
+    assert verdict_of(entry("x", 1.0), entry("x", 1.0)) == IDENTICAL
+    assert verdict_of(entry("x", 1.0), entry("x", 1.000001)) == OFF
+    assert verdict_of(UNKNOWN, UNKNOWN) == IDENTICAL
+
+
+def test_every_number_of_both_sides_has_a_row():
+    found = compare(content(BASE, entry("mine", 1.0)), content(entry("theirs", 2.0), BASE))
+    assert [(row.name, row.verdict) for row in found.rows] == [("x", IDENTICAL), ("mine", MISSING), ("theirs", MISSING)]
+    assert [(row.one, row.other) for row in found.rows[1:]] == [("1.00%", "missing"), ("missing", "2.00%")]
+    assert not found.agrees
+    assert found.counts == "1 identical, 2 on one side only"
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ({"profile": "big", "epochs": 9, "folds": 3}, "profiles toy and big have other parameters (epochs 50 and 9, "),
+        ({"epochs": 9}, "other parameters (epochs 50 and 9)"),
+        ({"source": "given"}, "their cohorts differ (synthetic beef and given"),
+    ],
+)
+def test_runs_of_different_studies_are_refused_unless_forced(other, said):
+    one, other = content(BASE), content(BASE, **other, **({"cohort": "other"} if "source" in other else {}))
+    with pytest.raises(StudyError, match=r"; --force compares them anyway$") as raised:
+        compare(one, other)
+    assert said in str(raised.value)
+    forced = compare(one, other, force=True)
+    assert forced.agrees
+    assert said in forced.notes[0]
+
+
+def test_another_name_seed_device_or_drawn_cohort_is_told_and_compared():
+    other = content(BASE, profile="again", device="cpu", precision="native", parallel_fits=4, ablations="all")
+    assert compare(content(BASE), other).notes == ()
+    assert compare(content(BASE), content(BASE, seed=7, cohort="x")).notes == (
+        "seeds 1 and 7: about one number in six may be off by chance alone",
+    )
+    assert compare(content(BASE), content(BASE, cohort="x")).notes == (
+        "the synthetic cohort was drawn with other pixels or outlines",
+    )
+    older = {**content(BASE), "made_with": {"sijstudy": "0.0.9"}, "unanswered": ["06_grad_cam"]}
+    assert compare(content(BASE), older).notes == (
+        "sijstudy: 0.1.0 and 0.0.9",
+        "torch: 2 and unknown",
+        "profile toy: not run to the end: 06_grad_cam",
+    )
+
+
+def test_what_one_notebook_alone_reads_may_differ():
+    assert set(READ_BY_ONE) < set(FREE) < set(StudyConfig.names())
+
+
+def test_checking_needs_neither_networks_nor_figures():
+    code = (
+        "import sys, sijstudy.study.comparison, sijstudy.study.numbers_file;"
+        "sys.exit(str({'torch', 'matplotlib', 'scipy'} & set(sys.modules) or ''))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stderr.strip() == ""
+
+
+def test_a_parameter_that_an_earlier_version_did_not_have_was_as_it_is_by_default():
+    one, other = content(BASE), content(BASE)
+    del other["parameters"]["bone_channel"]
+    assert compare(one, other).agrees
+    one["parameters"]["bone_channel"] = True
+    with pytest.raises(StudyError, match="bone_channel True and False"):
+        compare(one, other)
+
+
+def test_runs_without_a_number_do_not_agree():
+    with pytest.raises(StudyError, match="neither run has a number"):
+        compare(content(), content())
+
+
+def test_the_command_prints_a_row_a_number_and_a_verdict(tmp_path, capsys):
+    mine = written(tmp_path / "mine", BASE, entry("a longer name", 50.0, 40.0, 60.0))
+    theirs = written(tmp_path / "theirs", BASE, entry("a longer name", 55.0, 45.0, 65.0))
+    assert cli.main(["check", str(mine), "--against", str(theirs / "numbers.json")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [re.split(r"\s{2,}", line) for line in lines[1:3]] == [
+        ["x", "90.00% (80.00 to 95.00)", "90.00% (80.00 to 95.00)", "identical"],
+        ["a longer name", "50.00% (40.00 to 60.00)", "55.00% (45.00 to 65.00)", "within"],
+    ]
+    assert lines[3:] == [f"{mine} agrees with {theirs}/numbers.json: 1 identical, 1 within the other's interval"]
+
+
+def test_the_command_fails_where_a_number_is_off_or_missing(tmp_path, capsys):
+    mine = written(tmp_path / "mine", BASE)
+    for name, numbers in (("off", [entry("x", 99.0)]), ("missing", [BASE, entry("y", 1.0)])):
+        assert cli.main(["check", str(mine), "--against", str(written(tmp_path / name, *numbers))]) == 1
+        assert "mine does not agree with" in capsys.readouterr().out.splitlines()[-1]
+
+
+def test_without_another_run_the_kept_numbers_are_taken(tmp_path, capsys):
+    mine = written(tmp_path / "reports/toy", BASE, seed=7)
+    write_json(tmp_path / "reports/kept/toy-seed7.json", content(BASE, seed=7))
+    assert cli.main(["check", str(mine), "--root", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.endswith("toy-seed7.json: 1 identical\n")
+    assert cli.main(["check", str(written(tmp_path / "reports/toy", BASE, seed=8)), "--root", str(tmp_path)]) == 2
+    shown = capsys.readouterr()
+    assert shown.err.startswith("sijstudy: error: no numbers are kept for profile toy and seed 8")
+    assert shown.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("bad", ["gone", "empty", "broken"])
+def test_what_is_no_run_is_refused_in_one_line(tmp_path, capsys, bad):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "broken").write_text("{")
+    assert cli.main(["check", str(tmp_path / bad)]) == 2
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err.count("\n")) == ("", 1)
+    assert str(tmp_path / bad) in shown.err
+
+
+FAKE = f"""#!/bin/sh
+if [ "$1" = run ]; then
+  mkdir -p "$3/reports/$5" && test -d "$3/notebooks" && cp fresh.json "$3/reports/$5/numbers.json" && echo "$@" >> ran
+else
+  exec {sys.executable} -c 'import sys; from sijstudy.cli import main; sys.exit(main())' "$@"
+fi
+"""
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """The Makefile, with an environment that counts as installed and a runner that brings ``fresh.json``."""
+    shutil.copy(PROJECT / "Makefile", tmp_path)
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / ".venv/bin").mkdir(parents=True)
+    (tmp_path / ".venv/bin/sijstudy").write_text(FAKE)
+    (tmp_path / ".venv/bin/sijstudy").chmod(0o755)
+    for name in ("requirements.lock", "requirements-uv.lock", "pyproject.toml", ".venv/.installed"):
+        (tmp_path / name).touch()
+    write_json(tmp_path / "fresh.json", content(BASE, profile="quick", seed=2026))
+    return tmp_path
+
+
+def make(folder, *arguments):
+    return subprocess.run(["make", *arguments], cwd=folder, capture_output=True, text=True)
+
+
+def test_make_check_says_at_once_that_nothing_is_kept(checkout):
+    done = make(checkout, "check", "SEED=7")
+    assert done.returncode != 0
+    assert "no numbers are kept for PROFILE=quick SEED=7, there is no reports/kept/quick-seed7.json; kept: none" in (
+        done.stderr
+    )
+    assert not (checkout / "ran").exists()
+
+
+def test_make_keep_keeps_what_make_check_compares_with(checkout):
+    assert make(checkout, "keep").returncode == 0
+    kept = checkout / "reports/kept/quick-seed2026.json"
+    assert kept.read_text() == (checkout / "fresh.json").read_text()
+    (checkout / "build/check/runs").mkdir()  # of an earlier check
+    done = make(checkout, "check")
+    assert (done.returncode, done.stdout.splitlines()[-1][-12:]) == (0, " 1 identical"), done.stderr
+    assert not (checkout / "build/check/runs").exists()
+    assert (checkout / "ran").read_text().count("run --root build/check --profile quick -p seed 2026\n") == 2
+    changed = content(entry("x", 99.0), profile="quick", seed=2026)
+    kept.write_text(json.dumps(changed))
+    assert make(checkout, "check").returncode != 0
