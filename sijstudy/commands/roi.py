@@ -18,7 +18,7 @@ def roi_train(
     ),
     seed: Annotated[int, typer.Option(min=0, help="Of drawings, first weights and samples.")] = 1,
     bodies: Annotated[int, typer.Option(min=1, help="Synthetic bodies that are drawn.")] = 1200,
-    steps: Annotated[int, typer.Option(min=1, help="Batches that each of the two networks learns from.")] = 4000,
+    steps: Annotated[int, typer.Option(min=1, help="Batches that each of the two networks learns from.")] = 5500,
 ) -> None:
     """Train the two networks that outline bones and edema, on drawings alone; about an hour on two cores."""
     from sijstudy.segmentation.learn import Plan

@@ -52,21 +52,30 @@ class Drawings:
     labels: NDArray[np.uint8]
 
 
-def draw(bodies: int, seed: int, *, workers: int = 2, progress: bool = True) -> Drawings:
-    """SLICES slices of each of so many bodies; the same for the same seed, whatever ``workers`` is."""
-    jobs = (delayed(_slices)(seed, number) for number in range(bodies))
+def draw(
+    bodies: int, seed: int, *, slices: int = SLICES, apart: float | None = None, workers: int = 2, progress: bool = True
+) -> Drawings:
+    """``slices`` of each of so many bodies, one body's after the other; the same for the same seed and any ``workers``.
+
+    apart: mm from slice to slice of an examination through the body's middle; without it each lies anywhere.
+    """
+    jobs = (delayed(_slices)(seed, number, slices, apart) for number in range(bodies))
     done = Parallel(n_jobs=workers, return_as="generator")(jobs)
     drawn = [pair for pairs in tqdm(done, "drawing", bodies, unit="body", disable=not progress) for pair in pairs]
     images, labels = zip(*drawn, strict=True)
     return Drawings(np.stack(images), np.stack(labels))
 
 
-def _slices(seed: int, number: int) -> list[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
+def _slices(
+    seed: int, number: int, slices: int, apart: float | None
+) -> list[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
     rng = np.random.default_rng((seed, number))
     grid = Grid(SIZE, float(SIZE))
     with threadpool_limits(limits=1):
         body = _turned(rng, draw_body((seed, number, 7), _runs(rng), _protocol(rng)))
-        heights = rng.uniform(-_REACH, _REACH, SLICES)
+        heights = (
+            rng.uniform(-_REACH, _REACH, slices) if apart is None else apart * (np.arange(slices) - (slices - 1) / 2)
+        )
         planes = [Plane(body.anatomy, grid, float(z)) for z in heights]
         return [_labelled(render_slice(body, grid, plane.z, rng, clear=False), plane) for plane in planes]
 

@@ -29,7 +29,7 @@ class Plan:
 
     seed: int = 1
     bodies: int = 1200
-    steps: int = 4000
+    steps: int = 5500
 
 
 def learn(drawings: Drawings, plan: Plan, *, workers: int = 2, progress: bool = True) -> Pair:

@@ -15,7 +15,8 @@ from sijstudy.segmentation.learn import BATCH, Plan, learn
 from sijstudy.segmentation.score import score
 from sijstudy.segmentation.weights import save_network
 
-TESTED = 60  # bodies drawn to score it
+TESTED = 30  # bodies drawn to score it, each as an examination
+TESTED_SLICES, TESTED_APART = 12, 4.4  # slices of an examination, mm from one to the next
 _ANOTHER = 1_000_000  # added to the seed for the bodies that it has not seen
 
 LIMITS = (
@@ -41,7 +42,9 @@ def make_network(plan: Plan, out: Path, *, workers: int = 2, progress: bool = Tr
     drawings = draw(plan.bodies, plan.seed, workers=workers, progress=progress)
     network = learn(drawings, plan, workers=workers, progress=progress)
     minutes = (time.monotonic() - started) / 60
-    scores = score(network, draw(TESTED, plan.seed + _ANOTHER, workers=workers, progress=progress))
+    stacks: dict[str, Any] = {"slices": TESTED_SLICES, "apart": TESTED_APART}
+    tests = draw(TESTED, plan.seed + _ANOTHER, **stacks, workers=workers, progress=progress)
+    scores = score(network, tests, **stacks)
     out.parent.mkdir(parents=True, exist_ok=True)
     save_network(network, out)
     facts = card_of(plan, out, minutes, scores)
@@ -61,6 +64,6 @@ def card_of(plan: Plan, weights: Path, minutes: float, scores: dict[str, float])
         "minutes": round(minutes, 1),
         "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
         "scores_on_drawings": {name: round(value, 4) for name, value in scores.items()},
-        "tested": f"{TESTED} bodies that it has not seen, each slice by itself",
+        "tested": f"{TESTED} bodies that it has not seen, {TESTED_SLICES} slices {TESTED_APART} mm apart of each",
         "limits": list(LIMITS),
     }

@@ -18,14 +18,15 @@ Array = np.ndarray[Any, Any]
 _SPACING = (PIXEL_MM, PIXEL_MM)
 
 
-def score(network: Pair, drawings: Drawings) -> dict[str, float]:
+def score(network: Pair, drawings: Drawings, *, slices: int, apart: float) -> dict[str, float]:
     """Scores in [0, 1], by name. IoU of each bone and Dice of edema over all pixels, IoU of boxes: mean over boxes.
 
     boxes found: share of the true boxes for which there is one. boxes too many: share of those found for which there
-    is no true one. Each slice is outlined by itself.
+    is no true one. drawings: examinations of so many slices, so many mm apart, each outlined as a whole.
     """
+    stacks = [slice(first, first + slices) for first in range(0, len(drawings.images), slices)]
     truth = outlined_truth(drawings)
-    parts = [outline(image[None].astype(np.float32), _SPACING, network) for image in drawings.images]
+    parts = [outline(drawings.images[stack].astype(np.float32), _SPACING, network) for stack in stacks]
     found = Outlined(
         *(np.concatenate([getattr(part, name) for part in parts]) for name in ("classes", "certainty", "edema"))
     )
@@ -34,7 +35,8 @@ def score(network: Pair, drawings: Drawings) -> dict[str, float]:
     scores["IoU lumbar"] = _iou(found.bone("lumbar"), truth.bone("lumbar"))
     scores["IoU all bone"] = _iou(found.bone(), truth.bone())
     both = _iou(edema_mask(found), edema_mask(truth))
-    return {**scores, "Dice edema": 2 * both / (1 + both), **_box_scores(_alone(found), _alone(truth))}
+    boxes = [[box for stack in stacks for box in _boxes(seen, stack, apart)] for seen in (found, truth)]
+    return {**scores, "Dice edema": 2 * both / (1 + both), **_box_scores(*boxes)}
 
 
 def outlined_truth(drawings: Drawings) -> Outlined:
@@ -43,10 +45,9 @@ def outlined_truth(drawings: Drawings) -> Outlined:
     return Outlined(classes, np.ones(classes.shape, np.float32), (drawings.labels >= EDEMA).astype(np.float32))
 
 
-def _alone(outlined: Outlined) -> list[FoundBoxes]:
-    """Boxes of each slice without its neighbours, which are of other bodies here."""
-    rows = zip(outlined.classes, outlined.certainty, outlined.edema, strict=True)
-    return [joint_boxes(Outlined(*(part[None] for part in row)), _SPACING)[0] for row in rows]
+def _boxes(outlined: Outlined, stack: slice, apart: float) -> list[FoundBoxes]:
+    own = Outlined(outlined.classes[stack], outlined.certainty[stack], outlined.edema[stack])
+    return joint_boxes(own, _SPACING, apart)
 
 
 def _box_scores(found: list[FoundBoxes], truth: list[FoundBoxes]) -> dict[str, float]:

@@ -69,6 +69,13 @@ def test_samples_are_drawn_anew_from_the_generator(drawings):
     assert first.inputs.dtype == torch.float32
 
 
+def test_slices_of_an_examination_lie_side_by_side():
+    near = draw(1, seed=5, slices=3, apart=1.5, workers=1, progress=False).labels
+    middle = draw(1, seed=5, slices=1, apart=1.5, workers=1, progress=False).labels
+    assert (near[1] == middle[0]).all()  # through the middle of the body
+    assert 0 < (near[0] != near[1]).mean() < 0.05 and 0 < (near[2] != near[1]).mean() < 0.05
+
+
 def test_a_mirrored_sample_keeps_the_subjects_sides(drawings):
     for classes in samples(drawings).classes:
         left, right = ((classes == number).any(dim=0).nonzero().flatten().float() for number in (1, 2))
