@@ -9,7 +9,7 @@ from importlib.resources import files
 from typing import Any
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 
 def render(template: str, *, scripts: tuple[str, ...] = ("page.js",), **values: Any) -> str:
@@ -32,11 +32,22 @@ def fragment(template: str, **values: Any) -> Markup:
     return Markup(_environment().get_template(template).render(**values))
 
 
+def with_code(text: str) -> Markup:
+    """Text, escaped, what stands between two backticks as code; templates write ``text|code``."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:  # a backtick without another
+        return escape(text)
+    shown = (Markup("<code>{}</code>").format(part) if at % 2 else escape(part) for at, part in enumerate(parts))
+    return Markup("").join(shown)
+
+
 @cache
 def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(_asset), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
+    environment.filters["code"] = with_code
+    return environment
 
 
 @cache
