@@ -1,6 +1,7 @@
 """``sijstudy check``: what is identical, within, off and missing, and which runs are not compared at all."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -178,7 +179,8 @@ def checkout(tmp_path):
 
 
 def make(folder, *arguments):
-    return subprocess.run(["make", *arguments], cwd=folder, capture_output=True, text=True)
+    own = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
+    return subprocess.run(["make", *arguments], cwd=folder, env=own, capture_output=True, text=True)
 
 
 def test_make_check_says_at_once_that_nothing_is_kept(checkout):
