@@ -46,10 +46,15 @@ _WEIGHTS = ((NEAR, 0.2), (WING, 0.05), (MIDLINE, 0.05), (SLIVER, 0.3), (SPECK, 0
 
 @dataclass(frozen=True)
 class Drawings:
-    """``images`` (N, SIZE, SIZE) uint8, in MARROW-ths of the median bone; ``labels`` (N, SIZE, SIZE) uint8."""
+    """``images`` (N, SIZE, SIZE) uint8, in MARROW-ths of the median bone; ``labels`` (N, SIZE, SIZE) uint8.
+
+    ``slices`` and ``apart`` as in ``draw``.
+    """
 
     images: NDArray[np.uint8]
     labels: NDArray[np.uint8]
+    slices: int
+    apart: float | None
 
 
 def draw(
@@ -63,7 +68,7 @@ def draw(
     done = Parallel(n_jobs=workers, return_as="generator")(jobs)
     drawn = [pair for pairs in tqdm(done, "drawing", bodies, unit="body", disable=not progress) for pair in pairs]
     images, labels = zip(*drawn, strict=True)
-    return Drawings(np.stack(images), np.stack(labels))
+    return Drawings(np.stack(images), np.stack(labels), slices, apart)
 
 
 def _slices(

@@ -38,7 +38,7 @@ def learn(drawings: Drawings, plan: Plan, *, workers: int = 2, progress: bool = 
     Each learns in a process of its own, on one thread: the same for the same plan, whatever ``workers`` is.
     """
     jobs = (delayed(_learned)(drawings, plan, number, progress) for number in range(2))
-    plain, mirrored = Parallel(n_jobs=workers)(jobs)
+    plain, mirrored = Parallel(n_jobs=workers, mmap_mode="c")(jobs)  # torch warns of arrays that cannot be written
     return Pair(plain, mirrored).eval()
 
 

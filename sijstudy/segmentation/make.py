@@ -42,9 +42,9 @@ def make_network(plan: Plan, out: Path, *, workers: int = 2, progress: bool = Tr
     drawings = draw(plan.bodies, plan.seed, workers=workers, progress=progress)
     network = learn(drawings, plan, workers=workers, progress=progress)
     minutes = (time.monotonic() - started) / 60
-    stacks: dict[str, Any] = {"slices": TESTED_SLICES, "apart": TESTED_APART}
-    tests = draw(TESTED, plan.seed + _ANOTHER, **stacks, workers=workers, progress=progress)
-    scores = score(network, tests, **stacks)
+    seed = plan.seed + _ANOTHER
+    tests = draw(TESTED, seed, slices=TESTED_SLICES, apart=TESTED_APART, workers=workers, progress=progress)
+    scores = score(network, tests)
     out.parent.mkdir(parents=True, exist_ok=True)
     save_network(network, out)
     facts = card_of(plan, out, minutes, scores)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -18,36 +20,39 @@ Array = np.ndarray[Any, Any]
 _SPACING = (PIXEL_MM, PIXEL_MM)
 
 
-def score(network: Pair, drawings: Drawings, *, slices: int, apart: float) -> dict[str, float]:
+def score(network: Pair, drawings: Drawings) -> dict[str, float]:
     """Scores in [0, 1], by name. IoU of each bone and Dice of edema over all pixels, IoU of boxes: mean over boxes.
 
     boxes found: share of the true boxes for which there is one. boxes too many: share of those found for which there
-    is no true one. drawings: examinations of so many slices, so many mm apart, each outlined as a whole.
+    is no true one. Examinations are outlined as a whole, slices that lie anywhere each by itself.
     """
-    stacks = [slice(first, first + slices) for first in range(0, len(drawings.images), slices)]
-    truth = outlined_truth(drawings)
-    parts = [outline(drawings.images[stack].astype(np.float32), _SPACING, network) for stack in stacks]
-    found = Outlined(
-        *(np.concatenate([getattr(part, name) for part in parts]) for name in ("classes", "certainty", "edema"))
-    )
+    size = drawings.slices if drawings.apart else 1
+    parts = []
+    for first in range(0, len(drawings.images), size):
+        own = slice(first, first + size)
+        stack = replace(drawings, images=drawings.images[own], labels=drawings.labels[own])
+        parts.append((outline(stack.images.astype(np.float32), _SPACING, network), outlined_truth(stack)))
+    seen, true = zip(*parts, strict=True)
+    found, truth = _joined(seen), _joined(true)
     scores = {f"IoU {name}": _iou(found.bone(name), truth.bone(name)) for name in BONES[:2]}
     scores["IoU sacrum"] = _iou(found.bone(*SACRUM), truth.bone(*SACRUM))
     scores["IoU lumbar"] = _iou(found.bone("lumbar"), truth.bone("lumbar"))
     scores["IoU all bone"] = _iou(found.bone(), truth.bone())
     both = _iou(edema_mask(found), edema_mask(truth))
-    boxes = [[box for stack in stacks for box in _boxes(seen, stack, apart)] for seen in (found, truth)]
+    boxes = (
+        [box for part in stacks for box in joint_boxes(part, _SPACING, drawings.apart or 0)] for stacks in (seen, true)
+    )
     return {**scores, "Dice edema": 2 * both / (1 + both), **_box_scores(*boxes)}
+
+
+def _joined(parts: Sequence[Outlined]) -> Outlined:
+    return Outlined(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Outlined)))
 
 
 def outlined_truth(drawings: Drawings) -> Outlined:
     """The drawings' own labels, as sure as can be."""
     classes = drawings.labels & (EDEMA - 1)
     return Outlined(classes, np.ones(classes.shape, np.float32), (drawings.labels >= EDEMA).astype(np.float32))
-
-
-def _boxes(outlined: Outlined, stack: slice, apart: float) -> list[FoundBoxes]:
-    own = Outlined(outlined.classes[stack], outlined.certainty[stack], outlined.edema[stack])
-    return joint_boxes(own, _SPACING, apart)
 
 
 def _box_scores(found: list[FoundBoxes], truth: list[FoundBoxes]) -> dict[str, float]:

@@ -45,7 +45,7 @@ def test_boxes_lie_where_the_outlines_have_them(drawn, found):
         assert own.uid == other.uid
         shares += [box_iou(own.boxes.left, other.boxes.left), box_iou(own.boxes.right, other.boxes.right)]
     assert np.mean(shares) > 0.85
-    assert min(shares) > 0.5  # one where an ilium ends
+    assert min(shares) > 0.58  # the right ones of a subject reach too far to the flank on four slices, 0.60
 
 
 def test_they_are_another_cohort_and_are_drafts(drawn, found):

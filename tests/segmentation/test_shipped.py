@@ -33,9 +33,8 @@ def test_the_card_is_of_these_weights():
 
 
 def test_it_outlines_examinations_that_it_has_not_seen():
-    stacks = {"slices": 8, "apart": 5.0}
-    drawn = draw(8, seed=77, **stacks, workers=2, progress=False)
-    scores, told = score(load_network(), drawn, **stacks), json.loads(CARD.read_text())["scores_on_drawings"]
+    drawn = draw(8, seed=77, slices=8, apart=5.0, workers=2, progress=False)
+    scores, told = score(load_network(), drawn), json.loads(CARD.read_text())["scores_on_drawings"]
     assert set(scores) == set(told)
     assert min(scores["IoU left ilium"], scores["IoU right ilium"], scores["IoU sacrum"]) > 0.8
     assert scores["IoU boxes"] > 0.85
