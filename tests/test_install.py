@@ -43,6 +43,10 @@ def test_every_locked_package_has_a_hash_and_no_lock_an_address(lock):
     assert not re.search(r"://|^-", text, re.MULTILINE)
 
 
+def test_a_setting_that_is_not_written_as_pip_does_is_left_to_pip():
+    assert pip_settings("global.timeout=60 seconds\nglobal.proxy='http://p'") == {"proxy": "http://p"}
+
+
 def test_pip_settings_of_a_command_go_before_general_ones_and_variables_before_both():
     listing = (
         ":env:.index-url='https://env'\n"

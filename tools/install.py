@@ -59,7 +59,10 @@ def pip_settings(listing: str) -> dict[str, str]:
         key, _, value = line.partition("=")
         section, _, name = key.partition(".")
         if section in found and value:
-            found[section][name.removeprefix("default-")] = str(ast.literal_eval(value))
+            try:
+                found[section][name.removeprefix("default-")] = str(ast.literal_eval(value))
+            except (SyntaxError, ValueError):
+                continue  # not as pip writes it: uv does without, and pip is asked when uv fails
     return {**found["global"], **found["install"], **found[":env:"]}
 
 

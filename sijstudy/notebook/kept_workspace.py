@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -15,22 +15,24 @@ from sijstudy.cohort.manifest import Manifest
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
 from sijstudy.folds import Fold, load_folds
+from sijstudy.notebook.made_with import MarkedFolder
 from sijstudy.notebook.workspace import Workspace
 from sijstudy.records import Arm
 from sijstudy.training.kept_run import WHOLE, KeptRun, open_kept, require_same
 from sijstudy.training.networks import Networks
 from sijstudy.training.patches import PatchSet
 from sijstudy.training.rule_choice import RuleChoice
-from sijstudy.training.store import FitRun, StudyFolder
+from sijstudy.training.store import FitRun
 
+COMPUTED_BY = ("device", "precision", "torch")  # of the provenance: what a network's scores can depend on
 LACKS = "Not shown here: it takes images or networks, and this is made of kept predictions alone."
 
 
 @dataclass(frozen=True)
-class KeptFolder(StudyFolder):
+class KeptFolder(MarkedFolder):
     """A profile's folder whose tables are those that were kept, where they were."""
 
-    kept: KeptRun
+    kept: KeptRun = field(kw_only=True)
 
     def load_table(self, name: str) -> pd.DataFrame:
         """The kept table, else what a notebook of this very run wrote."""
@@ -52,10 +54,11 @@ class KeptWorkspace(Workspace):
         require_same(run, self.config, self.root)
         return run
 
-    @property
-    def folder(self) -> StudyFolder:
+    @cached_property
+    def folder(self) -> MarkedFolder:
         """Tables as they were kept; results of this profile."""
-        return KeptFolder(super().folder.root, self.kept)
+        own = super().folder
+        return KeptFolder(own.root, own.made_with, kept=self.kept)
 
     @cached_property
     def outlined(self) -> Manifest:
@@ -117,9 +120,10 @@ class KeptWorkspace(Workspace):
 
     @property
     def origin(self) -> dict[str, str]:
-        """Where the predictions were made."""
+        """Where the predictions were made; device, arithmetic and torch are those of the run that kept them."""
         told = ", ".join(f"{name} {text}" for name, text in self.kept.origin.items())
-        return {"predictions": f"kept by an earlier run ({told})"}
+        computed = {name: self.kept.origin[name] for name in COMPUTED_BY if name in self.kept.origin}
+        return {**computed, "predictions": f"kept by an earlier run ({told})"}
 
 
 def kept_workspace(folder: Path, root: Path) -> KeptWorkspace:

@@ -26,10 +26,11 @@ from sijstudy.cohort.slice_outlines import SliceOutlines
 from sijstudy.cohort.unread import whole_series
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
-from sijstudy.folds import Fold, load_folds, with_others
+from sijstudy.folds import Fold, with_others
 from sijstudy.headline import Headline
 from sijstudy.notebook.cohort import prepare_cohort
 from sijstudy.notebook.external_cohort import apply_to
+from sijstudy.notebook.made_with import MarkedFolder, mark, of_scores, require_same
 from sijstudy.notebook.provenance import cohort_line, provenance
 from sijstudy.notebook.shown_slices import middles, spread
 from sijstudy.records import Arm, Slice
@@ -38,11 +39,11 @@ from sijstudy.training.feature_reference import keep_references
 from sijstudy.training.image_kinds import save_kinds
 from sijstudy.training.kept_run import AFTER_SCORES
 from sijstudy.training.loop import Fit
-from sijstudy.training.networks import Networks, open_networks, save_fits
+from sijstudy.training.networks import FITS, Networks, open_networks, save_fits
 from sijstudy.training.parallel import fit_all, fit_each
 from sijstudy.training.patches import PatchSet, load_patches
 from sijstudy.training.rule_choice import RuleChoice, save_choice
-from sijstudy.training.store import FitRun, RunStore, StudyFolder
+from sijstudy.training.store import FitRun, RunStore
 
 
 @dataclass(frozen=True)
@@ -110,15 +111,15 @@ class Workspace:
         """Trained networks and cached patches of all profiles."""
         return RunStore(self.root / "runs")
 
-    @property
-    def folder(self) -> StudyFolder:
+    @cached_property
+    def folder(self) -> MarkedFolder:
         """Tables and results of this profile."""
-        return StudyFolder(self.root / "runs" / self.config.profile)
+        return MarkedFolder(self.root / "runs" / self.config.profile, of_scores(self.config, self.root))
 
     @cached_property
     def folds(self) -> tuple[Fold, ...]:
         """The folds that notebook 02 saved. StudyError when they are missing or belong to another cohort."""
-        folds = load_folds(self.folder.folds_file)
+        folds = self.folder.load_folds()
         strangers = {subject for fold in folds for subject in (*fold.train, *fold.test)} ^ set(self.groups)
         if strangers:
             raise StudyError(
@@ -226,14 +227,17 @@ class Workspace:
     def networks(self) -> Networks:
         """The networks that notebook 04 left in this profile's folder, with the parameters they were trained under.
 
-        What becomes of their scores (filter, thresholds, rule) is this notebook's.
+        What becomes of their scores (filter, thresholds, rule) is this notebook's. StudyError when they were trained
+        with other parameters than this study has, or on another cohort.
         """
         found = open_networks(self.folder.root)
+        noted = {**asdict(found.config), "cohort": found.cohort}
+        require_same(noted, self.folder.made_with, self.folder.root / FITS)
         return replace(found, config=replace(found.config, **self.config.subset("device", *AFTER_SCORES)))
 
     def save_fits(self, runs: Mapping[Arm, Mapping[int, FitRun]]) -> None:
         """Note in this profile's folder which fit belongs to which arm and fold, and beside each what it was shown."""
-        save_fits(self.folder, self.config, runs)
+        save_fits(self.folder, self.config, runs, cohort=self.folder.made_with["cohort"])
         with self.stage("references"):
             save_kinds(runs, self.manifest)
             keep_references(runs, self.patches, self.config)
@@ -290,5 +294,6 @@ class Workspace:
         origin = {**provenance(self.config, self.manifest), **self.origin, "time per stage": times}
         numbers = [asdict(number) for number in headline]
         result = {"title": title, "answer": answer, "headline": numbers, "cohort": cohort_line(self.manifest)}
-        self.folder.save_result(notebook, {**result, "data_source": self.manifest.source, "provenance": origin})
+        made = {"provenance": origin, "parameters": mark(self.config, notebook)}
+        self.folder.save_result(notebook, {**result, **made, "data_source": self.manifest.source})
         return origin

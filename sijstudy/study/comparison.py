@@ -10,13 +10,14 @@ from typing import Any
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
 from sijstudy.study.number_text import interval_text, quantity
+from sijstudy.study.numbers_file import FROM_KEPT
 
 IDENTICAL, WITHIN, OFF, MISSING = "identical", "within", "off", "missing"
 # Parameters in which the runs may differ: the run's name, its seed, how it was computed; the cohort has a hash, and
 # what one notebook alone reads decides whether that notebook's numbers are there at all.
 FREE = (
     *("profile", "seed", "device", "mode", "precision", "parallel_fits", "threads_per_fit", "manifest"),
-    *("external_manifest", "external_also", "ablations"),
+    *("external_manifest", "external_also", "ablations", "kept"),
 )
 Number = Mapping[str, Any]
 
@@ -33,10 +34,15 @@ class Compared:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All numbers of two runs in the order of the first. notes: what else differs between them, sentences."""
+    """All numbers of two runs in the order of the first.
+
+    notes: what else differs between them, sentences. unanswered: notebooks that ended in neither run, whose numbers
+    nobody compared.
+    """
 
     rows: tuple[Compared, ...]
     notes: tuple[str, ...]
+    unanswered: tuple[str, ...] = ()
 
     @property
     def agrees(self) -> bool:
@@ -45,10 +51,11 @@ class Comparison:
 
     @property
     def counts(self) -> str:
-        """How many numbers have which verdict, in words."""
+        """How many numbers have which verdict, in words; what neither run answered has none."""
         counted = Counter(row.verdict for row in self.rows)
         words = {IDENTICAL: "identical", WITHIN: "within the other's interval", OFF: "off", MISSING: "on one side only"}
-        return ", ".join(f"{counted[verdict]} {word}" for verdict, word in words.items() if counted[verdict])
+        told = [f"{counted[verdict]} {word}" for verdict, word in words.items() if counted[verdict]]
+        return ", ".join([*told, *([f"nothing known of {', '.join(self.unanswered)}"] if self.unanswered else [])])
 
 
 def compare(one: Mapping[str, Any], other: Mapping[str, Any], *, force: bool = False) -> Comparison:
@@ -62,13 +69,19 @@ def compare(one: Mapping[str, Any], other: Mapping[str, Any], *, force: bool = F
     first, second = ({number["id"]: number for number in content["numbers"]} for content in (one, other))
     if not first and not second:
         raise StudyError("neither run has a number to compare; run the study's notebooks to their end")
-    rows = tuple(_row(first.get(key), second.get(key)) for key in dict.fromkeys((*first, *second)))
-    return Comparison(rows, (*differences, *_notes(one, other)))
+    keys = list(dict.fromkeys((*first, *second)))
+    beyond = [key for key in keys if not key.startswith(FROM_KEPT)] if _from_kept(one, other) else []
+    rows = tuple(_row(first.get(key), second.get(key)) for key in keys if key not in beyond)
+    left_out = [f"{len(beyond)} numbers take images or networks and are not compared with kept predictions"]
+    unanswered = tuple(name for name in one["unanswered"] if name in other["unanswered"])
+    return Comparison(rows, (*differences, *(left_out if beyond else []), *_notes(one, other)), unanswered)
 
 
 def verdict_of(one: Number, other: Number) -> str:
     """IDENTICAL: value and interval are the same in all digits of the files. WITHIN: the value of one lies in the
-    interval of the other, its ends included. OFF: neither."""
+    interval of the other, its ends included. OFF: neither, or the units differ."""
+    if one["unit"] != other["unit"]:
+        return OFF
     ends = ("value", "low", "high")
     if all(one[end] == other[end] for end in ends):
         return IDENTICAL
@@ -105,9 +118,13 @@ def _differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
         found.append(f"profiles {one['profile']} and {other['profile']} have other parameters ({shown}{more})")
     cohorts = one["cohort"], other["cohort"]
     given = any(cohort["source"] != "synthetic" for cohort in cohorts)
-    if given and cohorts[0]["hash"] != cohorts[1]["hash"]:
+    if given and (cohorts[0]["hash"] != cohorts[1]["hash"] or not cohorts[0]["hash"]):
         found.append(f"their cohorts differ ({' and '.join(_named(cohort) for cohort in cohorts)})")
     return found
+
+
+def _from_kept(*runs: Mapping[str, Any]) -> bool:
+    return any(run["parameters"].get("kept") for run in runs)
 
 
 def _named(cohort: Mapping[str, str]) -> str:

@@ -25,8 +25,11 @@ from sijstudy import __version__
 from sijstudy.config import WHERE_ONLY, StudyConfig
 from sijstudy.files import file_hash, write_json
 from sijstudy.notebook.provenance import PACKAGES
+from sijstudy.study.cards import CHECKLIST, MODEL_CARD
 from sijstudy.study.cells import notebook_title
+from sijstudy.study.from_kept import kept_of_run
 from sijstudy.study.notebook_files import read_notebook
+from sijstudy.study.numbers_file import NUMBERS
 from sijstudy.study.plan import StudyPlan
 from sijstudy.study.results import DONE, current_timings, is_synthetic, result_of
 
@@ -34,13 +37,17 @@ METADATA = "ro-crate-metadata.json"
 PROFILE = "https://w3id.org/ro/wfrun/process/0.5"
 PAPER = "https://doi.org/10.3390/diagnostics11071156"
 LICENSE, AUTHORS = "https://spdx.org/licenses/MIT", "The sijstudy authors"  # as CITATION.cff has them; a test compares
+BESIDE = ("index.html", NUMBERS, MODEL_CARD, CHECKLIST)  # what every run writes beside the pages
 UNLICENSED = "None was given: who made this run says what may be done with it."
 STATUS = "http://schema.org/{}ActionStatus"
 SHA256 = {"sha256": "http://schema.org/sha256"}  # a term that RO-Crate 1.1 does not know yet
 
 
 def write_crate(plan: StudyPlan) -> Path:
-    """Describe what lies in the plan's reports folder; returns the file. The same files give the same description."""
+    """Describe what lies in the plan's reports folder; returns the file. The same files give the same description.
+
+    What an earlier run left there, with other parameters or of other networks, is listed and nobody's result.
+    """
     crate = ROCrate(version="1.1")
     crate.metadata.extra_terms.update(SHA256)
     actions = current_timings(plan)
@@ -54,7 +61,9 @@ def write_crate(plan: StudyPlan) -> Path:
             pages[page.id] = page
             tool = _tool(crate, notebook, software)
             _action(crate, tool, _run_of(plan, notebook, actions[notebook.stem]), given, [page])
-    rest = [file for file in outputs.values() if file.id not in pages]
+    rest = [
+        file for name, file in outputs.items() if name in BESIDE or (name.startswith("kept/") and kept_of_run(plan))
+    ]
     if pages and rest:
         about = {
             "name": "Index and what lies beside the reports",
@@ -83,7 +92,9 @@ def _file(crate: ROCrate, reports: Path, name: str) -> File:
 
 def _software(crate: ROCrate, plan: StudyPlan) -> Entity:
     """The package, with what it needs: the versions in which the numbers were computed."""
-    told: dict[str, str] = next((found["provenance"] for found in _results(plan) if found.get("provenance")), {})
+    origins = [found["provenance"] for found in _results(plan) if found.get("provenance")]
+    told: dict[str, str] = origins[0] if origins else {}
+    commits = "; ".join(dict.fromkeys(each["commit"] for each in origins if each.get("commit")))
     versions = {name: told.get(name) or version(name) for name in PACKAGES}
     needed = [
         _add(crate, f"pkg:pypi/{name}@{number}", "SoftwareApplication", name=name, softwareVersion=number)
@@ -91,7 +102,7 @@ def _software(crate: ROCrate, plan: StudyPlan) -> Entity:
     ]
     return _add(
         crate, f"pkg:pypi/sijstudy@{__version__}", "SoftwareApplication", name="sijstudy",
-        softwareVersion=f"{__version__}, commit {told['commit']}" if told.get("commit") else __version__,
+        softwareVersion=f"{__version__}, commit {commits}" if commits else __version__,
         license={"@id": LICENSE}, citation={"@id": PAPER}, softwareRequirements=needed,
     )  # fmt: skip
 

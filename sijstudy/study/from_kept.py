@@ -10,13 +10,15 @@ from typing import Any
 
 from sijstudy.cohort.manifest import Manifest, load_manifest
 from sijstudy.config import WHERE_ONLY, StudyConfig
+from sijstudy.files import read_json
 from sijstudy.notebook.cohort import synthetic_name
-from sijstudy.study.plan import FROM_KEPT, KEPT, StudyPlan, make_plan, reports_of
+from sijstudy.notebook.made_with import MarkedFolder, of_scores
+from sijstudy.study.numbers_file import FROM_KEPT
+from sijstudy.study.plan import KEPT, StudyPlan, make_plan, reports_of
 from sijstudy.study.profiles import profile_path
 from sijstudy.study.results import answered, result_of
-from sijstudy.training.kept_run import COHORT, WHOLE, KeptContent, KeptRun, open_kept, write_kept
-from sijstudy.training.networks import open_networks
-from sijstudy.training.store import StudyFolder
+from sijstudy.training.kept_run import ABOUT, COHORT, WHOLE, KeptContent, KeptRun, open_kept, write_kept
+from sijstudy.training.networks import FITS, open_networks
 
 FOLDS, SELECTION, TRAINING, EXAMINATIONS = (FROM_KEPT[place] for place in (0, 1, 2, 4))
 TABLES = {  # notebook -> the tables it leaves that cannot be made of others
@@ -62,15 +64,28 @@ def keep_predictions(plan: StudyPlan) -> Path | None:
     tables = [table for name, tables in TABLES.items() if name in done for table in tables]
     if config.roi_source == "automatic" and EXAMINATIONS in done:
         tables.append("found_joints_whole")
+    folder = MarkedFolder(plan.runs, of_scores(config, plan.root))
+    for table in tables:
+        folder.load_table(table)  # StudyError where it is not of these parameters: it may have been written by hand
     content = KeptContent(
         config=config,
-        folder=StudyFolder(plan.runs),
+        folder=folder,
         manifests=_manifests(plan, whole=EXAMINATIONS in done),
         fits=open_networks(plan.runs).runs,
         tables=tuple(tables),
         origin={name: provenance[name] for name in ORIGIN if name in provenance},
     )
     return write_kept(kept_folder(plan.reports), content)
+
+
+def kept_of_run(plan: StudyPlan) -> bool:
+    """Whether the predictions beside a run's reports are its own: of its parameters and its networks."""
+    about, fits = kept_folder(plan.reports) / ABOUT, plan.runs / FITS
+    if not (about.is_file() and fits.is_file()):
+        return False
+    kept, noted = read_json(about), read_json(fits)
+    own = {name: value for name, value in plan.parameters.items() if name not in WHERE_ONLY}
+    return bool(kept["parameters"] == own and kept["networks"] == noted["fits"])
 
 
 def plan_from_kept(

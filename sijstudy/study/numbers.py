@@ -16,7 +16,7 @@ from sijstudy.study.plan import StudyPlan
 from sijstudy.study.results import answered, is_synthetic, result_of
 
 DIGITS = 6  # decimals kept: fewer than the last bits that differ between processors, more than anybody reads
-MADE_WITH = ("sijstudy", "device", "precision", "torch")  # rows of the provenance that can move a number
+MADE_WITH = ("sijstudy", "commit", "device", "precision", "torch")  # rows of the provenance that can move a number
 ANCHOR = re.compile(r'<h[1-6][^>]*\bid="([^"]+)"[^>]*>(.*?)</h[1-6]>', re.DOTALL)
 
 

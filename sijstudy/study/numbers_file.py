@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,10 @@ from sijstudy.files import read_json
 NUMBERS = "numbers.json"
 SCHEMA_VERSION = 1
 KEPT = "kept"  # folder beside reports/PROFILE: numbers that the repository keeps, a file for each profile and seed
+FROM_KEPT = (  # notebooks whose tables and numbers can be made of kept predictions, without images and networks
+    *("02_roi_comparison", "03_resnet_selection", "04_five_fold_training", "05_subject_diagnosis"),
+    "09_whole_examinations",
+)
 
 
 def read_numbers(path: Path) -> dict[str, Any]:
@@ -30,6 +35,9 @@ def read_numbers(path: Path) -> dict[str, Any]:
         raise StudyError(f"{file}: has schema version {version}, this sijstudy reads {SCHEMA_VERSION}; make it anew")
     if error := best_match(Draft202012Validator(schema()).iter_errors(content)):
         raise StudyError(f"{file}: {error.json_path}: {_short(error.message)}; make it anew, or undo the change")
+    for number in content["numbers"]:
+        if not all(math.isfinite(number[end]) for end in ("value", "low", "high") if number[end] is not None):
+            raise StudyError(f"{file}: {number['id']} has a value or an end that is no number; make it anew")
     ids = [number["id"] for number in content["numbers"]]
     if twice := {one for one in ids if ids.count(one) > 1}:
         raise StudyError(f"{file}: {min(twice)} is there twice; make it anew, or undo the change")

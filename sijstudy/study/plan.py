@@ -15,6 +15,7 @@ from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
 from sijstudy.study import numbers_file
 from sijstudy.study.notebook_files import find_notebooks, read_notebook
+from sijstudy.study.numbers_file import FROM_KEPT
 from sijstudy.study.profiles import profile_settings
 
 ABLATIONS = "08_ablations"
@@ -22,10 +23,6 @@ RESERVED = ("fits", "patches", "maps", "whole", "attention")  # folders beside r
 KEPT = "paper"  # the profile whose reports the repository keeps; git leaves out all others
 NETWORKS_NOT_NEEDED = (  # they train nothing
     *("01_data_audit", "05_subject_diagnosis", "07_external_validation", "09_whole_examinations"),
-)
-FROM_KEPT = (  # their tables can be made of kept predictions, without images and networks
-    *("02_roi_comparison", "03_resnet_selection", "04_five_fold_training", "05_subject_diagnosis"),
-    "09_whole_examinations",
 )
 SELECTION, CANDIDATES = "03_resnet_selection", ("resnet18", "resnet50")  # Fig. 5
 
@@ -105,6 +102,11 @@ def make_plan(
     chosen = _chosen(found, only)
     _check_given(config, root, chosen)
     plan = StudyPlan(root, base, config, found, chosen, reports_of(root, config.profile, reports_root))
+    if config.kept and (root / config.kept).resolve().is_relative_to(plan.reports):
+        raise StudyError(
+            f"the predictions kept in {config.kept} belong to the reports beside them, which this run would overwrite; "
+            "give it a name of its own with -p profile NAME, or use --from-kept, which does"
+        )
     for folder in (plan.reports, plan.runs / "notebooks"):
         _require_writable(folder)
     return plan

@@ -1,30 +1,40 @@
-"""What the notebooks of a run left: times, answers, and which of them these very parameters gave."""
+"""What the notebooks of a run left: times, answers, and which of them these very parameters gave, of one cohort."""
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sijstudy.config import WHERE_ONLY
-from sijstudy.files import digest, read_json
-from sijstudy.study.plan import ABLATIONS, StudyPlan
+from sijstudy.files import read_json
+from sijstudy.notebook.made_with import mark as mark_of
+from sijstudy.study.plan import StudyPlan
 
-READ_BY_ONE = {  # parameter -> the one notebook that reads it
-    "external_manifest": "07_external_validation",
-    "external_also": "07_external_validation",
-    "ablations": ABLATIONS,
-}
 DONE, FAILED, INTERRUPTED = "done", "failed", "interrupted"
 
 
 def current_timings(plan: StudyPlan) -> dict[str, dict[str, Any]]:
-    """The entries of timings.json that these very parameters gave."""
-    return {name: entry for name, entry in timings(plan).items() if entry.get("parameters") == mark(plan, name)}
+    """The entries of timings.json that these very parameters gave, of the cohort that the last of them read.
+
+    An answer that was written since by something else, such as the notebook run by hand with other parameters, is not
+    the entry's.
+    """
+    current = {name: entry for name, entry in timings(plan).items() if entry.get("parameters") == mark(plan, name)}
+    left = {name: _left(plan, name) for name, entry in current.items() if entry["status"] == DONE}
+    foreign = {name for name, result in left.items() if result.get("parameters", mark(plan, name)) != mark(plan, name)}
+    cohorts = {
+        name: result["provenance"]["cohort_hash"]
+        for name, result in left.items()
+        if name not in foreign and "cohort_hash" in result.get("provenance", {})
+    }
+    last = max(cohorts, key=lambda name: datetime.datetime.fromisoformat(current[name]["finished"]), default="")
+    foreign |= {name for name, cohort in cohorts.items() if cohort != cohorts[last]}
+    return {name: entry for name, entry in current.items() if name not in foreign}
 
 
 def answered(plan: StudyPlan) -> list[Path]:
-    """The notebooks that ran to their end with these very parameters."""
+    """The notebooks that ran to their end with these very parameters, on one cohort."""
     current = current_timings(plan)
     return [notebook for notebook in plan.notebooks if current.get(notebook.stem, {}).get("status") == DONE]
 
@@ -37,13 +47,12 @@ def is_synthetic(plan: StudyPlan, results: Sequence[Mapping[str, Any]]) -> bool:
 
 def result_of(plan: StudyPlan, notebook: Path) -> dict[str, Any]:
     """The notebook's answer for the index, empty when it left none."""
-    path = result_file(plan, notebook)
-    return dict(read_json(path)) if path.exists() else {}
+    return _left(plan, notebook.stem)
 
 
-def result_file(plan: StudyPlan, notebook: Path) -> Path:
+def result_file(plan: StudyPlan, notebook: str) -> Path:
     """Where a notebook leaves its answer."""
-    return plan.runs / "results" / f"{notebook.stem}.json"
+    return plan.runs / "results" / f"{notebook}.json"
 
 
 def timings(plan: StudyPlan) -> dict[str, dict[str, Any]]:
@@ -52,6 +61,10 @@ def timings(plan: StudyPlan) -> dict[str, dict[str, Any]]:
 
 
 def mark(plan: StudyPlan, notebook: str) -> str:
-    """What stands for the parameters a notebook was run with; those that it does not read are left out."""
-    foreign = {name for name, reader in READ_BY_ONE.items() if reader != notebook}
-    return digest({name: value for name, value in plan.parameters.items() if name not in {*foreign, *WHERE_ONLY}})
+    """What stands for the parameters a notebook was run with: see ``notebook.made_with``."""
+    return mark_of(plan.config, notebook)
+
+
+def _left(plan: StudyPlan, notebook: str) -> dict[str, Any]:
+    path = result_file(plan, notebook)
+    return dict(read_json(path)) if path.exists() else {}

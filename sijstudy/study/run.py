@@ -18,7 +18,7 @@ from sijstudy.cohort.manifest import load_manifest
 from sijstudy.errors import StudyError
 from sijstudy.files import write_atomic, write_json
 from sijstudy.study.cards import CHECKLIST, MODEL_CARD, Facts, write_cards
-from sijstudy.study.crate import write_crate
+from sijstudy.study.crate import METADATA, write_crate
 from sijstudy.study.execution import Failure, Job, execute
 from sijstudy.study.expected_work import expected_work
 from sijstudy.study.from_kept import cohort_folder, keep_predictions, keeps
@@ -75,10 +75,13 @@ def run_study(
     if warning := kept_by_git(plan):
         print(f"sijstudy: {warning}", file=stream, flush=True)
     with _exclusive(plan):
+        (plan.reports / METADATA).unlink(missing_ok=True)  # it has hashes of what is now written anew
         result = _run(plan, cell_timeout, stream)
-        if result.ok and (keep or keeps(plan)):
-            _keep(plan, stream)
-        write_crate(plan)  # last, as it lists what the others wrote
+        try:
+            if result.ok and (keep or keeps(plan)):
+                _keep(plan, stream)
+        finally:
+            write_crate(plan)  # last, as it lists what the others wrote
         return result
 
 
@@ -146,7 +149,8 @@ def _run_notebook(
     plan: StudyPlan, notebook: Path, progress: Progress, kernel: Kernel, cell_timeout: int | None
 ) -> Failure | None:
     """Execute one notebook, write its report, note its time; an interruption is noted and passed on."""
-    result_file(plan, notebook).unlink(missing_ok=True)  # an answer of an earlier run is not this run's
+    write_json(plan.timings, {name: entry for name, entry in timings(plan).items() if name != notebook.stem})
+    result_file(plan, notebook.stem).unlink(missing_ok=True)  # what an earlier run left is not this run's
     job = Job(notebook, plan.executed(notebook), plan.parameters, plan.root, cell_timeout)
     try:
         failure = execute(job, progress, kernel)

@@ -10,6 +10,7 @@ from typing import Any
 
 from sijstudy.config import WHERE_ONLY
 from sijstudy.files import write_atomic
+from sijstudy.notebook.made_with import READ_BY_ONE
 from sijstudy.study.cards import CHECKLIST, MODEL_CARD
 from sijstudy.study.cells import notebook_title
 from sijstudy.study.index import Card, Index, headline_row, render_index, thumbnail
@@ -21,11 +22,9 @@ from sijstudy.study.results import (
     DONE,
     FAILED,
     INTERRUPTED,
-    READ_BY_ONE,
     answered,
     current_timings,
     is_synthetic,
-    mark,
     result_of,
     timings,
 )
@@ -86,7 +85,7 @@ def _card(plan: StudyPlan, notebook: Path) -> Card:
     title = notebook_title(read_notebook(notebook), name.replace("_", " "))
     if entry is None or not plan.page(notebook).exists():
         return Card(number, title, state="not run")
-    current = entry["parameters"] == mark(plan, notebook.stem)
+    current = notebook.stem in current_timings(plan)
     is_answered = current and entry["status"] == DONE
     result = result_of(plan, notebook) if is_answered else {}
     image, alt = thumbnail(read_notebook(plan.executed(notebook))) if plan.executed(notebook).exists() else ("", "")
@@ -96,7 +95,7 @@ def _card(plan: StudyPlan, notebook: Path) -> Card:
         str(result.get("title") or title),
         link=plan.page(notebook).name,
         answer=str(result.get("answer", "")),
-        state=states[entry["status"]] if current else "from an earlier run with other parameters",
+        state=states[entry["status"]] if current else "from an earlier run with other parameters, or of another cohort",
         time=duration(entry["seconds"]),
         thumbnail=image,
         alt=alt,

@@ -89,11 +89,17 @@ class KeptRun:
 
 
 def write_kept(folder: Path, content: KeptContent) -> Path:
-    """Write ``folder`` anew; nothing else may be in it. Returns its ``kept.json``, which comes last."""
+    """Write ``folder`` anew; nothing else may be in it. Returns its ``kept.json``, which comes last.
+
+    StudyError when a file to keep is missing; what was kept before then stays as it is.
+    """
+    sources = _sources(content)
+    for source in sources.values():
+        if not source.is_file():
+            raise StudyError(f"{source} is missing, so no predictions are kept; run notebooks 02 and 04 again")
     shutil.rmtree(folder, ignore_errors=True)
-    for name, source in _sources(content).items():
+    for name, source in sources.items():
         _copy(source, folder / name)
-    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     about = {
         "format": FORMAT,
         "sijstudy": __version__,
@@ -103,7 +109,7 @@ def write_kept(folder: Path, content: KeptContent) -> Path:
             arm: {str(fold): run.folder.name for fold, run in own.items()} for arm, own in content.fits.items()
         },
         "origin": dict(content.origin),
-        "files": {name: file_hash(folder / name) for name in names},
+        "files": {name: file_hash(folder / name) for name in _names(folder)},
     }  # fmt: skip
     write_json(folder / ABOUT, about)
     return folder / ABOUT
@@ -125,6 +131,9 @@ def open_kept(folder: Path) -> KeptRun:
     for name, expected in files.items():
         if file_hash(folder / name) != expected:
             raise StudyError(f"{folder / name}: is not as the run kept it; restore it or keep the run again")
+    for name in _names(folder):
+        if name not in files:
+            raise StudyError(f"{folder / name}: was not kept by the run; remove it or keep the run again")
     run = KeptRun(folder, config, origin)
     for name, expected in hashes.items():
         if cohort_hash(run.manifest(name)) != expected:
@@ -145,6 +154,12 @@ def require_same(run: KeptRun, config: StudyConfig, root: Path) -> None:
     here = root / (config.manifest or f"data_manifest/{own.name}")
     if (here / "cohort.json").is_file() and cohort_hash(load_manifest(here)) != cohort_hash(own):
         raise StudyError(f"{run.folder}: its predictions are of another cohort than {here}; run without them")
+
+
+def _names(folder: Path) -> list[str]:
+    """The files of a kept folder but ``kept.json``, as paths in it; hidden ones are the system's."""
+    paths = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    return sorted(path.as_posix() for path in paths if path.as_posix() != ABOUT and not path.name.startswith("."))
 
 
 def _copy(source: Path, path: Path) -> None:

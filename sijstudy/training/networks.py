@@ -20,10 +20,14 @@ FITS = "fits.json"  # in a profile's folder: which fit belongs to which arm and 
 
 @dataclass(frozen=True)
 class Networks:
-    """Finished networks by arm and fold, and the parameters they are to be used with."""
+    """Finished networks by arm and fold, and the parameters they are to be used with.
+
+    cohort: what the study that noted them calls its cohort, "" where none did.
+    """
 
     config: StudyConfig
     runs: Mapping[Arm, Mapping[int, FitRun]]
+    cohort: str = ""
 
     @property
     def trained_on(self) -> str:
@@ -50,10 +54,12 @@ def save_settings(run: FitRun, config: StudyConfig) -> None:
         write_json(run.folder / SETTINGS, _parameters(config))
 
 
-def save_fits(folder: StudyFolder, config: StudyConfig, runs: Mapping[Arm, Mapping[int, FitRun]]) -> None:
-    """Note in a profile's folder which fit belongs to which arm and fold, and the profile's parameters."""
+def save_fits(
+    folder: StudyFolder, config: StudyConfig, runs: Mapping[Arm, Mapping[int, FitRun]], *, cohort: str = ""
+) -> None:
+    """Note in a profile's folder which fit belongs to which arm and fold, the profile's parameters and its cohort."""
     fits = {arm: {str(fold): run.folder.name for fold, run in by_fold.items()} for arm, by_fold in runs.items()}
-    write_json(folder.root / FITS, {"config": _parameters(config), "fits": fits})
+    write_json(folder.root / FITS, {"config": _parameters(config), "cohort": cohort, "fits": fits})
 
 
 def noted_fits(path: Path) -> set[str]:
@@ -124,7 +130,7 @@ def _of_profile(folder: Path) -> Networks:
     for by_fold in fits.values():
         for run in by_fold.values():
             _require_done(run)
-    return Networks(config, fits)
+    return Networks(config, fits, str(content.get("cohort", "")))
 
 
 def _arm(name: object, path: Path) -> Arm:

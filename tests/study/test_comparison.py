@@ -15,8 +15,8 @@ from sijstudy import cli
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
 from sijstudy.files import write_json
+from sijstudy.notebook.made_with import READ_BY_ONE
 from sijstudy.study.comparison import FREE, IDENTICAL, MISSING, OFF, WITHIN, compare, verdict_of
-from sijstudy.study.results import READ_BY_ONE
 
 PROJECT = Path(__file__).resolve().parents[2]
 BASE = entry("x", 90.0, 80.0, 95.0)
@@ -87,6 +87,33 @@ def test_another_name_seed_device_or_drawn_cohort_is_told_and_compared():
         "torch: 2 and unknown",
         "profile toy: not run to the end: 06_grad_cam",
     )
+
+
+def test_a_number_in_another_unit_is_off():
+    assert verdict_of(entry("x", 0.9, unit="1"), entry("x", 0.9)) == OFF
+
+
+def test_a_given_cohort_of_unknown_content_is_not_taken_for_the_same():
+    with pytest.raises(StudyError, match="given of unknown content and given of unknown content"):
+        compare(content(BASE, source="given", cohort=""), content(BASE, source="given", cohort=""))
+
+
+def test_what_neither_run_answered_is_said_with_the_verdict():
+    lacking = {**content(BASE), "unanswered": ["06_grad_cam", "09_whole_examinations"]}
+    assert (
+        compare(lacking, {**lacking, "unanswered": ["06_grad_cam"]}).counts
+        == "1 identical, nothing known of 06_grad_cam"
+    )
+
+
+def test_kept_predictions_are_compared_in_what_they_can_make():
+    tables, maps = entry("x", 90.0, 80.0, 95.0), {**entry("peak", 17.0), "id": "06_grad_cam/peak"}
+    tables["id"] = "05_subject_diagnosis/x"
+    again = content(tables, kept="reports/toy/kept")
+    found = compare(again, content(tables, maps))
+    assert (found.agrees, [row.verdict for row in found.rows]) == (True, [IDENTICAL])
+    assert found.notes[0] == "1 numbers take images or networks and are not compared with kept predictions"
+    assert not compare(content(tables), content(tables, maps)).agrees
 
 
 def test_what_one_notebook_alone_reads_may_differ():

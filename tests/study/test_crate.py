@@ -12,8 +12,9 @@ from rocrate_validator.models import ValidationSettings
 from rocrate_validator.utils.http import HttpRequester
 from toy_study import notebook, result_code, run_toy, write_project
 
-from sijstudy.files import file_hash
+from sijstudy.files import file_hash, write_json
 from sijstudy.study import crate
+from sijstudy.study.from_kept import kept_of_run
 from sijstudy.study.plan import make_plan
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -87,6 +88,33 @@ def test_author_and_license_are_the_packages_for_a_synthetic_cohort_only(project
     run_toy(own)
     root = ROCrate(own / "reports/toy").root_dataset
     assert (root["license"], root.get("author")) == (crate.UNLICENSED, None)
+
+
+def test_what_an_earlier_run_left_is_listed_and_nobodys_result(project, entities):
+    made = {part["@id"] for entity in entities.values() for part in entity.get("result", [])}
+    assert made == {"01_one.html", "02_two.html", "index.html", "numbers.json", "model_card.html", "checklist.html"}
+    crate.write_crate(make_plan("toy", root=project, overrides={"seed": 7}))
+    again = json.loads((project / "reports/toy" / crate.METADATA).read_text())["@graph"]
+    assert [entity["@id"] for entity in again if entity.get("result")] == []
+    assert {"@id": "01_one.html"} in next(entity for entity in again if entity["@id"] == "./")["hasPart"]
+    crate.write_crate(make_plan("toy", root=project))
+
+
+def test_kept_predictions_are_the_runs_where_parameters_and_networks_are(project):
+    plan = make_plan("toy", root=project)
+    about, noted = project / "reports/toy/kept/kept.json", project / "runs/toy/fits.json"
+    own = {name: value for name, value in plan.parameters.items() if name != "scheduler"}
+    for fits, parameters, expected in (
+        ({"roi": {"1": "a"}}, own, True),
+        ({}, own, False),
+        ({}, {**own, "seed": 1}, False),
+    ):
+        write_json(about, {"parameters": parameters, "networks": {"roi": {"1": "a"}}})
+        write_json(noted, {"fits": fits})
+        assert kept_of_run(plan) is expected
+    about.unlink()
+    noted.unlink()
+    assert not kept_of_run(plan)
 
 
 def test_the_same_files_give_the_same_description(project):

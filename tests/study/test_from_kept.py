@@ -65,6 +65,11 @@ def test_another_parameter_is_refused_and_so_is_a_changed_file(project):
         plan_from_kept("toy", root=project, overrides={}, only=("05",))
 
 
+def test_reports_beside_which_predictions_lie_are_not_written_over(project):
+    with pytest.raises(StudyError, match="belong to the reports beside them, which this run would overwrite"):
+        plan_from_kept("toy", root=project, overrides={"profile": "toy"}, only=("05",))
+
+
 def test_only_the_reports_that_the_repository_keeps_are_kept_unasked(project):
     plan = make_plan("toy", root=project, overrides={"profile": "paper"})
     assert keeps(plan)

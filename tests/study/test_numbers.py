@@ -3,6 +3,7 @@
 import html
 import re
 from dataclasses import asdict, replace
+from itertools import count
 from pathlib import Path
 
 import jsonschema
@@ -29,6 +30,7 @@ def rows_of(index):
     return {" ".join(name): [" ".join(cell) for cell in rest] for name, *rest in plain}
 
 
+NOW = (f"2026-01-02T03:04:05.{number:06}+00:00" for number in count())
 FIRST = Headline("first", "Result", 92.1, 89.0, 94.5, paper=Published(93.55, "Table 2", 2.19), people=14)
 FURTHER = Headline("further <b>", "Table 3", 70.0, 60.0, 80.0)
 SMALL = Headline("small", "Table 3", 0.25, 0.125, 0.5, unit=ONE, given_networks=True)
@@ -41,15 +43,18 @@ def root(tmp_path):
     return write_project(tmp_path, n01_first=notebook("First"), n02_second=notebook("Second"))
 
 
-def left(root, answers, **overrides):
+def left(root, answers, origin=None, **overrides):
     """Write the index of a run whose notebooks left these numbers, notebook -> headlines; returns the index page."""
-    plan, origin = make_plan("toy", root=root, overrides=overrides), {"torch": "2", "cohort_hash": "beef"}
+    plan, origin = (
+        make_plan("toy", root=root, overrides=overrides),
+        {"torch": "2", "cohort_hash": "beef", **(origin or {})},
+    )
     for name, headlines in answers.items():
         result = {"answer": f"Answer of {name}.", "headline": list(map(asdict, headlines)), "provenance": origin}
         write_json(plan.runs / "results" / f"{name}.json", result)
         page = '<h2 id="result">Result</h2><h2 id="table-3">Table 3</h2><h3 id="table-3-2">Table 3</h3>'
         (plan.reports / f"{name}.html").write_text(page)
-        entry = {"status": DONE, "seconds": 1.0, "parameters": mark(plan, name), "failure": ""}
+        entry = {"status": DONE, "seconds": 1.0, "parameters": mark(plan, name), "failure": "", "finished": next(NOW)}
         write_json(plan.timings, {**timings(plan), name: entry})
     return write_index(plan)
 
@@ -127,6 +132,24 @@ def test_numbers_of_other_parameters_are_left_out(root):
     assert found["unanswered"] == ["01_first"]
 
 
+def test_numbers_of_another_cohort_than_the_last_are_left_out_and_commits_are_told(root):
+    left(root, {"01_first": [FIRST], "02_second": [SMALL]}, {"commit": "old"})
+    both = read_numbers(left(root, {"02_second": [SMALL]}, {"commit": "new"}).parent)
+    assert (both["made_with"]["commit"], both["unanswered"]) == ("old; new", [])
+    index = left(root, {"02_second": [SMALL]}, {"commit": "new", "cohort_hash": "cafe"})
+    found = read_numbers(index.parent)
+    assert (found["cohort"]["hash"], found["unanswered"], found["made_with"]["commit"]) == ("cafe", ["01_first"], "new")
+    assert "or of another cohort" in index.read_text()
+
+
+def test_an_answer_that_other_parameters_wrote_since_is_left_out(root):
+    left(root, {"01_first": [FIRST], "02_second": [SMALL]})
+    path = root / "runs/toy/results/01_first.json"
+    write_json(path, {**read_json(path), "parameters": "of a notebook run by hand"})
+    found = read_numbers(left(root, {"02_second": [SMALL]}).parent)
+    assert found["unanswered"] == ["01_first"]
+
+
 def test_a_number_of_an_earlier_version_costs_no_index(root):
     index = left(root, {"01_first": [FIRST], "02_second": [SMALL]})
     path = root / "runs/toy/results/02_second.json"
@@ -191,6 +214,14 @@ def test_a_broken_file_is_refused_in_one_line(tmp_path, text, said):
     path = tmp_path / "numbers.json"
     path.write_text(text)
     with pytest.raises(StudyError, match=re.escape(said)):
+        read_numbers(path)
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
+def test_what_is_no_number_is_refused(tmp_path, number):
+    path = written(tmp_path, VALID) / "numbers.json"
+    path.write_text(path.read_text().replace('"high": 3.0', f'"high": {number}'))
+    with pytest.raises(StudyError, match=r"01_first/x has a value or an end that is no number"):
         read_numbers(path)
 
 

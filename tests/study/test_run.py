@@ -99,6 +99,20 @@ def test_a_stale_answer_goes_when_its_notebook_runs_again(project):
     assert not (project / "runs/toy/results/02_second.json").exists()
 
 
+def test_a_notebook_that_is_killed_leaves_no_entry_of_an_earlier_run(project, monkeypatch):
+    run_toy(project)
+
+    def killed(*_):
+        assert "02_second" not in timings(project)
+        raise MemoryError
+
+    monkeypatch.setattr(run_module, "execute", killed)
+    with pytest.raises(MemoryError):
+        run_toy(project, only=["02"])
+    assert set(timings(project)) == {"01_first", "03_third"}
+    assert not (project / "reports/toy/ro-crate-metadata.json").exists()  # its hashes are of other files
+
+
 def test_only_some_notebooks_by_number_or_name(project):
     _, shown = run_toy(project, only=["03_third", "01"])
     assert [line.split()[1] for line in shown.splitlines() if "done" in line] == ["01_first", "03_third"]

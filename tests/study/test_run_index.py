@@ -13,7 +13,7 @@ def test_answers_of_other_parameters_are_not_shown_as_this_runs(project):
     run_toy(project)
     result, _ = run_toy(project, overrides={"epochs": 5}, only=["03"])
     text = result.index.read_text()
-    assert text.count("from an earlier run with other parameters") == 2
+    assert text.count("from an earlier run with other parameters, or of another cohort") == 2
     assert "Answer of" not in text
     assert 'href="01_first.html"' in text
 
@@ -45,7 +45,7 @@ def test_a_parameter_that_one_notebook_reads_leaves_the_others_answers_standing(
     overrides = {"external_manifest": str(sample_manifest.folder)}
     assert run_toy(root, overrides=overrides, only=("01",))[0].ok
     text = (root / "reports/toy/index.html").read_text()
-    assert text.count("from an earlier run with other parameters") == 1
+    assert text.count("from an earlier run with other parameters, or of another cohort") == 1
     assert "Answer of 01_first." in text
     assert "Answer of 07_external_validation." not in text
 

@@ -26,7 +26,7 @@ def original(finished_work, tmp_path_factory):
         work.folder.save_table(f"predictions_{arm}", courses)
     content = KeptContent(
         work.config, work.folder, {COHORT: work.manifest}, runs,
-        tuple(f"predictions_{arm}" for arm in ARMS), {"commit": "abc"},
+        tuple(f"predictions_{arm}" for arm in ARMS), {"commit": "abc", "device": "a far one", "torch": "1"},
     )  # fmt: skip
     return write_kept(tmp_path_factory.mktemp("kept") / "kept", content).parent
 
@@ -52,6 +52,11 @@ def test_tables_folds_and_cohort_come_back_as_they_were(finished_work, kept):
     assert cohort_hash(again.manifest) == cohort_hash(work.manifest)
     assert again.training_time({"roi": found}) == work.training_time({"roi": runs["roi"]})
     assert "commit abc" in again.origin["predictions"]
+    told = again.finish("05_subject_diagnosis", "Title", "Answer.", [])
+    assert (told["device"], told["torch"]) == (
+        "a far one",
+        "1",
+    )  # where the scores were computed, not where these lines are
 
 
 def test_no_pixels_and_no_weights_are_kept(kept):
@@ -63,7 +68,8 @@ def test_the_same_run_is_kept_in_the_same_bytes(finished_work, kept, original):
     work, runs = finished_work
     (kept / "stray.csv").touch()
     tables = tuple(f"predictions_{arm}" for arm in ARMS)
-    write_kept(kept, KeptContent(work.config, work.folder, {COHORT: work.manifest}, runs, tables, {"commit": "abc"}))
+    origin = {"commit": "abc", "device": "a far one", "torch": "1"}
+    write_kept(kept, KeptContent(work.config, work.folder, {COHORT: work.manifest}, runs, tables, origin))
     assert (kept / ABOUT).read_bytes() == (original / ABOUT).read_bytes()
     assert not (kept / "stray.csv").exists()
 
@@ -86,6 +92,21 @@ def test_a_missing_file_is_named_and_a_missing_folder_too(kept, tmp_path):
         open_kept(kept)
     with pytest.raises(StudyError, match="no predictions are kept in"):
         open_kept(tmp_path / "nowhere")
+
+
+def test_a_file_that_was_not_kept_is_not_read(kept):
+    (kept / "tables/predictions_automatic_roi.csv").write_text("fold\n1\n")
+    (kept / ".DS_Store").touch()
+    with pytest.raises(StudyError, match=r"predictions_automatic_roi\.csv: was not kept by the run"):
+        open_kept(kept)
+
+
+def test_what_was_kept_stays_where_a_file_to_keep_is_missing(finished_work, kept, original):
+    work, runs = finished_work
+    content = KeptContent(work.config, work.folder, {COHORT: work.manifest}, runs, ("predictions_gone",), {})
+    with pytest.raises(StudyError, match=r"predictions_gone\.csv is missing, so no predictions are kept"):
+        write_kept(kept, content)
+    assert (kept / ABOUT).read_bytes() == (original / ABOUT).read_bytes()
 
 
 @pytest.mark.parametrize("change", [{"files": 1}, {"cohorts": None}, {"parameters": []}])
