@@ -10,6 +10,7 @@ import pytest
 
 from sijstudy.cohort.schema import SLICES
 from sijstudy.config import StudyConfig
+from sijstudy.files import read_json
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "sijstudy"
@@ -35,7 +36,7 @@ FOLDERS = (
     "binder",
 )
 MADE = re.compile(  # by a run, a build or a measurement, or by whoever follows a recipe
-    r"runs/|notebooks/09_NAME|data/|reports/(?!paper)|data_manifest/[\w.-]+|benchmarks/results/|diagnoses/"
+    r"runs/|notebooks/09_NAME|data/|reports/(?!paper/)|data_manifest/[\w.-]+|benchmarks/results/|diagnoses/"
 )
 EXAMPLES = {"docs/BAD_INPUT.md"}  # its rows are what commands print of spoilt input
 DATA = (".json", ".csv", ".html", ".md", ".png")
@@ -185,3 +186,18 @@ def test_parameters_that_the_assumptions_name_exist():
         assert name in specs and (specs[name] is None or value in specs[name]), f"{name}: {value}"
     alone = set(re.findall(r"\(`([a-z]+_[a-z_]+)`", text))
     assert alone and alone <= {*specs, *SLICES.columns}, alone
+
+
+def test_the_readme_tells_the_kept_numbers():
+    """Of seeds 2026 and 1: what the paper's rule finds, by a threshold of training subjects, and on selected slices."""
+    runs = [read_json(ROOT / f"reports/kept/quick-seed{seed}.json")["numbers"] for seed in (2026, 1)]
+    values = [{number["id"].partition("/")[2]: number["value"] for number in numbers} for numbers in runs]
+    chosen = "whole-examinations-rule-and-threshold-of-training-subjects-at-90-specificity"
+    prose = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    for name, told in (
+        ("subject-recall-whole-examinations-mean-of-the-filtered-slices", "finds {:.0f} and {:.0f}% of the patients"),
+        ("subject-recall", "it finds {:.0f} and {:.0f}%"),
+        (f"subject-recall-{chosen}", "the same networks find {:.0f} and {:.0f}%"),
+        (f"subject-specificity-{chosen}", "at a specificity of {:.0f} and {:.0f}%"),
+    ):
+        assert told.format(*(run[name] for run in values)) in prose
