@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 
 from sijstudy.cohort.image_header import MARKS
-from sijstudy.cohort.series import NO_AGENT, Series
+from sijstudy.cohort.series import Series
 
 UNKNOWN = "unknown"
 SUPPRESSED, FAT_BRIGHT = "suppressed", "not suppressed"
@@ -22,10 +22,6 @@ DIFFUSION_TYPES = {"DIFFUSION", "TRACEW", "ADC", "EADC", "FA"}
 T2_STAR = re.compile(r"t2[ _-]?(\*|star)|(?<![a-z])(medic|merge|swi|mffe)(?![a-z])")
 T2 = re.compile(r"(?<![a-z0-9])t2w?(?![0-9])")
 PROTON = re.compile(r"(?<![a-z0-9])pdw?(?![a-z0-9])|proton")
-WITHOUT_AGENT = re.compile(
-    r"(?<![a-z])(pre|nativ[ae]?|native|unenhanced|plain)(?![a-z])"
-    r"|(?<![a-z])(non?|without|w/?o|ohne)[ _-]*(gd|km|contrast|ce)"
-)
 LONG_TR, T2_FROM = 1000.0, 60.0  # ms; as ``Series.is_t1``, and echo times from which T2 rather than protons weigh
 
 
@@ -125,17 +121,11 @@ def _long(repetition: float | None, echo: float | None, words: str) -> str:
 
 
 def _fat(series: Series, weighting: str) -> str:
-    if weighting == "STIR" or series.is_fat_suppressed:
+    if weighting == "STIR":
         return SUPPRESSED
-    told = series.first.part and not series.is_map
-    return FAT_BRIGHT if told or series.first.options_stated else UNKNOWN
+    return {True: SUPPRESSED, False: FAT_BRIGHT, None: UNKNOWN}[series.fat_suppression]
 
 
 def _agent(series: Series) -> str:
     """A header without a word of an agent leaves it open: many a hospital's never fills it in."""
-    named = series.first.contrast_agent.strip().lower()
-    if named not in NO_AGENT:
-        return GIVEN
-    if named or WITHOUT_AGENT.search(series.first.description.lower()):
-        return NOT_GIVEN
-    return GIVEN if series.has_agent else UNKNOWN
+    return {True: GIVEN, False: NOT_GIVEN, None: UNKNOWN}[series.agent]

@@ -152,6 +152,16 @@ def test_an_agent_is_given_not_given_or_left_open(tags, expected):
     assert of(slice_of(**tags)).agent == expected
 
 
+@pytest.mark.parametrize(
+    "description",
+    ["t1_tse_cor_no_fs", "T1 cor ohne FS KM", "T1 COR non-FS +C", "T1 W/O FATSAT GD", "cor T1 not fat sat"],
+)
+def test_fat_bright_t1_with_the_word_for_suppression_is_fat_bright(description):
+    tags = {"SeriesDescription": description, "ScanOptions": "SAT1", "ContrastBolusAgent": "Gadovist"}
+    assert of(slice_of(**tags)) == ImageKind("T1", "not suppressed", "given", "coronal")
+    assert of(slice_of(**{**tags, "ScanOptions": "FS"})).fat == "unknown"  # it says both
+
+
 def test_planes_and_localizers():
     assert of(slice_of(ImageOrientationPatient=AXIAL)).plane == "axial"
     assert of(slice_of(ImageOrientationPatient=SAGITTAL)).plane == "sagittal"
