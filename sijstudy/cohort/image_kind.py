@@ -16,6 +16,7 @@ UNKNOWN = "unknown"
 SUPPRESSED, FAT_BRIGHT = "suppressed", "not suppressed"
 GIVEN, NOT_GIVEN = "given", "not given"
 NEEDED = ("weighting", "fat", "plane")  # must be known of a series before networks are asked about it
+NO_MATTER = {("STIR", "agent")}  # nobody takes STIR after an agent, and no header says so
 
 DIFFUSION = re.compile(r"(?<![a-z])(dwi|dti|diff[a-z]*|trace[w]?|resolve|adc)(?![a-z])")
 DIFFUSION_TYPES = {"DIFFUSION", "TRACEW", "ADC", "EADC", "FA"}
@@ -82,6 +83,21 @@ def kind_of(series: Series) -> ImageKind:
     """The kind of a series by its header and, for volumes without one, its file's name."""
     weighting = _weighting(series)
     return ImageKind(weighting, _fat(series, weighting), _agent(series), series.plane)
+
+
+def telling(kinds: Sequence[ImageKind]) -> tuple[ImageKind, ...]:
+    """Those of a cohort's kinds that others are to be held against, in the same order.
+
+    Kinds that know all of NEEDED, where there are any; of these none that only says less than another does, as stripped
+    headers among whole ones do: with what it leaves open, anything would agree.
+    """
+    known = [own for own in kinds if not any(own.unknown(name) for name in NEEDED)] or kinds
+    return tuple(own for own in known if not any(_says_less(own, other) for other in known))
+
+
+def _says_less(own: ImageKind, other: ImageKind) -> bool:
+    missing = {(own.weighting, name) for name in own.lacks(other)} - NO_MATTER
+    return bool(missing) and not other.lacks(own) and not own.differs(other)
 
 
 def contrast_of(kinds: Sequence[ImageKind]) -> str:
