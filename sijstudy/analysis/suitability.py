@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from sijstudy.cohort.image_kind import NEEDED, STATED, ImageKind, contrast_of
+from sijstudy.cohort.image_kind import NEEDED, NO_MATTER, STATED, ImageKind, contrast_of
 from sijstudy.cohort.options import Wanted
 from sijstudy.cohort.seen_joints import boxed, confidence_text, measured, see
 from sijstudy.cohort.subject_folder import SubjectFolder, read_subject
@@ -17,7 +17,6 @@ from sijstudy.training.networks import FITS, Networks
 
 FIND, WHOLE = "find", "whole"
 NAMES = {"weighting": "weighting", "fat": "fat suppression", "agent": "contrast agent", "plane": "plane"}
-NO_MATTER = {("STIR", "agent")}  # nobody takes STIR after an agent, and no header says so
 
 
 class Asked(Protocol):

@@ -27,6 +27,7 @@ COLUMNS = ["subject_id", "plane", "from_coronal_deg", "from_sacrum_deg"]
 LIMIT_DEG = 10.0
 LONG = 1.3  # ASSUMED: an outline that is less longer than thick has no long axis
 LEAST_SLICES = 3
+ENDS = 0.4  # ASSUMED: where both end slices show at most this part of the largest section, the stack holds the sacrum
 
 
 def plane_table(manifest: Manifest, slices: Sequence[SliceFacts]) -> pd.DataFrame:
@@ -34,7 +35,8 @@ def plane_table(manifest: Manifest, slices: Sequence[SliceFacts]) -> pd.DataFram
 
     plane: coronal, axial or sagittal, oblique ones with them. from_coronal_deg: angle in [0, 90] between the first
     slice's plane and strict coronal. from_sacrum_deg: angle in [0, 90] between it and the sacrum's long axis as
-    outlined (``long_axis``), NaN without an outline that has one.
+    outlined (``long_axis``), NaN without an outline that has one. An outline on slices that do not pass through the
+    whole sacrum is long in their own plane, however they lie: its angle is too small, and NaN up to LIMIT_DEG.
     """
     own: dict[str, dict[int, Plane]] = defaultdict(dict)
     for fact in slices:
@@ -47,6 +49,8 @@ def plane_table(manifest: Manifest, slices: Sequence[SliceFacts]) -> pd.DataFram
         normal = normal_of(orientation)
         axis = long_axis(points[name]) if len(points[name]) >= LEAST_SLICES else None
         tilt = np.nan if axis is None else np.degrees(np.arcsin(min(1.0, abs(float(axis @ normal)))))
+        if tilt <= LIMIT_DEG and not passes_through(points[name]):
+            tilt = np.nan
         coronal = np.degrees(np.arccos(min(1.0, abs(float(normal[1])))))
         rows.append((name, plane_of(orientation), float(coronal), float(tilt)))
     return pd.DataFrame(rows, columns=COLUMNS)
@@ -63,6 +67,15 @@ def long_axis(parts: Sequence[Array]) -> Array | None:
     if values[1] < LONG**2 * values[0]:
         return None
     return np.array([0.0, *vectors[:, 1]])
+
+
+def passes_through(parts: Sequence[Array]) -> bool:
+    """Whether the slices go from one end of the sacrum to the other: its sections are small (ENDS) at both.
+
+    parts: as for ``long_axis``, in the order of the slices.
+    """
+    sizes = [len(part) for part in parts]
+    return max(sizes[0], sizes[-1]) <= ENDS * max(sizes)
 
 
 def plane_summary(table: pd.DataFrame) -> pd.DataFrame:
@@ -96,7 +109,8 @@ def plane_findings(table: pd.DataFrame) -> list[Finding]:
                 "plane",
                 f"The slices of {_subjects(len(askew))} lie more than {LIMIT_DEG:g} degrees off the sacrum's long axis "
                 f"({_range(askew['from_sacrum_deg'])} degrees).",
-                "Performance falls with that angle (J Clin Med 2023, 12, 4852); look at these subjects apart.",
+                "Performance falls with that angle (J Clin Med 2023, 12, 4852), which is larger still where the "
+                "outlined slices do not pass through the whole sacrum; look at these subjects apart.",
                 listed(askew["subject_id"].tolist()),
             )
         )
@@ -108,7 +122,7 @@ def plane_findings(table: pd.DataFrame) -> list[Finding]:
                 "plane",
                 f"Whether the slices of {_subjects(len(open_))} run along the sacrum is not known; they lie "
                 f"{_range(open_['from_coronal_deg'])} degrees from strict coronal.",
-                "An outline of the sacrum on the slices tells.",
+                "Outlines of the sacrum on all slices through it tell.",
                 listed(open_["subject_id"].tolist()),
             )
         )
@@ -116,12 +130,12 @@ def plane_findings(table: pd.DataFrame) -> list[Finding]:
 
 
 def _sacrum_points(manifest: Manifest, own: dict[str, dict[int, Plane]]) -> dict[str, list[Array]]:
-    """Subject -> points ``(n, 3)`` mm of each slice on which the sacrum is outlined."""
+    """Subject -> points ``(n, 3)`` mm of each slice on which the sacrum is outlined, in the order of the slices."""
     outlines, found = SliceOutlines(manifest), defaultdict(list)
-    for item in manifest.slice_records():
+    for item in sorted(manifest.slice_records(), key=lambda one: one.index):
         plane = own.get(item.subject_id, {}).get(item.index)
         mask = outlines.mask(item, "sacrum") if plane is not None else None
-        if plane is not None and mask is not None:
+        if plane is not None and mask is not None and mask.any():
             rows, columns = np.nonzero(mask)
             across, down = np.reshape(plane.orientation, (2, 3))
             steps = np.outer(columns * plane.spacing[1], across) + np.outer(rows * plane.spacing[0], down)

@@ -10,22 +10,19 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 
 from sijstudy.cohort.image_header import MARKS
-from sijstudy.cohort.series import NO_AGENT, Series
+from sijstudy.cohort.series import Series
 
 UNKNOWN = "unknown"
 SUPPRESSED, FAT_BRIGHT = "suppressed", "not suppressed"
 GIVEN, NOT_GIVEN = "given", "not given"
 NEEDED = ("weighting", "fat", "plane")  # must be known of a series before networks are asked about it
+NO_MATTER = {("STIR", "agent")}  # nobody takes STIR after an agent, and no header says so
 
 DIFFUSION = re.compile(r"(?<![a-z])(dwi|dti|diff[a-z]*|trace[w]?|resolve|adc)(?![a-z])")
 DIFFUSION_TYPES = {"DIFFUSION", "TRACEW", "ADC", "EADC", "FA"}
 T2_STAR = re.compile(r"t2[ _-]?(\*|star)|(?<![a-z])(medic|merge|swi|mffe)(?![a-z])")
 T2 = re.compile(r"(?<![a-z0-9])t2w?(?![0-9])")
 PROTON = re.compile(r"(?<![a-z0-9])pdw?(?![a-z0-9])|proton")
-WITHOUT_AGENT = re.compile(
-    r"(?<![a-z])(pre|nativ[ae]?|native|unenhanced|plain)(?![a-z])"
-    r"|(?<![a-z])(non?|without|w/?o|ohne)[ _-]*(gd|km|contrast|ce)"
-)
 LONG_TR, T2_FROM = 1000.0, 60.0  # ms; as ``Series.is_t1``, and echo times from which T2 rather than protons weigh
 
 
@@ -88,6 +85,21 @@ def kind_of(series: Series) -> ImageKind:
     return ImageKind(weighting, _fat(series, weighting), _agent(series), series.plane)
 
 
+def telling(kinds: Sequence[ImageKind]) -> tuple[ImageKind, ...]:
+    """Those of a cohort's kinds that others are to be held against, in the same order.
+
+    Kinds that know all of NEEDED, where there are any; of these none that only says less than another does, as stripped
+    headers among whole ones do: with what it leaves open, anything would agree.
+    """
+    known = [own for own in kinds if not any(own.unknown(name) for name in NEEDED)] or kinds
+    return tuple(own for own in known if not any(_says_less(own, other) for other in known))
+
+
+def _says_less(own: ImageKind, other: ImageKind) -> bool:
+    missing = {(own.weighting, name) for name in own.lacks(other)} - NO_MATTER
+    return bool(missing) and not other.lacks(own) and not own.differs(other)
+
+
 def contrast_of(kinds: Sequence[ImageKind]) -> str:
     """Which choice of ``--contrast`` looks for images of the first of these kinds: the paper's when it is not known."""
     weighting = kinds[0].weighting if kinds else UNKNOWN
@@ -125,17 +137,11 @@ def _long(repetition: float | None, echo: float | None, words: str) -> str:
 
 
 def _fat(series: Series, weighting: str) -> str:
-    if weighting == "STIR" or series.is_fat_suppressed:
+    if weighting == "STIR":
         return SUPPRESSED
-    told = series.first.part and not series.is_map
-    return FAT_BRIGHT if told or series.first.options_stated else UNKNOWN
+    return {True: SUPPRESSED, False: FAT_BRIGHT, None: UNKNOWN}[series.fat_suppression]
 
 
 def _agent(series: Series) -> str:
     """A header without a word of an agent leaves it open: many a hospital's never fills it in."""
-    named = series.first.contrast_agent.strip().lower()
-    if named not in NO_AGENT:
-        return GIVEN
-    if named or WITHOUT_AGENT.search(series.first.description.lower()):
-        return NOT_GIVEN
-    return GIVEN if series.has_agent else UNKNOWN
+    return {True: GIVEN, False: NOT_GIVEN, None: UNKNOWN}[series.agent]

@@ -9,19 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
+from sijstudy.cohort.header_words import agent_is_given, fat_is_suppressed
 from sijstudy.images.dicom import slice_uid
 
 # Words in descriptions and sequence names, as vendors and hospitals write them; between letters they do not count.
 LOCALIZER = re.compile(r"(?<![a-z])(loc|locali[sz]er|localisation|scout|survey|pilot|3[ _-]?plane)(?![a-z])")
 T1 = re.compile(r"(?<![a-z0-9])(t1w?|vibe|lava|thrive)(?![0-9])")
 STIR = re.compile(r"(?<![a-z])(stir|tirm)(?![a-z])|(?<![a-z])t?ir[_ -]?tse|(?<![a-z])tirb?[23]d")
-FAT_SUPPRESSED = re.compile(
-    r"(?<![a-z])(fs|fatsat|fat[ _-]?(sat|supp?)[a-z]*|dixon|water|spair|spir)(?![a-z])|(?<![a-z])mdixon"
-)
-CONTRAST = re.compile(
-    r"(?<![a-z])(gd|gad[a-z]*|km|contrast|post|ce|dotarem|clariscan|magnevist)(?![a-z])|\+ ?c\b|\bc\+|t1c(?![a-z])"
-)
-NO_AGENT = ("", "none", "no", "n", "0", "without")
 # Images that a scanner makes of one measurement, by image type (blanks as _, * as _STAR) and by description.
 PART_TYPES = {
     **dict.fromkeys(("WATER", "W"), "water"),
@@ -211,17 +205,26 @@ class Series:
         return bool(T1.search(self.words))
 
     @property
-    def is_fat_suppressed(self) -> bool:
-        """By Dixon water image, scan options or description."""
+    def fat_suppression(self) -> bool | None:
+        """Whether fat is suppressed: by Dixon image, scan options or words; None where they say both, or nothing."""
         if self.first.part:
-            return self.first.part == "water"
-        return bool({"option:fs", "option:we"} & set(self.words.split())) or bool(FAT_SUPPRESSED.search(self.words))
+            return None if self.is_map else self.first.part == "water"
+        return fat_is_suppressed(self.words, options_stated=self.first.options_stated)
+
+    @property
+    def is_fat_suppressed(self) -> bool:
+        """Known to be so."""
+        return bool(self.fat_suppression)
+
+    @property
+    def agent(self) -> bool | None:
+        """Whether a contrast agent was given, by header and description; None where they differ, or are silent."""
+        return agent_is_given(self.first.contrast_agent, self.first.description)
 
     @property
     def has_agent(self) -> bool:
-        """A contrast agent is named in the header, or the description speaks of one."""
-        named = self.first.contrast_agent.strip().lower() not in NO_AGENT
-        return named or bool(CONTRAST.search(self.first.description.lower()))
+        """Known to be so."""
+        return bool(self.agent)
 
     @property
     def plane(self) -> str:

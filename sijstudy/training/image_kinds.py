@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from sijstudy.cohort.cohort_kinds import kinds_of
-from sijstudy.cohort.image_kind import SYNTHETIC, ImageKind
+from sijstudy.cohort.image_kind import NEEDED, SYNTHETIC, ImageKind, telling
 from sijstudy.cohort.manifest import Manifest, load_manifest
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
@@ -34,7 +34,7 @@ def save_kinds(runs: Mapping[Arm, Mapping[int, FitRun]], manifest: Manifest) -> 
 
 
 def kinds_known_to(networks: Networks) -> tuple[ImageKind, ...]:
-    """The usual kinds of the networks' training cohort, the most frequent first; empty where nobody can tell.
+    """The usual kinds of the networks' training cohort that tell, the most frequent first; empty where nobody can tell.
 
     As kept; for networks of earlier versions as the cohort's files, or a synthetic cohort's parameters, say.
     """
@@ -51,7 +51,7 @@ def runs_that_know(kind: ImageKind, runs: Path) -> list[str]:
             kinds = kinds_known_to(open_networks(path.parent))
         except StudyError:
             continue  # unfinished, or of another version
-        if any(not kind.differs(own) and not own.lacks(kind) for own in kinds):
+        if any(not (kind.differs(own) or own.lacks(kind) or set(kind.lacks(own)) & set(NEEDED)) for own in kinds):
             found.append(path.parent.name)
     return found
 
@@ -77,4 +77,4 @@ def _anew(config: StudyConfig, run: FitRun) -> Mapping[ImageKind, int]:
 def _usual(kinds: Mapping[ImageKind, int]) -> tuple[ImageKind, ...]:
     known: Sequence[tuple[ImageKind, int]] = [(kind, number) for kind, number in kinds.items() if kind != ImageKind()]
     least = USUAL * sum(number for _, number in known)
-    return tuple(kind for kind, number in sorted(known, key=lambda one: -one[1]) if number >= least)
+    return telling([kind for kind, number in sorted(known, key=lambda one: -one[1]) if number >= least])

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -119,6 +120,21 @@ def test_an_unnamed_agent_is_told_and_stops_nothing(runs, tmp_path, capsys):
     tags = {**T1_GD, "ContrastBolusAgent": "", "SeriesDescription": "t1_fs_cor"}
     assert diagnosed(folder_of(tmp_path / "S", tags), runs / "gd") == 0
     assert "Its header does not tell contrast agent; the networks were trained on Gd-enh" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("share", [(85, 15), (45, 55)])
+@pytest.mark.parametrize(
+    "open_kind",
+    [ImageKind(plane="coronal"), ImageKind("T1", plane="coronal"), ImageKind("T1", "suppressed", plane="coronal")],
+)
+def test_training_images_without_tags_vouch_for_nothing(tmp_path, share, open_kind):
+    rows = [{**vars(kind), "subjects": number} for kind, number in zip((GD, open_kind), share, strict=True)]
+    (tmp_path / KINDS).write_text(json.dumps({"kinds": rows}))
+    networks = SimpleNamespace(runs={"roi": {1: SimpleNamespace(folder=tmp_path)}})
+    others = (ImageKind("STIR", "suppressed", plane="coronal"), ImageKind("diffusion", plane="coronal"),
+              ImageKind("T1", "not suppressed", "not given", "coronal"),
+              ImageKind("T1", "suppressed", "not given", "coronal"))  # fmt: skip
+    assert not any(suitability(kind, networks).fits for kind in others) and suitability(GD, networks).fits
 
 
 def test_networks_of_unknown_training_say_so(runs, tmp_path, capsys):

@@ -1,5 +1,7 @@
 """How slices lie, on orientations that are known."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,8 +9,9 @@ from dicom_samples import mr_dataset, seg_dataset, write, write_cohort, write_cs
 from hospital_samples import AXIAL
 
 from sijstudy import cli
+from sijstudy.audit import plane
 from sijstudy.audit.inspection import inspect_cohort
-from sijstudy.audit.plane import long_axis, plane_findings, plane_summary, plane_table
+from sijstudy.audit.plane import long_axis, passes_through, plane_findings, plane_summary, plane_table
 from sijstudy.cohort.build import build_manifest
 from sijstudy.cohort.options import BuildOptions
 
@@ -84,6 +87,51 @@ def test_a_round_outline_has_no_long_axis():
     assert abs(axis @ np.array([0, np.sin(lean), -np.cos(lean)])) == pytest.approx(1, abs=1e-3)
     broad = long_axis([ball * np.array([9, 1, 2])])  # side to side does not count
     assert abs(broad[2]) == pytest.approx(1, abs=1e-3)
+
+
+def sections(kind, degrees, number):
+    """``number`` sections, 3.3 mm apart, of a sacrum 110 mm long and 28 mm thick that leans by ``degrees`` to them."""
+    lean = np.deg2rad(degrees)
+    x, down = np.meshgrid(np.arange(-56.0, 56, 4), np.arange(-75.0, 75, 2))
+    parts = []
+    for step in range(number):
+        deep = (step - (number - 1) / 2) * 3.3
+        along, across = down * np.cos(lean) + deep * np.sin(lean), deep * np.cos(lean) - down * np.sin(lean)
+        inside = np.abs(x / 50) ** kind + np.abs(along / 55) ** kind + np.abs(across / 14) ** kind < 1
+        parts.append(np.stack([x[inside], np.full(inside.sum(), deep), -down[inside]], axis=1))
+    return [part for part in parts if len(part)]
+
+
+@pytest.mark.parametrize("kind", [2, 4])  # an ellipsoid, and one that is nearly a box
+@pytest.mark.parametrize("degrees", [10, 20, 40])
+def test_the_angle_is_unbiased_once_the_slices_pass_through_the_sacrum(kind, degrees):
+    angles, thin = [], 0
+    for number in range(3, 30):
+        parts = sections(kind, degrees, number)
+        if passes_through(parts):
+            angles.append(np.degrees(np.arcsin(abs(long_axis(parts)[1]))))
+        else:
+            thin += number <= 7
+    np.testing.assert_allclose(angles, degrees, atol=2)
+    assert len(angles) >= 5 and thin == 5  # 3 to 7 slices tell nothing
+    assert not passes_through(parts[: len(parts) // 2])  # from one end to the middle
+
+
+@pytest.mark.parametrize(("number", "low", "high"), [(12, 20, 39), (26, 39, 41)])
+def test_a_stack_within_the_sacrum_gives_the_least_that_the_angle_can_be(monkeypatch, number, low, high):
+    assert low <= angle_of(monkeypatch, number) <= high
+
+
+def test_a_few_slices_in_the_middle_of_the_sacrum_do_not_tell_that_they_fit(monkeypatch):
+    """Four slices lie 40 degrees off; the longest axis of their outline, 7 degrees."""
+    assert np.isnan(angle_of(monkeypatch, 4))
+
+
+def angle_of(monkeypatch, number):
+    """``from_sacrum_deg`` of ``number`` slices 40 degrees off."""
+    fact = SimpleNamespace(subject_id="A", index=0, plane=SimpleNamespace(orientation=leaning(0)[0]))
+    monkeypatch.setattr(plane, "_sacrum_points", lambda *_: {"A": sections(2, 40, number)})
+    return plane_table(None, [fact])["from_sacrum_deg"].item()
 
 
 def test_axial_and_sagittal_series_are_named_and_missing_outlines_told():

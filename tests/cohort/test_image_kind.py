@@ -8,7 +8,7 @@ from hospital_samples import AXIAL, SAGITTAL
 from pydicom import Dataset
 
 from sijstudy.cohort.image_header import mr_image
-from sijstudy.cohort.image_kind import STATED, SYNTHETIC, ImageKind, contrast_of, kind_of
+from sijstudy.cohort.image_kind import STATED, SYNTHETIC, ImageKind, contrast_of, kind_of, telling
 from sijstudy.cohort.series import Series
 from sijstudy.images.dicom_attributes import Attributes
 from sijstudy.phantom.protocol import CONTRASTS
@@ -150,6 +150,27 @@ def test_what_no_tag_says_is_unknown():
 )
 def test_an_agent_is_given_not_given_or_left_open(tags, expected):
     assert of(slice_of(**tags)).agent == expected
+
+
+@pytest.mark.parametrize(
+    "description",
+    ["t1_tse_cor_no_fs", "T1 cor ohne FS KM", "T1 COR non-FS +C", "T1 W/O FATSAT GD", "cor T1 not fat sat"],
+)
+def test_fat_bright_t1_with_the_word_for_suppression_is_fat_bright(description):
+    tags = {"SeriesDescription": description, "ScanOptions": "SAT1", "ContrastBolusAgent": "Gadovist"}
+    assert of(slice_of(**tags)) == ImageKind("T1", "not suppressed", "given", "coronal")
+    assert of(slice_of(**{**tags, "ScanOptions": "FS"})).fat == "unknown"  # it says both
+
+
+def test_open_kinds_do_not_stand_for_a_cohort_that_has_others():
+    bare, native = ImageKind(plane="coronal"), ImageKind("T1", "suppressed", "not given", "coronal")
+    silent = ImageKind("T1", "suppressed", plane="coronal")
+    assert telling([T1_FS_GD, bare]) == telling([bare, T1_FS_GD]) == telling([silent, T1_FS_GD]) == (T1_FS_GD,)
+    assert telling([T1_FS_GD, ImageKind("T1", plane="axial")]) == (T1_FS_GD,)
+    assert telling([STIR, T1_FS_GD]) == (STIR, T1_FS_GD) and telling([T1_FS_GD, native]) == (T1_FS_GD, native)
+    noted = ImageKind("STIR", "suppressed", "given", "coronal")
+    assert telling([STIR, noted]) == (STIR, noted)  # an agent that STIR's header notes does not matter
+    assert telling([bare]) == (bare,) and telling([]) == ()
 
 
 def test_planes_and_localizers():

@@ -91,6 +91,7 @@ def test_weighting(changes, expected):
         ({"words": "sequence:se option:fs"}, True),
         *(({"description": text}, True) for text in ("t1_fs_cor", "T1 FatSat", "t1 fat sup", "T1 SPAIR", "t1 spir gd")),
         ({"description": "t1 tse offset"}, False),
+        *(({"description": text}, False) for text in ("t1_no_fs", "t1 ohne FS KM", "t1 non-FS +C", "t1 w/o FATSAT gd")),
         ({"image_type": ("DERIVED", "PRIMARY", "DIXON", "WATER")}, True),
         ({"image_type": ("DERIVED", "PRIMARY", "DIXON", "IN_PHASE"), "description": "t1 dixon"}, False),
     ],
@@ -104,7 +105,8 @@ def test_fat_suppression(changes, expected):
     [
         ({}, False),
         ({"contrast_agent": "Gadovist"}, True),
-        ({"contrast_agent": "NONE"}, False),
+        *(({"contrast_agent": agent}, False) for agent in ("NONE", "N/A", "no contrast", "ohne KM", "nativ", "kein")),
+        *(({"description": text}, False) for text in ("t1 fs vor KM", "t1 fs o. KM", "t1 fs sans gado")),
         *(({"description": text}, True) for text in ("t1 fs GD", "t1 +C", "T1 post", "t1 fs km", "t1_ce")),
         *(({"description": text}, False) for text in ("t1 center", "posterior", "kmeans")),
     ],
