@@ -39,7 +39,8 @@ def read_slices(manifest: Manifest, cache: Path, *, progress: bool = True) -> pd
     Columns: subject_id, slice_index; SEGMENTATION, the score of the edema that the network outlines, in [0, 1); those
     of BASELINES, 0 where nothing is bright or no bone is seen; region, in which bone these were measured; "ml
     segmentation", and "ml edema", "ml edema reader 1" ...: the slice's share of the volume of outlined edema, NaN where
-    nobody looked for edema or where it counts is unknown, and for all slices when nobody outlined edema on any.
+    nobody looked for edema, or where it counts or how far slices lie apart is unknown, and for all slices when nobody
+    outlined edema on any.
     StudyError as ``see``.
     """
     return kept_table(cache, _identity(manifest), lambda: _read(manifest, progress))

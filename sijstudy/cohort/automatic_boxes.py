@@ -73,7 +73,7 @@ def with_found(manifest: Manifest, found: pd.DataFrame) -> Automatic:
     boxed = found["confidence"].to_numpy() > 0
     if not boxed.any():
         raise StudyError(
-            f"{manifest.folder}: no sacroiliac joint was found on any slice; give boxes, or roi_source=outlines"
+            f"{manifest.folder}: no sacroiliac joint was found on any slice; give boxes, and roi_source=outlines"
         )
     columns = [*BOX_COLUMNS["left"], *BOX_COLUMNS["right"]]
     slices = manifest.slices.assign(**{name: found[name].to_numpy(float) for name in columns})[boxed]

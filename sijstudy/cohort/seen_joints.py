@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from sijstudy.cohort.grey_scale import below_zero, is_normalised
+from sijstudy.cohort.slice_steps import stack_steps
 from sijstudy.errors import StudyError
 from sijstudy.images.dicom import DicomSlice
 from sijstudy.images.read import read_image
-from sijstudy.images.slice_order import normal_of
 from sijstudy.intensity import without_padding
 from sijstudy.marrow import MarrowLevels, marrow_levels
 from sijstudy.records import IliumBoxes, Slice
@@ -30,13 +31,15 @@ class Seen:
     """N slices as the network outlines them.
 
     images: ``(H, W)`` float32 each, NaN where padded. spacing: mm from row to row and from column to column. step_mm:
-    from slice to slice, the median where slices were left out; the slice's thickness for a single one.
+    from slice to slice of the series; NaN where a single slice does not tell it. places: of the slices, in such steps;
+    None: every two are neighbours.
     """
 
     outlined: Outlined
     images: tuple[Array, ...]
     spacing: Spacing
     step_mm: float
+    places: tuple[int, ...] | None = None
 
     @cached_property
     def masks(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
@@ -69,13 +72,14 @@ class Seen:
 
     def boxes(self) -> list[FoundBoxes]:
         """Ilium boxes of each slice."""
-        return joint_boxes(self.outlined, self.spacing, self.step_mm)
+        return joint_boxes(self.outlined, self.spacing, self.step_mm, self.places)
 
 
-def see_planes(planes: Sequence[DicomSlice]) -> Seen:
+def see_planes(planes: Sequence[DicomSlice], indices: Sequence[int] | None = None) -> Seen:
     """A subject's slices, in their order in the body, through the shipped network.
 
-    StudyError when the slices differ in size or spacing: they are no stack.
+    indices: their places in the series, as in ``stack_steps``. StudyError when the slices differ in size or spacing:
+    they are no stack; and when their grey values were normalised: fluid is to be several times as bright as all else.
     """
     kinds = {(plane.header.shape, tuple(round(mm, 4) for mm in plane.header.spacing)) for plane in planes}
     if len(kinds) > 1:
@@ -83,26 +87,21 @@ def see_planes(planes: Sequence[DicomSlice]) -> Seen:
             f"{planes[0].header.file.parent}: slices of {len(kinds)} sizes or spacings; joints are sought on "
             "slices of one series: choose it, or give boxes"
         )
+    if is_normalised(planes):
+        raise StudyError(
+            f"{planes[0].header.file.parent}: {below_zero(planes):.0%} of the pixels are below 0, so these are no grey "
+            "values of a scanner (z-scores?); give the images as they were before"
+        )
     images = np.stack([without_padding(plane.pixels) for plane in planes])
     spacing = (float(planes[0].header.spacing[0]), float(planes[0].header.spacing[1]))
-    return Seen(
-        outline(images, spacing, load_network()), tuple(plane.pixels for plane in planes), spacing, _step(planes)
-    )
-
-
-def _step(planes: Sequence[DicomSlice]) -> float:
-    headers = [plane.header for plane in planes]
-    normal = normal_of(headers[0].orientation)
-    gaps = np.abs(np.diff([float(np.dot(header.position, normal)) for header in headers]))
-    if len(gaps):
-        return float(np.median(gaps))
-    thickness = headers[0].acquisition["slice_thickness_mm"]
-    return float(thickness) if isinstance(thickness, (int, float)) else 0.0
+    steps = stack_steps([plane.header for plane in planes], indices)
+    outlined = outline(images, spacing, load_network(), steps.places)
+    return Seen(outlined, tuple(plane.pixels for plane in planes), spacing, steps.mm, steps.places)
 
 
 def see(slices: Sequence[Slice]) -> Seen:
     """``see_planes`` of slices that are read anew."""
-    return see_planes([read_image(item) for item in slices])
+    return see_planes([read_image(item) for item in slices], [item.index for item in slices])
 
 
 def boxed(slices: Sequence[Slice], found: Sequence[FoundBoxes]) -> tuple[Slice, ...]:

@@ -8,21 +8,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from sijstudy.cohort.box_cells import cells_of
 from sijstudy.cohort.columns import READERS
 from sijstudy.cohort.edema_region import EdemaRegion
+from sijstudy.cohort.grey_scale import is_normalised
 from sijstudy.cohort.ilium_boxes import SliceBoxes, boxes_of_slices
 from sijstudy.cohort.normal_marrow import marrow_cells
 from sijstudy.cohort.region_masks import SliceEdema, settle_within, slices_with_edema, why_ruled_out
 from sijstudy.cohort.side_tables import Place, Tables
+from sijstudy.cohort.slice_steps import slice_indices
 from sijstudy.errors import StudyError
 from sijstudy.files import FileHashes
 from sijstudy.images.dicom import DicomHeader, DicomSlice
 from sijstudy.images.read import Source, read_planes
 from sijstudy.images.seg_frames import Slices
-from sijstudy.images.slice_order import normal_of, slice_order
+from sijstudy.images.slice_order import slice_order
 from sijstudy.images.subject_outlines import DrawnSubject, OutlineRules, read_subject_outlines
 
 Row = dict[str, Any]
@@ -105,7 +105,7 @@ def subject_rows(root: Path, files: SubjectFiles, settings: Settings) -> Subject
     of_outlines = _outlines_cells(planes, drawn)
     kept: dict[Source, Row] = {}
     why_unread: dict[Source, str] = {}
-    for index, header in zip(_indices(ordered), ordered, strict=True):
+    for index, header in zip(slice_indices(ordered), ordered, strict=True):
         row, why = _row(index, header, places[header.uid], drawn, settings)
         source, box = (header.file, header.frame), boxes.boxes[header.uid]
         if why and not settings.keep_unread:
@@ -145,7 +145,8 @@ def _outlines_cells(planes: Sequence[DicomSlice], drawn: DrawnSubject | None) ->
     if drawn is not None:
         name, content = drawn.segmentation.file.name, drawn.content
         shared = {"segmentation": name, "segmentation_sha256": hashlib.sha256(content).hexdigest()}
-    levels = marrow_cells(planes, drawn.segmentation if drawn else None)
+    measured = drawn is not None and not is_normalised(planes)  # a median round 0 is no unit of brightness
+    levels = marrow_cells(planes, drawn.segmentation if drawn and measured else None)
     return {uid: {**shared, **own} for uid, own in levels.items()}
 
 
@@ -161,31 +162,6 @@ def _read(files: SubjectFiles, hashes: FileHashes, *, skip_broken: bool) -> tupl
     if not planes:
         raise StudyError(f"subject {files.subject_id} has no MR slice; add its DICOM files or remove the subject")
     return planes, left_out
-
-
-def _indices(ordered: list[DicomHeader]) -> list[int]:
-    """Slice indices in steps of the slice distance, so that a left-out slice leaves a gap.
-
-    "Two consecutive slices" [2.1] then means neighbours in the body, even where a cohort keeps only some slices.
-    """
-    normal = normal_of(ordered[0].orientation)
-    gaps = np.diff([float(np.dot(header.position, normal)) for header in ordered])
-    if not len(gaps):
-        return [0]
-    steps = np.maximum(1, np.round(gaps / _slice_distance(ordered[0], float(gaps.min()))))
-    return [0, *np.cumsum(steps).astype(int).tolist()]
-
-
-def _slice_distance(header: DicomHeader, smallest_gap: float) -> float:
-    """Distance between neighbouring slices, mm.
-
-    ASSUMED: SpacingBetweenSlices, unless it is below the slice thickness (some scanners store the gap between
-    slices there) or above the smallest distance found; then that distance.
-    """
-    declared, thickness = (header.acquisition[name] for name in ("spacing_between_slices_mm", "slice_thickness_mm"))
-    if not isinstance(declared, (int, float)) or not isinstance(thickness, (int, float, type(None))):
-        return smallest_gap
-    return min(float(declared), smallest_gap) if declared >= 0.9 * (thickness or 0) > 0 else smallest_gap
 
 
 def _place(root: Path, header: DicomHeader, subject_id: str) -> Place:

@@ -68,7 +68,7 @@ class KeptWorkspace(Workspace):
     @cached_property
     def whole_examinations(self) -> Manifest:
         """The tables of the whole examinations."""
-        return self._sought(with_boxes(self.kept.manifest(WHOLE)), "found_joints_whole")
+        return with_boxes(self._sought(self.kept.manifest(WHOLE), "found_joints_whole"))
 
     def _search(self, outlined: Manifest, name: str) -> Automatic:
         return with_found(outlined, self.kept.table(name))

@@ -192,11 +192,11 @@ class Workspace:
     def whole_examinations(self) -> Manifest:
         """Every slice with an ilium box: of a synthetic cohort's whole examinations, of a hospital's all it has."""
         if self.config.manifest or self.config.slices == "whole":
-            return self._sought(with_boxes(whole_series(self.outlined)), "found_joints_whole")
+            return with_boxes(self._sought(whole_series(self.outlined), "found_joints_whole"))
         with self.stage("whole examinations"):
             config = replace(self.config, slices="whole")
-            drawn = with_boxes(prepare_cohort(config, self.root, workers=os.cpu_count() or 1))
-        return self._sought(drawn, "found_joints_whole")
+            drawn = prepare_cohort(config, self.root, workers=os.cpu_count() or 1)
+        return with_boxes(self._sought(drawn, "found_joints_whole"))
 
     def _sought(self, outlined: Manifest, name: str) -> Manifest:
         """A cohort with its ROIs from where the study has them."""

@@ -25,8 +25,8 @@ HALF_MM2 = 10.0  # ASSUMED: the bright area at which a slice's score is 0.5, on 
 class EdemaAmount:
     """areas: ``(N,)`` float64, mm2 that are drawn as edema on each slice.
 
-    volume: ml of all slices, each as thick as slices lie apart. bright: ``(N,)`` float64, mm2: every pixel by its
-    probability of being edema, and by how much brighter than normal marrow it is.
+    volume: ml of all slices, each as thick as slices lie apart; NaN where that is not known. bright: ``(N,)`` float64,
+    mm2: every pixel by its probability of being edema, and by how much brighter than normal marrow it is.
     """
 
     areas: Array
@@ -45,7 +45,7 @@ class Stack:
     """The slices that were outlined.
 
     images: ``(N, H, W)`` float32 without padding. spacing: mm from row to row and from column to column. step_mm: from
-    slice to slice. marrow: grey value of normal marrow, None where it is not known.
+    slice to slice, NaN where it is not known. marrow: grey value of normal marrow, None where it is not known.
     """
 
     images: Array

@@ -5,12 +5,14 @@ ASSUMED: every rule here. A box says where the joint is; on slices behind or bel
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import ndimage
 
+from sijstudy.aggregation import neighbours
 from sijstudy.records import Box, IliumBoxes
 from sijstudy.segmentation.classes import SACRUM
 from sijstudy.windows import around
@@ -38,14 +40,17 @@ class FoundBoxes:
     confidence: float
 
 
-def joint_boxes(outlined: Outlined, spacing: Spacing, step_mm: float = 0.0) -> list[FoundBoxes]:
+def joint_boxes(
+    outlined: Outlined, spacing: Spacing, step_mm: float = 0.0, places: Sequence[int] | None = None
+) -> list[FoundBoxes]:
     """Boxes of each slice, tight round the ilium; an edge is the median of its neighbours' and its own.
 
-    step_mm: from slice to slice. With it an ilium also has a box on the slices up to BEYOND mm before the first and
-    behind the last that shows its joint: bone under the joint's rim.
+    step_mm: from place to place. With it an ilium also has a box on the slices up to BEYOND mm before the first and
+    behind the last that shows its joint: bone under the joint's rim. places: as in ``outline``.
     """
     beyond = int(BEYOND / step_mm) if step_mm > 0 else 0
-    left, right = (_side(outlined, f"{side} ilium", spacing, beyond) for side in ("left", "right"))
+    order = np.arange(len(outlined.classes)) if places is None else np.asarray(places)
+    left, right = (_side(outlined, f"{side} ilium", spacing, order, beyond) for side in ("left", "right"))
     found = []
     for own_left, own_right in zip(left, right, strict=True):
         sides = [side for side in (own_left, own_right) if side]
@@ -56,15 +61,21 @@ def joint_boxes(outlined: Outlined, spacing: Spacing, step_mm: float = 0.0) -> l
     return found
 
 
-def _side(outlined: Outlined, name: str, spacing: Spacing, beyond: int) -> list[tuple[Box, float] | None]:
+def _side(
+    outlined: Outlined, name: str, spacing: Spacing, places: Array, beyond: int
+) -> list[tuple[Box, float] | None]:
     ilia, sacra = outlined.bone(name), outlined.bone(*SACRUM)
-    joint = np.array([_has_joint(ilium, sacrum, spacing) for ilium, sacrum in zip(ilia, sacra, strict=True)])
-    near = ndimage.binary_dilation(joint, iterations=beyond) if beyond else joint
+    joint = np.array([_has_joint(*both, spacing) for both in zip(ilia, sacra, strict=True)], dtype=bool)
+    near = (abs(places[:, None] - places[joint]) <= beyond).any(axis=1)
     edges = [_edges(ilium) if own and _large(ilium, spacing) else None for own, ilium in zip(near, ilia, strict=True)]
     sure = [
         float(one[ilium].mean()) if ilium.any() else 0.0 for one, ilium in zip(outlined.certainty, ilia, strict=True)
     ]
-    return [None if own is None else (Box(*_steady(edges, at)), sure[at]) for at, own in enumerate(edges)]
+    beside = neighbours(places, 3).tolist()
+    return [
+        None if own is None else (Box(*_steady(own, edges[below], edges[above])), sure[at])
+        for own, (below, at, above) in zip(edges, beside, strict=True)
+    ]
 
 
 def _large(ilium: Mask, spacing: Spacing) -> bool:
@@ -87,11 +98,9 @@ def _edges(mask: Mask) -> Edges:
     return float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
 
 
-def _steady(edges: list[Edges | None], at: int) -> Edges:
+def _steady(own: Edges, below: Edges | None, above: Edges | None) -> Edges:
     """The slice's edges; between two neighbours that have some, the median of the three."""
-    near = [own for own in edges[max(0, at - 1) : at + 2] if own is not None]
-    own = edges[at]
-    if len(near) < 3 or own is None:
-        return own or near[0]
-    x0, y0, x1, y1 = np.median(np.array(near), axis=0)
+    if below is None or above is None:
+        return own
+    x0, y0, x1, y1 = np.median(np.array([below, own, above]), axis=0)
     return float(x0), float(y0), float(x1), float(y1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional
 
+from sijstudy.aggregation import neighbours, runs_of_slices
 from sijstudy.fresh_torch import fresh_torch
 from sijstudy.segmentation.classes import BONES, JOINT_BONES
 from sijstudy.segmentation.network import EDEMA_WEIGHT, PIXEL_MM, STRIDE, Pair, folded, has_bfloat16, normalised
@@ -46,12 +48,14 @@ class Outlined:
 
 
 @fresh_torch()
-def outline(images: Array, spacing: Spacing, network: Pair) -> Outlined:
+def outline(images: Array, spacing: Spacing, network: Pair, places: Sequence[int] | None = None) -> Outlined:
     """Outline one examination.
 
     images: ``(N, H, W)`` float32, any scale, upright, in their order in the body, the subject's right at the left of
-    the image. spacing: mm from row to row and from column to column.
+    the image. spacing: mm from row to row and from column to column. places: ``(N,)`` of the slices along the stack,
+    growing; only those one apart are neighbours, which steady one another and hang together. None: every two are.
     """
+    order = np.arange(len(images)) if places is None else np.asarray(places)
     small = _scaled(torch.from_numpy(np.ascontiguousarray(images, np.float32))[:, None], spacing)
     padded, window = _padded(normalised(small))
     network = folded(network).to(memory_format=torch.channels_last)
@@ -59,10 +63,10 @@ def outline(images: Array, spacing: Spacing, network: Pair) -> Outlined:
         with torch.autocast("cpu", torch.bfloat16, enabled=has_bfloat16()):
             logits = torch.cat([network(padded[at : at + BATCH]) for at in range(0, len(padded), BATCH)])
         logits = logits[:, :, window[0], window[1]].float()
-        classes, certainty = _most_likely(_steadied(logits[:, :-1].softmax(dim=1)), images.shape[1:])
+        classes, certainty = _most_likely(_steadied(logits[:, :-1].softmax(dim=1), order), images.shape[1:])
         likely = (logits[:, -1:] - math.log(EDEMA_WEIGHT)).sigmoid()  # the loss made edema more likely by as much
         edema = _enlarged(likely, images.shape[1:])[:, 0].numpy()
-    classes = _without_scraps(classes, spacing)
+    classes = _without_scraps(classes, spacing, runs_of_slices(order))
     found = Outlined(classes, certainty, edema)
     edema[~found.bone(*JOINT_BONES)] = 0
     return found
@@ -86,10 +90,9 @@ def _enlarged(images: Tensor, size: tuple[int, ...]) -> Tensor:
     return functional.interpolate(images.float(), tuple(size), mode="bilinear")
 
 
-def _steadied(likely: Tensor) -> Tensor:
+def _steadied(likely: Tensor, places: Array) -> Tensor:
     """Probabilities ``(N, C, H, W)`` averaged with those of the slices beside, which hold most of the same bones."""
-    last = len(likely) - 1
-    beside = [likely[max(0, at - 1)] + likely[min(last, at + 1)] for at in range(last + 1)]
+    beside = [likely[below] + likely[above] for below, _, above in neighbours(places, 3).tolist()]
     return torch.stack([(1 - 2 * BESIDE) * own + BESIDE * both for own, both in zip(likely, beside, strict=True)])
 
 
@@ -103,21 +106,22 @@ def _most_likely(likely: Tensor, size: tuple[int, ...]) -> tuple[Array, Array]:
     return torch.cat(classes).numpy(), torch.cat(certainty).numpy()
 
 
-def _without_scraps(classes: Array, spacing: Spacing) -> Array:
-    """Both ilia on their own sides, each in one piece through the stack; of other bones no small parts on a slice."""
+def _without_scraps(classes: Array, spacing: Spacing, runs: Array) -> Array:
+    """Both ilia on their own sides, each in one piece through a run; of other bones no small parts on a slice."""
     whole = np.zeros_like(classes)
     found = ndimage.find_objects((classes > 0).astype(np.int8))
     if not found:
         return whole
-    classes, kept = classes[found[0]], whole[found[0]]
-    left, right = _sides(np.isin(classes, ILIA), classes)
-    kept[_largest(left)], kept[_largest(right)] = ILIA
+    shown = (slice(None), *found[0][1:])
+    classes, kept, area = classes[shown], whole[shown], spacing[0] * spacing[1]
+    for number, side in zip(ILIA, _sides(np.isin(classes, ILIA), classes), strict=True):
+        kept[_pieces(side, runs, SMALLEST_PART / area)] = number
     for number, window in enumerate(ndimage.find_objects(classes.astype(np.int8)), 1):
         if number in ILIA or window is None:
             continue
         own = classes[window] == number
         parts, _ = ndimage.label(own, ON_A_SLICE)
-        sizes = np.bincount(parts.ravel()) * (spacing[0] * spacing[1])
+        sizes = np.bincount(parts.ravel()) * area
         kept[window][own & (sizes >= SMALLEST_PART)[parts]] = number
     return whole
 
@@ -136,6 +140,16 @@ def _sides(ilia: Mask, classes: Array) -> tuple[Mask, Mask]:
     midline = sum(float(np.median(own)) for own in columns) / 2
     on_right = np.arange(ilia.shape[2]) < midline  # the subject's right lies on the left of the image
     return ilia & ~on_right, ilia & on_right
+
+
+def _pieces(mask: Mask, runs: Array, least: float) -> Mask:
+    """The largest part of each run; one of less than ``least`` pixels is none where another run has a larger one."""
+    parts = [_largest(part) for part in np.split(mask, np.flatnonzero(np.diff(runs)) + 1)]
+    sizes = [np.count_nonzero(part) for part in parts]
+    pieces: Mask = np.concatenate(
+        [part & (size >= min(least, max(sizes))) for part, size in zip(parts, sizes, strict=True)]
+    )
+    return pieces
 
 
 def _largest(mask: Mask) -> Mask:

@@ -88,6 +88,14 @@ def test_the_slice_distance_is_measured_where_the_header_misleads(tmp_path, decl
     assert manifest.slices["slice_index"].tolist() == [0, 1, 2, 5]
 
 
+def test_grey_values_that_do_not_begin_at_0_have_no_level_of_marrow(cohort):
+    for step in range(3):
+        ds = mr_dataset(1, step, RescaleSlope=1, RescaleIntercept=-300)  # a third of the pixels is below 0
+        write(ds, cohort / f"S01/{3 - step:03d}.dcm")
+    levels = voted(cohort).slices.groupby("subject_id")["stack_marrow"].count()
+    assert levels.to_dict() == {"S00": 3, "S01": 0, "S02": 3, "S03": 3}
+
+
 def test_files_beside_the_folders_belong_to_their_patient_id(cohort):
     for path in (cohort / "S01").iterdir():
         path.rename(cohort / f"S01-{path.name}")

@@ -1,12 +1,15 @@
 """What the notebooks call, on a tiny cohort of real DICOM files."""
 
 import json
+from dataclasses import replace
+from pathlib import Path
 from unittest import mock
 
 import pandas as pd
 import pytest
 
 from sijstudy.analysis import slice_courses
+from sijstudy.cohort.columns import BOX_COLUMNS
 from sijstudy.errors import StudyError
 from sijstudy.folds import Fold, make_folds, save_folds, split_validation
 from sijstudy.notebook import workspace
@@ -105,3 +108,30 @@ def test_folds_are_made_once_per_seed(sample_work):
     one, again, other = (make_folds(subjects, folds=3, test_fraction=0.3, seed=seed) for seed in (1, 1, 2))
     assert one == again
     assert one != other
+
+
+def test_joints_are_sought_on_slices_without_a_box_too(sample_work, tmp_path, monkeypatch):
+    slices = sample_work.manifest.slices.copy()
+    slices.loc[slices.index[1:], [*BOX_COLUMNS["left"], *BOX_COLUMNS["right"]]] = float("nan")
+    outlined, asked = replace(sample_work.manifest, slices=slices), []
+
+    def search(self, manifest, name):
+        asked.append((len(manifest.slices), name))
+        return mock.Mock(manifest=sample_work.manifest)
+
+    monkeypatch.setattr(Workspace, "_search", search)
+    for source, count in (("automatic", len(slices)), ("outlines", 1)):
+        work = Workspace(replace(sample_work.config, manifest="own", roi_source=source), tmp_path)
+        vars(work)["outlined"] = outlined
+        assert len(work.whole_examinations.slices) == count
+    assert asked == [(len(slices), "found_joints_whole")]
+
+
+def test_the_automatic_arm_of_table_2_gives_way_with_a_note():
+    path = Path(__file__).resolve().parents[2] / "notebooks/04_five_fold_training.ipynb"
+    (cell,) = [cell for cell in json.loads(path.read_text())["cells"] if cell["id"] == "04-automatic-code"]
+    work, display = mock.Mock(root=Path("/study")), mock.Mock()
+    type(work).automatic = mock.PropertyMock(side_effect=StudyError("/study/data_manifest/a: no joint was found"))
+    exec("".join(cell["source"]), {"work": work, "display": display})
+    display.show_note.assert_called_once_with("This arm is left out. data_manifest/a: no joint was found.")
+    work.folder.save_table.assert_not_called()

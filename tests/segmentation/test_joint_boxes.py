@@ -80,3 +80,26 @@ def test_bone_beside_the_last_slice_with_a_joint_has_a_box_too():
     assert [bool(one.boxes) for one in joint_boxes(outlined(classes), MM)] == [False] * 3 + [True] * 3 + [False] * 3
     wider = [bool(one.boxes) for one in joint_boxes(outlined(classes), MM, step_mm=5.0)]
     assert wider == [False, *[True] * 7, False]
+
+
+def test_bone_far_beyond_a_gap_has_no_box():
+    classes = pelvis(6)
+    classes[3:][classes[3:] == SACRUM] = 0
+
+    def boxed(places):
+        return [bool(one.boxes) for one in joint_boxes(outlined(classes), MM, 3.0, places)]
+
+    assert boxed(range(6)) == boxed(None) == [True] * 6
+    assert boxed((0, 1, 2, 17, 18, 19)) == [True] * 3 + [False] * 3
+    assert boxed((0, 1, 2, 5, 6, 7)) == [True] * 4 + [False] * 2  # 9 mm beyond the joint, and 12
+
+
+def test_slices_beyond_a_gap_do_not_steady_an_edge():
+    classes = pelvis(3)
+    classes[1, 10:50, 2:10] = RIGHT
+    assert joint_boxes(outlined(classes), MM, places=(0, 2, 4))[1].boxes.right.x0 == 2
+    assert joint_boxes(outlined(classes), MM, places=(4, 5, 6))[1].boxes.right.x0 == 10
+
+
+def test_no_slice_has_no_box():
+    assert joint_boxes(outlined(pelvis(0)), MM) == []

@@ -6,7 +6,7 @@ import torch
 
 from sijstudy.segmentation.classes import BONES
 from sijstudy.segmentation.network import STRIDE
-from sijstudy.segmentation.outline import outline
+from sijstudy.segmentation.outline import BESIDE, _steadied, outline
 
 
 class Bright(torch.nn.Module):
@@ -63,3 +63,50 @@ def test_bones_can_be_asked_for_by_name():
     found = outline(stack(), (1.0, 1.0), Bright())
     assert found.bone("sacrum").sum() == 0
     assert (found.bone() == found.bone("left ilium", "right ilium")).all()
+
+
+def lone_ilia():
+    """The left ilium here on the first slice, there on the second: no pixel of one is of the other."""
+    images = stack()
+    images[1, 30:60, 72:105] = 0.5
+    images[1, 5:25, 75:100] = 900
+    return images
+
+
+def same(one, other):
+    return all(np.array_equal(getattr(one, name), getattr(other, name)) for name in ("classes", "certainty", "edema"))
+
+
+def test_neighbours_are_told_by_their_places_alone():
+    images = np.concatenate([stack(), lone_ilia(), stack()])
+    contiguous = outline(images, (1.0, 1.0), Bright())
+    assert same(contiguous, outline(images, (1.0, 1.0), Bright(), range(6)))
+    assert same(contiguous, outline(images, (1.0, 1.0), Bright(), (3, 4, 5, 6, 7, 8)))
+
+
+def test_contiguous_slices_are_steadied_as_ever():
+    likely = torch.rand((4, 6, 5, 7), generator=torch.Generator().manual_seed(0))
+    steadied = _steadied(likely, np.arange(4))
+    assert torch.equal(steadied[0], (1 - 2 * BESIDE) * likely[0] + BESIDE * (likely[0] + likely[1]))
+    assert torch.equal(steadied[2], (1 - 2 * BESIDE) * likely[2] + BESIDE * (likely[1] + likely[3]))
+    assert torch.equal(steadied[3], (1 - 2 * BESIDE) * likely[3] + BESIDE * (likely[2] + likely[3]))
+
+
+def test_slices_apart_are_outlined_as_each_by_itself():
+    images = lone_ilia()
+    alone = [outline(images[at : at + 1], (1.0, 1.0), Bright()) for at in (0, 1)]
+    apart = outline(images, (1.0, 1.0), Bright(), (0, 2))
+    for at, one in enumerate(alone):
+        assert one.bone("left ilium").any()
+        assert (apart.classes[at] == one.classes[0]).all()
+        assert (apart.edema[at] == one.edema[0]).all()
+        assert (apart.certainty[at] == one.certainty[0]).all()
+    assert not same(apart, outline(images, (1.0, 1.0), Bright(), (0, 1)))
+
+
+def test_a_scrap_beyond_a_gap_is_no_ilium():
+    images = stack()
+    images[1, 30:60, 72:105] = 0.5
+    images[1, 40:46, 80:86] = 900  # 36 square mm
+    assert outline(images[1:], (1.0, 1.0), Bright()).bone("left ilium").any()
+    assert not outline(images, (1.0, 1.0), Bright(), (0, 9)).bone("left ilium")[1].any()
