@@ -104,8 +104,16 @@ class MarkedFolder(StudyFolder):
         """The table. StudyError when its notebook has not run, or has with other parameters or another cohort."""
         note = self._note(name)
         if (table := note.with_suffix(".csv")).exists():
-            require_same(read_json(note) if note.exists() else {}, self.made_with, table)
+            require_same(self._noted(name), self.made_with, table)
         return super().load_table(name)
+
+    def has_table(self, name: str) -> bool:
+        """Whether a study of these parameters and this cohort left the table."""
+        return self._noted(name) == self.made_with
+
+    def _noted(self, name: str) -> Mapping[str, Any]:
+        note = self._note(name)
+        return dict(read_json(note)) if note.exists() else {}
 
     def _note(self, name: str) -> Path:
         return self.root / "tables" / f"{name}.json"

@@ -39,13 +39,18 @@ def provenance(config: StudyConfig, manifest: Manifest) -> dict[str, str]:
     }
 
 
-def cohort_line(manifest: Manifest) -> str:
-    """The cohort in one line: name, subjects by group, slices by label."""
+def cohort_line(manifest: Manifest, outlined: Manifest | None = None) -> str:
+    """The cohort in one line: name, subjects by group, slices by label.
+
+    outlined: the cohort before joints were looked for on its slices; those on which none was found are counted.
+    """
+    left_out = len(outlined.slices) - len(manifest.slices) if outlined is not None else 0
+    without = f" Left out: {left_out} on which no joint was found." if left_out else ""
     groups = manifest.subjects["group"].value_counts()
     positive, slices = int(manifest.slices["label"].sum()), len(manifest.slices)
     return (
         f"{manifest.name}: {len(manifest.subjects)} subjects ({groups.get('axSpA', 0)} axSpA, "
-        f"{groups.get('control', 0)} control), {slices} slices ({positive} with edema)."
+        f"{groups.get('control', 0)} control), {slices} slices ({positive} with edema).{without}"
     )
 
 

@@ -293,7 +293,8 @@ class Workspace:
         times = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in spent.items())
         origin = {**provenance(self.config, self.manifest), **self.origin, "time per stage": times}
         numbers = [asdict(number) for number in headline]
-        result = {"title": title, "answer": answer, "headline": numbers, "cohort": cohort_line(self.manifest)}
+        result = {"title": title, "answer": answer, "headline": numbers, "data_source": self.manifest.source}
         made = {"provenance": origin, "parameters": mark(self.config, notebook)}
-        self.folder.save_result(notebook, {**result, **made, "data_source": self.manifest.source})
+        cohort = cohort_line(self.manifest, self.outlined)
+        self.folder.save_result(notebook, {**result, **made, "cohort": cohort})
         return origin

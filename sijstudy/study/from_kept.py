@@ -22,11 +22,11 @@ from sijstudy.training.networks import FITS, open_networks
 
 FOLDS, SELECTION, TRAINING, EXAMINATIONS = (FROM_KEPT[place] for place in (0, 1, 2, 4))
 TABLES = {  # notebook -> the tables it leaves that cannot be made of others
-    TRAINING: ("predictions_original", "predictions_roi", "predictions_automatic_roi", "predictions_baselines",
-               "found_joints"),
+    TRAINING: ("predictions_original", "predictions_roi", "predictions_baselines"),
     SELECTION: ("history_resnet18", "history_resnet50"),
     EXAMINATIONS: ("whole_examinations",),
 }  # fmt: skip
+AUTOMATIC = ("predictions_automatic_roi", "found_joints")  # not there where notebook 04 had to leave that arm out
 ORIGIN = ("commit", "sijstudy", "device", "precision", "torch")  # of the provenance of notebook 04
 
 
@@ -61,10 +61,11 @@ def keep_predictions(plan: StudyPlan) -> Path | None:
     if config.kept or not {FOLDS, TRAINING} <= done.keys():
         return None
     provenance = done[TRAINING].get("provenance", {})
+    folder = MarkedFolder(plan.runs, of_scores(config, plan.root))
     tables = [table for name, tables in TABLES.items() if name in done for table in tables]
+    tables += [table for table in AUTOMATIC if folder.has_table(table)]
     if config.roi_source == "automatic" and EXAMINATIONS in done:
         tables.append("found_joints_whole")
-    folder = MarkedFolder(plan.runs, of_scores(config, plan.root))
     for table in tables:
         folder.load_table(table)  # StudyError where it is not of these parameters: it may have been written by hand
     content = KeptContent(

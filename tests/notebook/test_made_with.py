@@ -47,6 +47,13 @@ def test_a_table_that_was_not_written_to_its_end_is_refused(tmp_path):
         study(tmp_path).load_table("never")
 
 
+def test_only_a_table_of_this_study_is_there(tmp_path):
+    study(tmp_path, seed=7).save_table("predictions_roi", TABLE)
+    assert study(tmp_path, seed=7).has_table("predictions_roi")
+    assert not study(tmp_path, seed=8).has_table("predictions_roi")
+    assert not study(tmp_path, seed=7).has_table("predictions_original")
+
+
 def test_every_parameter_that_does_not_count_is_one():
     assert set(NOT_OF_SCORES) < set(StudyConfig.names())
 
