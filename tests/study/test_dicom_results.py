@@ -1,5 +1,6 @@
 """What a viewer of a hospital is given: DICOM SEG and SR, read back by highdicom, by our reader and by dciodvfy."""
 
+import json
 import math
 import os
 import shutil
@@ -25,6 +26,7 @@ from sijstudy.images.seg_frames import Slices
 from sijstudy.images.segment_names import Meaning, SegmentRow, SegmentTable
 from sijstudy.records import IliumBoxes
 from sijstudy.segmentation.joint_boxes import FoundBoxes
+from sijstudy.study import diagnosis_page
 from sijstudy.study.diagnosis_dicom import Said, told_of
 from sijstudy.study.dicom_report import OWN
 from sijstudy.study.dicom_results import write_dicom_results
@@ -164,6 +166,13 @@ def test_boxes_of_which_a_person_drew_some_are_not_automatic(tmp_path):
     _, files = written(mixed, tmp_path / "out", Said())
     kinds = {item.SegmentAlgorithmType for item in pydicom.dcmread(files.seg).SegmentSequence}
     assert kinds == {"SEMIAUTOMATIC"}
+
+
+def test_a_frame_without_a_box_is_named_with_its_number(tmp_path, monkeypatch):
+    monkeypatch.setattr(diagnosis_page, "_drawings", lambda _: dict.fromkeys(("course", "overlays", "joints"), ""))
+    result = diagnosis_of(multi_frame(tmp_path / "in"))
+    files = diagnosis_page.write_diagnosis(result, tmp_path / "out", tmp_path)
+    assert json.loads(files.json.read_text())["input"]["slices_left_out"] == ["enhanced.dcm #2"]
 
 
 def test_no_segment_is_empty(tmp_path):
