@@ -57,7 +57,7 @@ def _of_side(own: list[Any], found: list[Any], side: str) -> dict[str, float]:
 def in_words(gain: Mapping[str, float], automatic: Automatic, table: pd.DataFrame, config: StudyConfig) -> str:
     """The cost in a sentence. gain: ``fold_summary.paired_difference`` of automatic against outlined ROIs."""
     missed, all_slices = len(automatic.without), len(automatic.found)
-    without = f"on {missed} of {all_slices} slices no joint was found" if missed else "every slice has a joint"
+    without = f"on {missed} of {all_slices} slices no joint was found" if missed else "a joint was found on every slice"
     if config.roi_source == "automatic":
         return f"This study has its ROIs from the network throughout; {without}."
     return (

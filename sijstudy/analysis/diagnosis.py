@@ -150,6 +150,11 @@ def diagnose(
     )
 
 
+def name_of(item: Slice) -> str:
+    """How a result calls a slice: by its file, and frame where the file holds several."""
+    return item.file.name if item.frame is None else f"{item.file.name} #{item.frame}"
+
+
 def _arm(subject: SubjectFolder, networks: Networks) -> tuple[Arm, tuple[Slice, ...]]:
     """Which networks are asked about which slices."""
     boxed = tuple(item for item in subject.slices if item.boxes is not None)
@@ -215,7 +220,7 @@ def _slice_table(items: tuple[Slice, ...], course: Course, scores: Array, alike:
     return pd.DataFrame(
         {
             "slice_index": course.slice_index,
-            "file": [item.file.name if item.frame is None else f"{item.file.name} #{item.frame}" for item in items],
+            "file": [name_of(item) for item in items],
             "score": course.score,
             "score_sd": spread,
             "score_low": scores.min(axis=0),

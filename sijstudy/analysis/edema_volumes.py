@@ -12,24 +12,32 @@ from sijstudy.analysis.slice_readers import SEGMENTATION, VOLUME
 from sijstudy.cohort.readings import AGREED
 
 AGREED_NAME, MEAN = "agreed outline", "mean reading"
+NOT_ALL = "slices that not all readers cover"
 
 
 def volumes(seen: pd.DataFrame) -> pd.DataFrame:
     """Millilitres of edema: index subject_id; columns SEGMENTATION, "reader 1" ..., AGREED_NAME, MEAN (of the readers).
 
-    seen: ``slice_readers.read_slices``. Only slices count on which somebody looked for edema and where it counts is
-    known, for the segmentation, too; subjects without such a slice are left out. Without single readings (the outlines
-    are nobody's in particular) only AGREED_NAME stands beside the segmentation. Empty where edema was never outlined.
+    seen: ``slice_readers.read_slices``. Only slices count that all who read anything of their subject cover, and on
+    which where edema counts is known, for the segmentation, too: volumes of different slices are not to be compared.
+    Subjects without such a slice are left out. ``attrs[NOT_ALL]``: how many slices do not count as only some readers
+    cover them. Without single readings (the outlines are nobody's in particular) only AGREED_NAME stands beside the
+    segmentation. Empty where edema was never outlined.
     """
     columns = [name for name in seen if str(name).startswith(VOLUME)]
     if not columns:
         return pd.DataFrame()
-    table = seen.groupby("subject_id")[columns].sum(min_count=1).dropna(subset=[VOLUME + SEGMENTATION])
+    covered = seen[columns].notna()
+    takes_part = covered.groupby(seen["subject_id"]).transform("any")
+    shared = (covered == takes_part).all(axis=1)
+    table = seen[shared].groupby("subject_id")[columns].sum(min_count=1).dropna(subset=[VOLUME + SEGMENTATION])
     table = table.rename(columns={name: str(name).removeprefix(VOLUME) for name in columns})
     readers = sorted(name for name in table if str(name).startswith(f"{AGREED} reader"))
     own = table[readers].rename(columns={name: str(name).removeprefix(f"{AGREED} ") for name in readers})
     mean = pd.DataFrame({MEAN: own.mean(axis=1)}) if readers else pd.DataFrame(index=table.index)
-    return pd.concat([table[[SEGMENTATION]], own, table[[AGREED]].set_axis([AGREED_NAME], axis=1), mean], axis=1)
+    volumes_of = pd.concat([table[[SEGMENTATION]], own, table[[AGREED]].set_axis([AGREED_NAME], axis=1), mean], axis=1)
+    volumes_of.attrs[NOT_ALL] = int((covered.any(axis=1) & ~shared).sum())
+    return volumes_of
 
 
 def agreement_of_volumes(table: pd.DataFrame) -> pd.DataFrame:
@@ -49,10 +57,12 @@ def agreement_of_volumes(table: pd.DataFrame) -> pd.DataFrame:
 
 def volume_sentence(table: pd.DataFrame, agreement: pd.DataFrame) -> str:
     """What the volumes say: the segmentation's ICC beside the readers' own."""
+    left_out = table.attrs.get(NOT_ALL, 0)
+    partly = f" Slices left out, as only some of their subject's readers cover them: {left_out}." if left_out else ""
     if table.empty:
-        return "Nobody outlined edema in this cohort, so its volume has nothing to stand beside."
+        return partly.strip() or "Nobody outlined edema in this cohort, so its volume has nothing to stand beside."
     if len(table) < LEAST:
-        return f"With {len(table)} subject{'s' * (len(table) > 1)} no ICC is given: it takes {LEAST}."
+        return f"With {len(table)} subject{'s' * (len(table) > 1)} no ICC is given: it takes {LEAST}.{partly}"
     truth = MEAN if MEAN in table else AGREED_NAME
     words = f"Segmentation and {truth}: ICC(2,1) {_text(agreement.loc[f'{SEGMENTATION} and {truth}'])}"
     own = agreement[agreement.index.str.startswith("reader")]["icc"].dropna()
@@ -62,7 +72,8 @@ def volume_sentence(table: pd.DataFrame, agreement: pd.DataFrame) -> str:
         words += "; the manifest keeps the agreed outline alone, so readers have no ICC of their own"
     share = table[SEGMENTATION].sum() / table[truth].sum() if table[truth].sum() else float("nan")
     size = "" if np.isnan(share) else f" In all the segmentation finds {100 * share:.0f}% of the volume of the {truth}."
-    return f"{words}.{size} Where one subject has far more edema than the others, the ICC is mostly about that one."
+    mostly = "Where one subject has far more edema than the others, the ICC is mostly about that one."
+    return f"{words}.{size}{partly} {mostly}"
 
 
 def _row(own: pd.DataFrame) -> tuple[float, ...]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import isnan
 from pathlib import Path
 from typing import Protocol
 
 from sijstudy.cohort.image_kind import NEEDED, NO_MATTER, STATED, ImageKind, contrast_of
 from sijstudy.cohort.options import Wanted
 from sijstudy.cohort.seen_joints import boxed, confidence_text, measured, see
-from sijstudy.cohort.subject_folder import SubjectFolder, read_subject
+from sijstudy.cohort.subject_folder import GUESS, SubjectFolder, read_subject
 from sijstudy.errors import StudyError
+from sijstudy.segmentation.joint_boxes import FoundBoxes
 from sijstudy.training.device import kept_memory
 from sijstudy.training.image_kinds import kinds_known_to, runs_that_know
 from sijstudy.training.networks import FITS, Networks
@@ -120,17 +123,23 @@ def fitting_subject(folder: Path, networks: Networks, run: Path, asked: Asked) -
 def _with_joints(subject: SubjectFolder, networks: Networks, *, seek: bool) -> SubjectFolder:
     """The subject as the network sees it, with the boxes it finds where nobody gave any and ``seek`` is set.
 
-    StudyError where it finds none, and the run has networks for ROI patches.
+    On slices where it finds none a guess from outlined bone stands, as in a manifest; without ``seek`` none does.
+    StudyError where there is neither, and the run has networks for ROI patches.
     """
     with kept_memory():
         seen = see(subject.slices)
     if not subject.bones:
         bones = {item.uid: bone for item, bone in zip(subject.slices, seen.joint_bone, strict=True)}
         subject = replace(subject, bones=bones, slices=measured(subject.slices, seen))
-    if subject.boxes_from or not seek:
+    if subject.boxes_given:
         return replace(subject, seen=seen)
-    found = seen.boxes()
-    source = confidence_text(found)
+    none = FoundBoxes(None, 0.0)
+    guessed = [own or none for own in subject.found] or [none] * len(subject.slices)
+    if not seek:
+        bare = boxed(subject.slices, [none] * len(guessed))
+        return replace(subject, slices=bare, boxes_from="", seen=seen, found=())
+    found = [own if own.boxes or not other.boxes else other for own, other in zip(seen.boxes(), guessed, strict=True)]
+    source = _source(found)
     if not source and "roi" in networks.runs:
         raise StudyError(
             f"subject {subject.subject_id}: no sacroiliac joint was found on any of {len(subject.slices)} slices; give "
@@ -138,6 +147,12 @@ def _with_joints(subject: SubjectFolder, networks: Networks, *, seek: bool) -> S
         )
     known = tuple(found) if source else ()
     return replace(subject, slices=boxed(subject.slices, found), boxes_from=source, seen=seen, found=known)
+
+
+def _source(found: Sequence[FoundBoxes]) -> str:
+    """Where boxes that nobody drew come from, in words; empty without any."""
+    sure = confidence_text([own for own in found if not isnan(own.confidence)])
+    return " and ".join(filter(None, [sure, GUESS if any(isnan(own.confidence) for own in found) else ""]))
 
 
 def _way(found: Suitability, run: Path) -> str:

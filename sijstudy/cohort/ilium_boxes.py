@@ -19,7 +19,7 @@ from sijstudy.segmentation.joint_boxes import FoundBoxes
 
 @dataclass(frozen=True)
 class SliceBoxes:
-    """boxes: UID -> boxes, None where no ilium is in view. proposed: UID -> confidence in [0, 1] of slices whose boxes
+    """boxes: UID -> boxes, None where none is known. proposed: UID -> confidence in [0, 1] of slices whose boxes
     are a proposal, NaN where it is made from outlined bone.
     """
 
@@ -60,7 +60,7 @@ def boxes_of_slices(
 
 
 def _proposals(ordered: Sequence[DicomSlice], outlines: Segmentation | None, seek: bool) -> dict[str, FoundBoxes]:
-    """UID -> a proposal, without boxes where no joint is in view; empty where ilia are outlined, or none is sought."""
+    """UID -> a proposal, without boxes where no joint was found; empty where ilia are outlined, or none is sought."""
     known = outlines.segments if outlines else frozenset()
     if {"left ilium", "right ilium"} & known:
         return {}

@@ -6,7 +6,9 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from sijstudy.cohort.files_by_uid import FileOwners, assign_segs
 from sijstudy.cohort.gather import broken_files, slice_owners
@@ -27,10 +29,14 @@ from sijstudy.images.read import Source
 from sijstudy.images.segment_names import SegmentTable, read_segment_table
 from sijstudy.images.subject_outlines import OutlineRules
 from sijstudy.records import Slice
+from sijstudy.segmentation.joint_boxes import FoundBoxes
 
 if TYPE_CHECKING:  # for its type alone: reading a folder needs no network
     from sijstudy.cohort.seen_joints import Seen
-    from sijstudy.segmentation.joint_boxes import FoundBoxes
+
+
+#: where boxes come from that were guessed for want of outlined ilia
+GUESS = "a guess from the outline of all bone (nobody drew them; a dark line through the bone is taken for the joint)"
 
 
 @dataclass(frozen=True)
@@ -38,9 +44,10 @@ class SubjectFolder:
     """A subject as found in a folder, named as the folder is.
 
     slices: from the lower to the upper pelvis; label is 0 everywhere and means nothing. boxes_from: where the ilium
-    boxes come from, "" when no slice has one. series: number and description of the one that is used. rule: why it is.
-    kind: what its images show by their header. seen: what the network sees on the slices, None where nobody looked.
-    found: boxes of each slice as the network found them, empty where boxes were given or none were sought.
+    boxes come from, in words, "" when no slice has one. series: number and description of the one that is used. rule:
+    why it is. kind: what its images show by their header. seen: what the network sees on the slices, None where nobody
+    looked. found: boxes of each slice that nobody drew: the network found them, or, with confidence NaN, they are
+    guessed from outlined bone; None on slices of which somebody gave boxes; empty where all were given or none sought.
     bones: a slice's UID -> where bone is outlined on it, ``(H, W)`` bool.
     broken: what could not be read, or outlines a slice that is not there, and was left out as asked: file -> why.
     """
@@ -53,8 +60,13 @@ class SubjectFolder:
     broken: Mapping[str, str] = field(default_factory=dict)
     kind: ImageKind = ImageKind()  # noqa: RUF009  (frozen)
     seen: Seen | None = None
-    found: tuple[FoundBoxes, ...] = ()
+    found: tuple[FoundBoxes | None, ...] = ()
     bones: Mapping[str, Mask] = field(default_factory=dict)
+
+    @property
+    def boxes_given(self) -> bool:
+        """Somebody gave boxes, for some slices at least, even if they say that there are none."""
+        return None in self.found or (bool(self.boxes_from) and not self.found)
 
 
 class _NoLabels(SideTable[int]):
@@ -94,11 +106,28 @@ def read_subject(
     if given.boxes:
         given.boxes.check_used({row[key] for row in rows for key in ("sop_instance_uid", "file")}, {})
     slices = tuple(slice_record({**row, "segmentation": None}, folder, folder) for row in rows)  # nothing is kept
+    guessed = _guessed(done, slices)
     source = boxes_csv.name if boxes_csv else "the DICOM SEG in its folder"
-    boxes_from = source if any(item.boxes for item in slices) else ""
     chosen, left = own.choice.chosen, _named(gone, folder)
-    about = (boxes_from, chosen.text, own.choice.rule, left, kind_of(chosen))
-    return SubjectFolder(name, slices, *about, bones=_bones(done))
+    about = (_boxes_from(source, slices, guessed), chosen.text, own.choice.rule, left, kind_of(chosen))
+    return SubjectFolder(name, slices, *about, found=guessed, bones=_bones(done))
+
+
+def _guessed(read: SubjectRows, slices: Sequence[Slice]) -> tuple[FoundBoxes | None, ...]:
+    """The boxes that were guessed from outlined bone, as of ``SubjectFolder.found``; empty where there are none."""
+    names = {row["file"] for row in read.proposed}
+    rows = zip(read.rows, slices, strict=True)
+    found = tuple(FoundBoxes(item.boxes, np.nan) if _place(row) in names else None for row, item in rows)
+    return found if any(own and own.boxes for own in found) else ()
+
+
+def _place(row: Mapping[str, Any]) -> str:
+    return str(row["file"]) if row["frame"] is None else f"{row['file']}#{row['frame']}"
+
+
+def _boxes_from(source: str, slices: Sequence[Slice], guessed: Sequence[FoundBoxes | None]) -> str:
+    drawn = any(item.boxes for item, own in zip(slices, guessed or [None] * len(slices), strict=True) if own is None)
+    return " and ".join([source] * drawn + [GUESS] * bool(guessed))
 
 
 def _bones(read: SubjectRows) -> dict[str, Mask]:

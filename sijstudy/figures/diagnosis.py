@@ -26,16 +26,37 @@ def subject_course(slices: pd.DataFrame, threshold: float, size: int) -> Figure:
     """
     figure = Figure(figsize=(7.2, 4.6), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True)
-    index = slices["slice_index"]
-    above.fill_between(index, slices["score_low"], slices["score_high"], color=SKY, alpha=0.35, label="networks, range")
-    above.plot(index, slices["score"], color=GREY, linewidth=1.2, marker=".", label="score")
+    _scores(above, slices)
     above.axhline(threshold, color=GREY, linestyle=":", linewidth=1, label="threshold")
     _steps(above, slices, "decision", "before filtering")
     _steps(below, slices, "filtered_decision", f"median of {size} slices")
-    below.set_xlabel("slice, lower to upper pelvis", fontsize=SMALL)
-    below.xaxis.set_major_locator(MaxNLocator(integer=True))
+    _along_the_pelvis(below)
     figure.legend(*above.get_legend_handles_labels(), frameon=False, loc="outside lower center", ncols=4)
     return figure
+
+
+@plain_style()
+def score_course(slices: pd.DataFrame) -> Figure:
+    """The scores of ``subject_course`` alone, for a subject of whom nothing is decided: no threshold, no result."""
+    figure = Figure(figsize=(7.2, 2.6), layout="constrained")
+    axis = figure.subplots()
+    _scores(axis, slices)
+    axis.set(ylim=(-0.02, 1.02), ylabel="score")
+    axis.grid(True, axis="x")
+    _along_the_pelvis(axis)
+    figure.legend(*axis.get_legend_handles_labels(), frameon=False, loc="outside lower center", ncols=2)
+    return figure
+
+
+def _scores(axis: Axes, slices: pd.DataFrame) -> None:
+    index = slices["slice_index"]
+    axis.fill_between(index, slices["score_low"], slices["score_high"], color=SKY, alpha=0.35, label="networks, range")
+    axis.plot(index, slices["score"], color=GREY, linewidth=1.2, marker=".", label="score")
+
+
+def _along_the_pelvis(axis: Axes) -> None:
+    axis.set_xlabel("slice, lower to upper pelvis", fontsize=SMALL)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def _steps(axis: Axes, slices: pd.DataFrame, column: str, title: str) -> None:

@@ -41,7 +41,7 @@ def told_of(result: Diagnosis, said: Said) -> Told:
         windows=_windows(result),
         used=tuple(item not in result.left_out for item in items),
         table=result.slices,
-        found=bool(result.subject.found),
+        found=bool(result.subject.found) and not result.subject.boxes_given,
         networks=tuple(result.networks["address"]),
         rule=result.ruling.rule,
         score=verdict.score,

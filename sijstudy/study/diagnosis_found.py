@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from sijstudy.cohort.box_cells import cells_of
 from sijstudy.figures.joints import OUTLINES, SeenSlice
 from sijstudy.files import write_csv
 from sijstudy.images.read import read_image_header
-from sijstudy.records import Box
+from sijstudy.records import Box, Slice
+from sijstudy.segmentation.joint_boxes import FoundBoxes
 from sijstudy.study.dicom_told import MASKS
 from sijstudy.training.patches import roi_of
 
@@ -24,14 +26,41 @@ SHOWN = 12  # slices at most
 
 def found_sentence(result: Diagnosis) -> str:
     """That nobody drew the boxes, how sure they are, and how to correct them; empty where they were given."""
-    sure = {item.index: own.confidence for item, own in _found(result) if own.boxes}
-    if not sure:
+    sure, guessed = _by_network(result), _guessed(result)
+    if not sure and not guessed:
         return ""
-    lowest = min(sure, key=lambda index: sure[index])
+    count, parts = len(result.subject.slices), []
+    if sure:
+        lowest = min(sure, key=lambda index: sure[index])
+        parts.append(
+            f"a network found them on {len(sure)} of {count} slices, with a confidence of {sure[lowest]:.2f} (slice "
+            f"{lowest}, look there first) to {max(sure.values()):.2f}"
+        )
+    if guessed:
+        parts.append(
+            f"on {len(guessed)} of {count} slices they are guessed from the outline of all bone, without a confidence "
+            f"(slice {', '.join(map(str, guessed))}: look at each)"
+        )
+    whose = "some of these" if result.subject.boxes_given else "these"
     return (
-        f"Nobody drew these boxes: a network found them on {len(sure)} of {len(result.subject.slices)} slices, with a "
-        f"confidence of {sure[lowest]:.2f} (slice {lowest}, look there first) to {max(sure.values()):.2f}. To correct "
-        f"one, edit a copy of {BOXES} and give it with --boxes."
+        f"Nobody drew {whose} boxes: {'; '.join(parts)}. To correct one, edit a copy of {BOXES} and give it with "
+        "--boxes."
+    )
+
+
+def boxes_caption(result: Diagnosis) -> str:
+    """What the boxes on the page are, and what it means that a slice has none."""
+    subject = result.subject
+    if not subject.boxes_from:
+        return "There are no boxes round the ilia: nobody gave any, and none was sought or found."
+    if subject.boxes_given and not subject.found:
+        return f"The boxes round the ilia are those of {subject.boxes_from}; a slice without a box has none there."
+    kinds = "found by it, with its confidence" if _by_network(result) else ""
+    kinds = " or ".join(filter(None, [kinds, "guessed from the outline of all bone" if _guessed(result) else ""]))
+    others = " where nobody gave one" if subject.boxes_given else ""
+    return (
+        f"The boxes round the ilia are {kinds}{others}. On slices without a box no joint was found, which is not to "
+        "say that there is none."
     )
 
 
@@ -50,37 +79,40 @@ def edema_sentence(result: Diagnosis) -> str:
 
 
 def seen_columns(result: Diagnosis) -> pd.DataFrame:
-    """A row for each of ``result.slices``: edema_mm2, box_confidence; NaN where nothing looked, or boxes were given."""
+    """A row for each of ``result.slices``: edema_mm2, box_confidence; NaN where nothing looked, and for boxes that the
+    network did not find.
+    """
     places = {item.index: place for place, item in enumerate(result.subject.slices)}
     own = [places[index] for index in result.slices["slice_index"]]
     seen, found = result.subject.seen, result.subject.found
     areas = seen.all_edema.areas if seen else np.full(len(places), np.nan)
-    sure = np.array([one.confidence if one.boxes else np.nan for one in found] or [np.nan] * len(places))
+    sure = np.array([one.confidence if one and one.boxes else np.nan for one in found] or [np.nan] * len(places))
     return pd.DataFrame({"edema_mm2": areas[own], "box_confidence": sure[own]})
 
 
 def found_content(result: Diagnosis) -> dict[str, Any]:
     """The fields ``joints`` and ``edema`` of diagnosis.json; null where boxes were given, or nothing looked."""
-    seen, sure = result.subject.seen, [own.confidence for _, own in _found(result) if own.boxes]
-    joints = {"boxes": BOXES, "slices": len(sure), "lowest_confidence": min(sure, default=0.0),
-              "sentence": found_sentence(result)}  # fmt: skip
+    seen, sure, guessed = result.subject.seen, _by_network(result), _guessed(result)
+    joints = {"boxes": BOXES, "slices": len(sure) + len(guessed), "guessed": guessed,
+              "lowest_confidence": min(sure.values(), default=None), "sentence": found_sentence(result)}  # fmt: skip
     return {
-        "joints": joints if sure else None,
+        "joints": joints if sure or guessed else None,
         "edema": {"volume_ml": seen.all_edema.volume, "sentence": edema_sentence(result)} if seen else None,
     }
 
 
 def write_boxes(result: Diagnosis, folder: Path) -> Path | None:
-    """Write the boxes that were found as a table for ``--boxes``: pixels of the images as they are stored.
+    """Write the boxes as a table for ``--boxes``, given ones among them: pixels of the images as they are stored.
 
-    An empty row says that a slice has none. None, and no file, where boxes were given.
+    An empty row says that a slice has none. None, and no file, where all boxes were given.
     """
     rows = []
     for item, own in _found(result):
         header = read_image_header(item)
-        cells = cells_of(header.turn.back.boxes(own.boxes, header.shape))
+        cells = cells_of(header.turn.back.boxes(item.boxes, header.shape))
         name = item.file.name if item.frame is None else f"{item.file.name}#{item.frame}"
-        rows.append({"sop_instance_uid": item.uid, "file": name, **cells, "confidence": round(own.confidence, 3)})
+        sure = round(own.confidence, 3) if own else np.nan
+        rows.append({"sop_instance_uid": item.uid, "file": name, **cells, "confidence": sure})
     if not rows:
         return None
     write_csv(folder / BOXES, pd.DataFrame(rows))
@@ -96,8 +128,7 @@ def shown_slices(result: Diagnosis) -> list[SeenSlice]:
     for place in np.unique(np.linspace(0, len(subject.slices) - 1, SHOWN).round().astype(int)):
         item, image = subject.slices[place], seen.images[place]
         boxes = [box for box in (item.boxes.left, item.boxes.right) if box] if item.boxes else []
-        found = subject.found[place].confidence if subject.found and boxes else None
-        told = f"found {found:.2f}" if found is not None else "boxes given" if boxes else "no box"
+        told = _told(subject.found[place] if subject.found else None) if boxes else "no box"
         own = {name: masks[place, ..., number] for number, name in enumerate(MASKS) if name in OUTLINES}
         rois = _rois(result, place) if boxes else []
         shown.append(SeenSlice(f"slice {item.index}, {told}", image, own, boxes, rois))
@@ -112,6 +143,27 @@ def _rois(result: Diagnosis, place: int) -> Sequence[Box]:
     return [box for box in (rois.image_left, rois.image_right) if box]
 
 
-def _found(result: Diagnosis) -> list[Any]:
-    """Each slice with the boxes that were found on it; empty where boxes were given."""
+def _told(found: FoundBoxes | None) -> str:
+    """How the boxes of a slice came about."""
+    if found is None:
+        return "boxes given"
+    return "guessed from bone" if math.isnan(found.confidence) else f"found {found.confidence:.2f}"
+
+
+def _by_network(result: Diagnosis) -> dict[int, float]:
+    """Index of a slice -> how sure the network is of the boxes that it found there."""
+    return {
+        item.index: own.confidence
+        for item, own in _found(result)
+        if own and own.boxes and not math.isnan(own.confidence)
+    }
+
+
+def _guessed(result: Diagnosis) -> list[int]:
+    """Indices of the slices whose boxes are guessed from outlined bone."""
+    return [item.index for item, own in _found(result) if own and own.boxes and math.isnan(own.confidence)]
+
+
+def _found(result: Diagnosis) -> list[tuple[Slice, FoundBoxes | None]]:
+    """Each slice with the boxes that nobody drew, None where somebody did; empty where all were given."""
     return list(zip(result.subject.slices, result.subject.found, strict=True)) if result.subject.found else []

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from sijstudy.analysis.diagnosis import Diagnosis
+from sijstudy.analysis.diagnosis import Diagnosis, Verdict
 
 
 def likeness_sentence(result: Diagnosis) -> str:
@@ -20,12 +20,21 @@ def images_sentence(result: Diagnosis) -> str:
     return f"{'' if result.images.fits else forced}{result.images.sentence}"
 
 
-def withheld_sentence(result: Diagnosis) -> str:
-    """Why there is no decision, and what was seen."""
+def withheld_words(result: Diagnosis) -> str:
+    """Why there is no decision, what was seen, and the way on; empty where there is one."""
+    if not result.withheld:
+        return ""
     scores = result.slices["score"]
+    look = "give ilium boxes (--boxes, --roi find), and look at the series (--series)"
+    if result.arm == "roi":
+        look = (
+            "look at the boxes (a ROI beside the joint is unlike any; --boxes takes corrected ones) and at the series "
+            "(--series)"
+        )
     return (
-        f"No decision: {result.withheld} The networks' scores, {scores.min():.3f} to {scores.max():.3f} on these "
-        "slices, are shown for what they are."
+        f"{result.withheld} Where more than half are, nothing is decided. The networks' scores, {scores.min():.3f} to "
+        f"{scores.max():.3f} on these slices, are shown for what they are. To go on, {look}; images like "
+        "these may need networks that were trained on such (--run)."
     )
 
 
@@ -42,5 +51,15 @@ def limits_content(result: Diagnosis) -> dict[str, Any]:
 
 
 def undecided(result: Diagnosis, values: Mapping[Any, Any]) -> dict[Any, Any]:
-    """Values for diagnosis.json, decisions among them null where there is none."""
-    return {k: None if result.withheld and str(k).endswith("positive") else value for k, value in values.items()}
+    """A slice's values for diagnosis.json: its decisions null where nothing is decided, its scores as seen."""
+    return _without(result, values, "decision")
+
+
+def undecided_verdict(result: Diagnosis, verdict: Verdict | Mapping[Any, Any]) -> dict[Any, Any]:
+    """A rule's or network's verdict for diagnosis.json: its score, too, is made of decisions on slices."""
+    values = asdict(verdict) if isinstance(verdict, Verdict) else verdict
+    return _without(result, values, "positive", "score")
+
+
+def _without(result: Diagnosis, values: Mapping[Any, Any], *endings: str) -> dict[Any, Any]:
+    return {k: None if result.withheld and str(k).endswith(endings) else value for k, value in values.items()}

@@ -10,12 +10,20 @@ from pathlib import Path
 from typing import Any
 
 from sijstudy.aggregation import RULES
-from sijstudy.analysis.diagnosis import Diagnosis, Verdict
-from sijstudy.figures.diagnosis import cam_overlays, subject_course
+from sijstudy.analysis.diagnosis import Diagnosis, name_of
+from sijstudy.figures.diagnosis import cam_overlays, score_course, subject_course
 from sijstudy.figures.joints import seen_joints
 from sijstudy.files import write_atomic, write_json
+from sijstudy.study.diagnosis_decision import (
+    decision_sentence,
+    others_sentence,
+    rule_rows,
+    rule_sentence,
+    selection_warning,
+)
 from sijstudy.study.diagnosis_dicom import said_of, told_of
 from sijstudy.study.diagnosis_found import (
+    boxes_caption,
     edema_sentence,
     found_content,
     found_sentence,
@@ -28,7 +36,8 @@ from sijstudy.study.diagnosis_limits import (
     likeness_sentence,
     limits_content,
     undecided,
-    withheld_sentence,
+    undecided_verdict,
+    withheld_words,
 )
 from sijstudy.study.diagnosis_networks import ensemble_sentence, provenance, training_warning
 from sijstudy.study.dicom_process import Begin, begin_here
@@ -36,7 +45,7 @@ from sijstudy.study.dicom_told import NOTICE, DicomResults
 from sijstudy.study.embedded import drawn_figure
 from sijstudy.study.templating import render
 
-FORMAT = 4  # of the JSON; raised when a field changes its meaning or goes
+FORMAT = 5  # of the JSON; raised when a field changes its meaning or goes
 SHEET_DPI = 120  # of many slices, so that the page stays small
 ARM_NAMES = {"roi": "ROI patches", "original": "whole slices"}
 
@@ -92,80 +101,14 @@ def summary(result: Diagnosis) -> str:
     return "\n".join(filter(None, lines))
 
 
-def decision_sentence(result: Diagnosis) -> str:
-    """The decision with the numbers it rests on, or why there is none."""
-    if result.withheld:
-        return withheld_sentence(result)
-    decided, networks = result.opinion.decided, result.networks
-    agree = int(networks["positive"].sum())
-    votes = f" {agree} of {len(networks)} networks by themselves say positive." if len(networks) > 1 else ""
-    return (
-        f"Active sacroiliitis: {_word(decided)}. The subject score, {RULES[result.ruling.rule].title} "
-        f"({len(result.slices)} slices), is {decided.score:.3f}; the threshold is {_limit(decided)}.{votes}"
-    )
-
-
-def rule_sentence(result: Diagnosis) -> str:
-    """Which rule decided, and why this one."""
-    ruling, profile = result.ruling, result.config.profile
-    if choice := ruling.choice:
-        return (
-            f"Notebook 09 chose this rule and threshold on whole examinations of {choice.active} people with active "
-            f"disease and {choice.others} without, seen by networks that were not trained on them; among them it finds "
-            f"{choice.recall:.1%} of the active ones at a specificity of {choice.specificity:.1%}. For a selection of "
-            "slices, as the paper's, give --rule mean."
-        )
-    if ruling.asked:
-        return f"The rule is the one that --rule names ({ruling.rule})."
-    own = f"The rule is the study's own (subject_rule: {ruling.rule})"
-    if result.arm == "original":
-        return f"{own}: what notebook 09 chooses on whole examinations holds for ROI patches, not for whole images."
-    return (
-        f"{own}, as notebook 09 has chosen none on whole examinations with these networks: `sijstudy run --profile "
-        f"{profile} --only 09`, with the parameters of that run, chooses one, and --run runs/{profile} uses it."
-    )
-
-
-def selection_warning(result: Diagnosis) -> str:
-    """What a rule that asks for a share of the slices needs on a whole series; empty for the other rules, and for one
-    that was chosen on whole examinations.
-
-    The paper's subjects bring selections, patients only slices with clear edema [2.1]; notebook 09 tests whole ones.
-    """
-    if result.ruling.choice or result.ruling.rule not in ("mean", "run"):
-        return ""
-    count = len(result.slices)
-    needed = max(1, math.ceil(result.ruling.limits[result.ruling.rule] * count - 1e-9))
-    return (
-        f"This rule was made for selections of slices: to be positive it needs edema on {needed} of the {count} "
-        "slices, which a whole examination of a patient may not show."
-    )
-
-
-def others_sentence(result: Diagnosis) -> str:
-    """What the rules say that did not decide."""
-    said = [
-        f"{RULES[name].title} {_word(verdict)} ({verdict.score:.3f}, threshold {_limit(verdict)})"
-        for name, verdict in result.opinion.by_rule.items()
-        if name != result.ruling.rule
-    ]
-    return f"By the other rules: {'; '.join(said)}."
-
-
-def _word(verdict: Verdict) -> str:
-    return "positive" if verdict.positive else "negative"
-
-
-def _limit(verdict: Verdict) -> str:
-    return "above 1, which no score reaches" if verdict.threshold > 1 else f"{verdict.threshold:.3g}"
-
-
 def patch_sentence(result: Diagnosis) -> str:
     """Which series the networks were shown, in which form, and what was left out."""
     series = f"Series '{result.subject.series}' ({result.subject.rule}). "
     if result.arm == "original":
         reason = (
-            "no ilium boxes were given" if not result.subject.boxes_from else "the run has no network for ROI patches"
+            "no ilium boxes were given or found"
+            if not result.subject.boxes_from
+            else "the run has no network for ROI patches"
         )
         return (
             f"{series}Whole images are used: {reason}. In the paper whole slices were classified less well (Table 2)."
@@ -190,25 +133,25 @@ def _content(result: Diagnosis, run: Path, now: datetime.datetime) -> dict[str, 
         "notice": NOTICE,
         "subject_id": result.subject.subject_id,
         "decision": {
-            **undecided(result, asdict(opinion.decided)),
-            "withheld": result.withheld or None,
+            **undecided_verdict(result, opinion.decided),
+            "withheld": withheld_words(result) or None,
             "rule": result.ruling.rule,
             "reason": rule_sentence(result),
             "chosen": asdict(result.ruling.choice) if result.ruling.choice else None,
-            "by_rule": {name: undecided(result, asdict(verdict)) for name, verdict in opinion.by_rule.items()},
+            "by_rule": {name: undecided_verdict(result, verdict) for name, verdict in opinion.by_rule.items()},
         },
         "input": {
             "arm": result.arm,
             "series": result.subject.series,
             "series_rule": result.subject.rule,
             "boxes_from": result.subject.boxes_from or None,
-            "slices_left_out": [item.file.name for item in result.left_out],
+            "slices_left_out": [name_of(item) for item in result.left_out],
             "broken": dict(result.subject.broken),
         },
         **found_content(result),
         **limits_content(result),
-        "slices": [_plain(row) for row in slices[fields].to_dict("records")],
-        "networks": [_plain(undecided(result, row)) for row in result.networks.to_dict("records")],
+        "slices": [_plain(undecided(result, row)) for row in slices[fields].to_dict("records")],
+        "networks": [_plain(undecided_verdict(result, row)) for row in result.networks.to_dict("records")],
         "explained_slices": [one.item.index for one in result.explained],
         "provenance": provenance(result, run, now),
         "parameters": {name: value for name, value in asdict(result.config).items() if name != "manifest"},
@@ -244,14 +187,12 @@ def _page(
         synthetic="synthetic" in result.trained_on,
         made=f"{now:%d %B %Y, %H:%M %Z}",
         found=found_sentence(result),
+        boxes=boxes_caption(result),
         edema=edema_sentence(result),
         **drawings,
         slices=result.slices.join(seen_columns(result)).to_dict("records"),
         rule=RULES[result.ruling.rule].title,
-        rules=[
-            (name, RULES[name].title, f"{verdict.score:.3f}", _limit(verdict), _word(verdict))
-            for name, verdict in sorted(result.opinion.by_rule.items(), key=lambda one: one[0] != result.ruling.rule)
-        ],
+        rules=rule_rows(result),
         networks=result.networks.to_dict("records"),
         threshold=config.slice_threshold,
         size=config.median_size,
@@ -262,15 +203,22 @@ def _page(
 
 def _drawings(result: Diagnosis) -> dict[str, Any]:
     """The figures of the page."""
-    course = subject_course(result.slices, result.config.slice_threshold, result.config.median_size)
+    config = result.config
+    decided = subject_course(result.slices, config.slice_threshold, config.median_size) if not result.withheld else None
     return {
-        "course": drawn_figure(course, _course_words(result)),
+        "course": drawn_figure(decided or score_course(result.slices), _course_words(result)),
         "overlays": _overlays(result),
         "joints": _joints(result),
     }
 
 
 def _course_words(result: Diagnosis) -> str:
+    if result.withheld:
+        scores = result.slices["score"]
+        return (
+            f"Scores of {len(scores)} slices from the lower to the upper pelvis, {scores.min():.3f} to "
+            f"{scores.max():.3f}; nothing is decided of any."
+        )
     before, after = int(result.slices["decision"].sum()), int(result.slices["filtered_decision"].sum())
     return (
         f"Slice results from the lower to the upper pelvis: {before} of {len(result.slices)} slices positive before "

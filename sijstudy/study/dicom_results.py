@@ -59,7 +59,9 @@ def _identity(told: Told, sources: Sequence[Source], kind: str) -> Identity:
     """UIDs are made of all that the file says, as an instance's content must never change under its UID."""
     masks = None if told.masks is None else hashlib.sha256(np.packbits(told.masks).tobytes()).hexdigest()
     boxes, (parameters, opinion) = [repr(item.boxes) for item in told.slices], told.basis
-    said = [list(told.remarks), told.decided, told.table.to_json(double_precision=15), opinion]
+    table = told.table.to_json(double_precision=15)
+    said = [list(told.remarks), told.decided, table, opinion, told.networks, told.rule]
+    said += [told.found, told.used, repr(told.windows)]
     content = digest([[source.key for source in sources], masks, boxes, parameters, said])
     maker = {
         "manufacturer": "sijstudy",

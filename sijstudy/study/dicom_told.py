@@ -29,7 +29,7 @@ class Told:
 
     slices: of the series. windows: of each slice the pixels (rows, columns) of ROIS that were cut out for the networks,
     empty where none were. used: for each of slices whether it was scored. table: ``Diagnosis.slices``. found: whether
-    the boxes were found automatically. networks: addresses. rule, score, threshold, positive: of the decision.
+    nobody drew any of the boxes. networks: addresses. rule, score, threshold, positive: of the decision.
     remarks: sentences for the SR. decided: False when no decision may be told: then nothing is called positive or
     negative. masks ``(N, H, W, 4)`` bool: found by itself, upright, on ``slices`` in the order of MASKS.
     basis: what else the result hangs on, of which UIDs are made.

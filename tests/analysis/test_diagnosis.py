@@ -17,7 +17,7 @@ from sijstudy.analysis.diagnosis import Ruling, diagnose
 from sijstudy.analysis.slice_courses import collect_predictions, subject_predictions
 from sijstudy.cohort.subject_folder import read_subject
 from sijstudy.errors import StudyError
-from sijstudy.study.diagnosis_page import decision_sentence, others_sentence, rule_sentence, selection_warning
+from sijstudy.study.diagnosis_decision import decision_sentence, others_sentence, rule_sentence, selection_warning
 from sijstudy.training.networks import open_networks
 from sijstudy.training.rule_choice import RuleChoice, save_choice
 from sijstudy.training.store import StudyFolder

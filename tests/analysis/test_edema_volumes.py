@@ -29,6 +29,21 @@ def test_volumes_are_sums_over_slices_that_were_read():
     assert table.loc["s3"].tolist() == [8.0, 14.0, 13.0, 12.0, 13.5]
 
 
+def test_readers_of_different_slices_are_compared_on_those_that_all_cover():
+    """A reader who outlined half of a subject has not seen less edema than the others; nor has the segmentation."""
+    seen = seen_of(3)
+    whole = volumes(seen)
+    seen.loc[(seen["subject_id"] == "s2") & (seen["slice_index"] == 1), "ml edema reader 2"] = np.nan
+    seen.loc[seen["subject_id"] == "s1", "ml edema reader 2"] = np.nan  # who read nothing of a subject takes no slice
+    table = volumes(seen)
+    assert table.loc["s2"].tolist() == (whole.loc["s2"] / 2).tolist()
+    assert table.loc["s1", ["segmentation", "reader 1", "mean reading"]].tolist() == [4.0, 6.0, 6.0]
+    assert np.isnan(table.loc["s1", "reader 2"])
+    said = volume_sentence(table, agreement_of_volumes(table))
+    assert " Slices left out, as only some of their subject's readers cover them: 1." in said
+    assert "Slices left out" not in volume_sentence(whole, agreement_of_volumes(whole))
+
+
 def test_every_reading_stands_beside_the_segmentation_and_the_others():
     table = volumes(seen_of())
     agreed = agreement_of_volumes(table)

@@ -11,9 +11,15 @@ from dicom_samples import bone_masks, seg_dataset, write
 from hospital_samples import AXIAL, STIR, T1_GD, series_of_slices
 
 from sijstudy import cli
-from sijstudy.analysis.suitability import suitability
+from sijstudy.analysis import suitability as module
+from sijstudy.analysis.suitability import FIND, WHOLE, fitting_subject, suitability
+from sijstudy.cohort import ilium_boxes
 from sijstudy.cohort.cohort_kinds import kinds_of
 from sijstudy.cohort.image_kind import ImageKind
+from sijstudy.cohort.subject_folder import GUESS
+from sijstudy.errors import StudyError
+from sijstudy.records import Box, IliumBoxes
+from sijstudy.segmentation.joint_boxes import FoundBoxes
 from sijstudy.training.image_kinds import KINDS, kinds_known_to, runs_that_know
 from sijstudy.training.networks import open_networks
 
@@ -155,3 +161,46 @@ def test_kinds_are_kept_with_the_networks(finished_work, runs):
     assert (
         open_fat.fits and open_fat.sentence == "Not known of the training images: fat suppression and contrast agent."
     )
+
+
+@pytest.fixture
+def of_bone_alone(tmp_path, monkeypatch):
+    """(roi, boxes that the network finds) -> the subject of a folder whose SEG outlines all bone, and no ilium."""
+    slices = series_of_slices(3, 2, **T1_GD)
+    for step, ds in enumerate(slices):
+        write(ds, tmp_path / f"S/{step}.dcm")
+    bone = np.stack([bone_masks(1)[..., :3].any(axis=-1, keepdims=True)] * len(slices))
+    write(seg_dataset(slices, bone, names=["bone"]), tmp_path / "S/seg.dcm")
+    guess = IliumBoxes(Box(22, 5, 30, 21), None)
+    monkeypatch.setattr(ilium_boxes, "propose_ilium_boxes", lambda *_: [guess, guess, None])
+    monkeypatch.setattr(module, "kinds_known_to", lambda _: ())
+
+    def subject(roi, found):
+        monkeypatch.setattr(module, "see", lambda _: SimpleNamespace(boxes=lambda: found))
+        asked = SimpleNamespace(
+            roi=roi, boxes=None, segments=None, contrast="", series="", skip_broken=False, force=False
+        )
+        return fitting_subject(tmp_path / "S", SimpleNamespace(runs={"roi": {}}), tmp_path, asked)
+
+    return subject
+
+
+def test_the_network_is_asked_before_boxes_are_guessed_from_bone(of_bone_alone):
+    """Nobody gave boxes where only all bone is outlined; a guess stands where the network finds no joint."""
+    sure, none = FoundBoxes(IliumBoxes(Box(21, 4, 29, 20), None), 0.9), FoundBoxes(None, 0.0)
+    both = of_bone_alone(FIND, [sure, none, none])
+    assert [item.boxes and item.boxes.left.x0 for item in both.slices] == [21, 22, None]
+    assert both.boxes_from == (f"the network that finds joints (nobody drew them; confidence 0.90 to 0.90) and {GUESS}")
+    assert [np.isnan(own.confidence) for own in both.found] == [False, True, False]
+    assert of_bone_alone(FIND, [none] * 3).boxes_from == GUESS
+
+
+def test_whole_images_are_whole_although_boxes_could_be_guessed(of_bone_alone):
+    whole = of_bone_alone(WHOLE, [])
+    assert (whole.boxes_from, whole.found, [item.boxes for item in whole.slices]) == ("", (), [None] * 3)
+
+
+def test_neither_a_joint_nor_a_guess_is_refused(of_bone_alone, monkeypatch):
+    monkeypatch.setattr(ilium_boxes, "propose_ilium_boxes", lambda *_: [None] * 3)
+    with pytest.raises(StudyError, match="no sacroiliac joint was found on any of 3 slices; give ilium boxes"):
+        of_bone_alone(FIND, [FoundBoxes(None, 0.0)] * 3)

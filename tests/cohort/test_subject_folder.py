@@ -7,9 +7,11 @@ import pytest
 from dicom_samples import bone_masks, mr_dataset, seg_dataset, write, write_csv
 from hospital_samples import STIR, T1_GD, localizer, series_of_slices
 
+from sijstudy.cohort import ilium_boxes
 from sijstudy.cohort.options import Wanted
-from sijstudy.cohort.subject_folder import read_subject
+from sijstudy.cohort.subject_folder import GUESS, read_subject
 from sijstudy.errors import StudyError
+from sijstudy.records import Box, IliumBoxes
 
 
 @pytest.fixture
@@ -44,6 +46,33 @@ def test_boxes_may_come_from_a_table_or_be_missing(folder, tmp_path):
     lost = write_csv(tmp_path / "lost.csv", [{"file": "series/9.dcm", **edges}])
     with pytest.raises(StudyError, match=r"slice series/9\.dcm has a row but no DICOM file"):
         read_subject(folder, lost)
+
+
+def bone_only(folder, monkeypatch):
+    """A SEG with the outline of all bone alone, and what is guessed of it on the first three slices."""
+    series = [mr_dataset(7, step) for step in range(4)]
+    bone = np.stack([bone_masks(1)[..., :3].any(axis=-1, keepdims=True)] * 4)
+    write(seg_dataset(series, bone, names=["bone"]), folder / "SEG.dcm")
+    boxes = [*[IliumBoxes(Box(22, 5, 30, 21), None)] * 3, None]
+    monkeypatch.setattr(ilium_boxes, "propose_ilium_boxes", lambda *_: boxes)
+    return boxes
+
+
+def test_boxes_guessed_from_all_bone_are_not_called_given(folder, tmp_path, monkeypatch):
+    boxes = bone_only(folder, monkeypatch)
+    subject = read_subject(folder)
+    assert (subject.boxes_from, subject.boxes_given) == (GUESS, False)
+    assert [own.boxes for own in subject.found] == boxes == [item.boxes for item in subject.slices]
+    assert all(np.isnan(own.confidence) for own in subject.found)
+    edges = {"left_x0": 20, "left_y0": 4, "left_x1": 30, "left_y1": 20}
+    edges |= {"right_x0": "", "right_y0": "", "right_x1": "", "right_y1": ""}
+    table = write_csv(tmp_path / "boxes.csv", [{"file": "series/4.dcm", **edges}])
+    subject = read_subject(folder, table)
+    assert (subject.boxes_from, subject.boxes_given) == (f"boxes.csv and {GUESS}", True)
+    assert subject.found[0] is None and subject.slices[0].boxes.left.x0 == 20
+    assert [own.boxes for own in subject.found[1:]] == boxes[1:]
+    monkeypatch.setattr(ilium_boxes, "propose_ilium_boxes", lambda *_: [None] * 4)
+    assert (read_subject(folder).boxes_from, read_subject(folder).found) == ("", ())
 
 
 def test_what_cannot_be_read_is_left_out_only_when_asked_and_named(folder):

@@ -135,6 +135,14 @@ def test_model_card_says_which_rule_made_the_diagnoses(facts, tmp_path, name):
     assert not [other.title for key, other in RULES.items() if key != name and other.title in text]
 
 
+@pytest.mark.parametrize(
+    ("source", "said"), [("automatic", "Nobody outlined ilia"), ("outlines", "The ROI needs boxes")]
+)
+def test_model_card_says_where_the_roi_comes_from(facts, tmp_path, source, said):
+    text = text_of(cards.render_model_card(replace(facts, config=StudyConfig(roi_source=source)), tmp_path))
+    assert said in text and ("Nobody outlined ilia" in text) != ("The ROI needs boxes" in text)
+
+
 def test_model_card_of_a_run_without_notebooks_says_what_is_missing(facts, tmp_path):
     bare = Facts(facts.config, facts.folder, {}, synthetic=False)
     text = text_of(cards.render_model_card(bare, tmp_path))

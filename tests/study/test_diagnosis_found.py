@@ -22,6 +22,7 @@ from sijstudy.segmentation.outline import Outlined
 from sijstudy.study.diagnosis_found import (
     BOXES,
     SHOWN,
+    boxes_caption,
     edema_sentence,
     found_content,
     found_sentence,
@@ -73,7 +74,7 @@ def test_edema_is_counted_per_slice_and_as_a_volume(subject):
     assert "trained on drawings only, and no decision rests on it" in said
     assert found_content(result)["edema"]["volume_ml"] == pytest.approx(0.02)
     assert found_content(result)["joints"] == {
-        "boxes": BOXES, "slices": 2, "lowest_confidence": 0.634, "sentence": found_sentence(result)
+        "boxes": BOXES, "slices": 2, "guessed": [], "lowest_confidence": 0.634, "sentence": found_sentence(result)
     }  # fmt: skip
 
 
@@ -87,6 +88,37 @@ def test_given_boxes_have_no_confidence_but_edema_is_read(subject, tmp_path):
     assert (edema_sentence(unseen), shown_slices(unseen)) == ("", [])
     assert found_content(unseen) == {"joints": None, "edema": None}
     assert seen_columns(unseen).isna().all(axis=None)
+
+
+def test_boxes_that_were_guessed_are_told_from_found_and_given_ones(subject, tmp_path):
+    guess, given = FoundBoxes(FOUND[2].boxes, np.nan), replace(subject, found=())
+    mixed = diagnosis_of(replace(subject, found=(*FOUND[:2], guess)))
+    assert "on 2 of 3" not in found_sentence(mixed)
+    assert found_sentence(mixed).startswith(
+        "Nobody drew these boxes: a network found them on 1 of 3 slices, with a confidence of 0.91 (slice 10, look "
+        "there first) to 0.91; on 1 of 3 slices they are guessed from the outline of all bone, without a confidence "
+        "(slice 12: look at each). To correct one"
+    )
+    assert (found_content(mixed)["joints"]["slices"], found_content(mixed)["joints"]["guessed"]) == (2, [12])
+    assert [one.title for one in shown_slices(mixed)] == [
+        "slice 10, found 0.91", "slice 11, no box", "slice 12, guessed from bone"
+    ]  # fmt: skip
+    alone = diagnosis_of(replace(subject, found=(None, None, guess)))
+    assert found_content(alone)["joints"]["lowest_confidence"] is None
+    assert found_sentence(alone).startswith("Nobody drew some of these boxes: on 1 of 3 slices they are guessed")
+    assert shown_slices(alone)[0].title == "slice 10, boxes given"
+    assert seen_columns(alone)["box_confidence"].isna().all()
+    table = pd.read_csv(write_boxes(alone, tmp_path / "out"))
+    assert table["left_x0"].tolist()[::2] == [21.0, 22.0] and table["confidence"].isna().all()  # given ones stay
+    captions = [boxes_caption(one) for one in (mixed, alone, diagnosis_of(given))]
+    assert "found by it, with its confidence or guessed from the outline of all bone. On slices without" in captions[0]
+    assert "guessed from the outline of all bone where nobody gave one" in captions[1]
+    assert captions[2] == "The boxes round the ilia are those of boxes.csv; a slice without a box has none there."
+    bare = replace(given, boxes_from="", slices=boxed(subject.slices, [FoundBoxes(None, 0.0)] * 3))
+    assert boxes_caption(diagnosis_of(bare, arm="original")).startswith(
+        "There are no boxes round the ilia: nobody gave"
+    )
+    assert not any("no joint is in view" in text for text in captions)
 
 
 @pytest.mark.parametrize("turn", TURNS)

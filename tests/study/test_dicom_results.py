@@ -1,5 +1,6 @@
 """What a viewer of a hospital is given: DICOM SEG and SR, read back by highdicom, by our reader and by dciodvfy."""
 
+import json
 import math
 import os
 import shutil
@@ -25,6 +26,7 @@ from sijstudy.images.seg_frames import Slices
 from sijstudy.images.segment_names import Meaning, SegmentRow, SegmentTable
 from sijstudy.records import IliumBoxes
 from sijstudy.segmentation.joint_boxes import FoundBoxes
+from sijstudy.study import diagnosis_page
 from sijstudy.study.diagnosis_dicom import Said, told_of
 from sijstudy.study.dicom_report import OWN
 from sijstudy.study.dicom_results import write_dicom_results
@@ -157,6 +159,22 @@ def test_without_a_decision_nothing_is_called_positive_or_negative(tmp_path):
     assert codes.SCT.Negative.value not in text
 
 
+def test_boxes_of_which_a_person_drew_some_are_not_automatic(tmp_path):
+    subject = classic(tmp_path / "in")
+    mixed = replace(subject, found=(FoundBoxes(subject.slices[0].boxes, np.nan), None, None))
+    assert mixed.boxes_given
+    _, files = written(mixed, tmp_path / "out", Said())
+    kinds = {item.SegmentAlgorithmType for item in pydicom.dcmread(files.seg).SegmentSequence}
+    assert kinds == {"SEMIAUTOMATIC"}
+
+
+def test_a_frame_without_a_box_is_named_with_its_number(tmp_path, monkeypatch):
+    monkeypatch.setattr(diagnosis_page, "_drawings", lambda _: dict.fromkeys(("course", "overlays", "joints"), ""))
+    result = diagnosis_of(multi_frame(tmp_path / "in"))
+    files = diagnosis_page.write_diagnosis(result, tmp_path / "out", tmp_path)
+    assert json.loads(files.json.read_text())["input"]["slices_left_out"] == ["enhanced.dcm #2"]
+
+
 def test_no_segment_is_empty(tmp_path):
     none = np.zeros_like(FOUND)
     none[..., 2] = FOUND[..., 2]
@@ -192,6 +210,20 @@ def test_the_same_input_gives_the_same_bytes_and_another_result_other_uids(tmp_p
         assert len(uids) == 3
         ds = pydicom.dcmread(path)
         assert (ds.ContentDate, ds.ContentTime, ds.SeriesDate) == ("20240302", "0910", "20240302")
+
+
+def test_what_a_file_says_of_its_making_is_part_of_its_uid(tmp_path):
+    """The same scores from networks of another address, or boxes that nobody drew, give other bytes: and other UIDs."""
+    subject = classic(tmp_path / "in")
+    result, one = written(subject, tmp_path / "one")
+    found = replace(subject, found=tuple(FoundBoxes(item.boxes, 0.9) for item in subject.slices))
+    moved = result.networks.assign(address="def")
+    others = [written(subject, tmp_path / "moved", networks=moved), written(found, tmp_path / "found")]
+    for (_, other), kinds in zip(others, (("sr",), ("seg",)), strict=True):
+        for kind in kinds:
+            ours, theirs = (pydicom.dcmread(getattr(files, kind)) for files in (one, other))
+            assert str(ours) != str(theirs)
+            assert ours.SOPInstanceUID != theirs.SOPInstanceUID
 
 
 def test_there_are_none_for_nifti(tmp_path):
