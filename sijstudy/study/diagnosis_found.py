@@ -70,9 +70,10 @@ def edema_sentence(result: Diagnosis) -> str:
         return ""
     amount = seen.all_edema
     most = int(np.argmax(amount.areas))
+    volume = "an unknown volume" if math.isnan(amount.volume) else f"{amount.volume:.2f} ml"
     where = f", most of it on slice {result.subject.slices[most].index} ({amount.areas[most]:.0f} mm2)"
     return (
-        f"A second reader, the network that outlines bones, sees {amount.volume:.2f} ml of edema in ilia and sacrum on "
+        f"A second reader, the network that outlines bones, sees {volume} of edema in ilia and sacrum on "
         f"{len(amount.areas)} slices{where if amount.areas[most] >= 0.5 else ''}. It was trained on drawings only, and "
         "no decision rests on it."
     )
@@ -95,9 +96,12 @@ def found_content(result: Diagnosis) -> dict[str, Any]:
     seen, sure, guessed = result.subject.seen, _by_network(result), _guessed(result)
     joints = {"boxes": BOXES, "slices": len(sure) + len(guessed), "guessed": guessed,
               "lowest_confidence": min(sure.values(), default=None), "sentence": found_sentence(result)}  # fmt: skip
+    if not seen:
+        return {"joints": joints if sure or guessed else None, "edema": None}
+    volume = None if math.isnan(seen.all_edema.volume) else seen.all_edema.volume
     return {
         "joints": joints if sure or guessed else None,
-        "edema": {"volume_ml": seen.all_edema.volume, "sentence": edema_sentence(result)} if seen else None,
+        "edema": {"volume_ml": volume, "sentence": edema_sentence(result)},
     }
 
 

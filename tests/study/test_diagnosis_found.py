@@ -84,6 +84,10 @@ def test_given_boxes_have_no_confidence_but_edema_is_read(subject, tmp_path):
     assert seen_columns(result)["box_confidence"].isna().all()
     assert seen_columns(result)["edema_mm2"].tolist() == [1.0, 4.0]
     assert write_boxes(result, tmp_path) is None and not (tmp_path / BOXES).exists()
+    thick = replace(subject, seen=replace(subject.seen, step_mm=float("nan")))
+    unknown = replace(result, subject=thick)
+    assert "sees an unknown volume of edema" in edema_sentence(unknown)
+    assert found_content(unknown)["edema"]["volume_ml"] is None  # NaN is no JSON
     unseen = diagnosis_of(replace(subject, found=(), seen=None))
     assert (edema_sentence(unseen), shown_slices(unseen)) == ("", [])
     assert found_content(unseen) == {"joints": None, "edema": None}
