@@ -5,6 +5,7 @@ SHELL := /bin/bash
 
 PROFILE ?= quick
 SEED ?= 2026
+PARAMETERS ?=
 NUMBERS = reports/kept/$(PROFILE)-seed$(SEED).json
 FRESH := build/check
 VENV := .venv
@@ -40,7 +41,7 @@ fresh: env
 	@rm -rf $(FRESH)
 	@mkdir -p $(FRESH)
 	@cp -r notebooks $(FRESH)/notebooks
-	@$(BIN)/sijstudy run --root $(FRESH) --profile $(PROFILE) -p seed $(SEED)
+	@$(BIN)/sijstudy run --root $(FRESH) --profile $(PROFILE) -p seed $(SEED) $(PARAMETERS)
 
 dashboard: env ## move the finished study's sliders in a browser, on this machine only (PROFILE=quick)
 	@$(BIN)/sijstudy dashboard --profile $(PROFILE)
