@@ -55,13 +55,14 @@ def cohort_line(manifest: Manifest, outlined: Manifest | None = None) -> str:
 
 
 def commit() -> str:
-    """The checked-out commit, marked when files differ from it; without a checkout what ``SIJSTUDY_COMMIT`` says, as in
-    a container, else "not a git checkout".
+    """The checked-out commit, marked when files differ from it, but for reports, which a run itself writes.
+
+    Without a checkout what ``SIJSTUDY_COMMIT`` says, as in a container, else "not a git checkout".
     """
     folder = Path(__file__).parent
     try:
         revision = _git("rev-parse", "HEAD", cwd=folder)
-        changed = _git("status", "--porcelain", "--untracked-files=no", cwd=folder)
+        changed = _git("status", "--porcelain", "--untracked-files=no", "--", ":/", ":(exclude,top)reports", cwd=folder)
     except (OSError, subprocess.CalledProcessError):
         return os.environ.get("SIJSTUDY_COMMIT") or "not a git checkout"
     return revision + (" with uncommitted changes" if changed else "")

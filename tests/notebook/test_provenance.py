@@ -25,3 +25,18 @@ def test_a_checkout_goes_before_what_a_container_says(monkeypatch):
     monkeypatch.setattr(provenance, "_git", lambda *arguments, cwd: "fff" if arguments[0] == "rev-parse" else "")
     monkeypatch.setenv("SIJSTUDY_COMMIT", "abc123")
     assert provenance.commit() == "fff"
+
+
+def test_reports_that_the_run_writes_are_no_uncommitted_change(monkeypatch, tmp_path):
+    folder = tmp_path / "sijstudy/notebook"
+    for name in ("sijstudy/notebook/provenance.py", "reports/paper/index.html"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("as committed")
+    git = ("git", "-c", "user.name=x", "-c", "user.email=x@x")
+    for arguments in (("init", "-q"), ("add", "."), ("commit", "-qm", "all")):
+        subprocess.run([*git, *arguments], cwd=tmp_path, check=True)
+    monkeypatch.setattr(provenance, "__file__", str(folder / "provenance.py"))
+    (tmp_path / "reports/paper/index.html").write_text("of this run")
+    assert len(provenance.commit()) == 40
+    (folder / "provenance.py").write_text("changed")
+    assert provenance.commit().endswith(" with uncommitted changes")
