@@ -80,15 +80,15 @@ def edema_sentence(result: Diagnosis) -> str:
 
 
 def seen_columns(result: Diagnosis) -> pd.DataFrame:
-    """A row for each of ``result.slices``: edema_mm2, box_confidence; NaN where nothing looked, and for boxes that the
-    network did not find.
+    """A row for each of ``result.slices``: edema_mm2, edema_score, box_confidence; NaN where nothing looked, and for
+    boxes that the network did not find.
     """
     places = {item.index: place for place, item in enumerate(result.subject.slices)}
     own = [places[index] for index in result.slices["slice_index"]]
     seen, found = result.subject.seen, result.subject.found
-    areas = seen.all_edema.areas if seen else np.full(len(places), np.nan)
+    areas, scores = (seen.all_edema.areas, seen.all_edema.scores) if seen else np.full((2, len(places)), np.nan)
     sure = np.array([one.confidence if one and one.boxes else np.nan for one in found] or [np.nan] * len(places))
-    return pd.DataFrame({"edema_mm2": areas[own], "box_confidence": sure[own]})
+    return pd.DataFrame({"edema_mm2": areas[own], "edema_score": scores[own], "box_confidence": sure[own]})
 
 
 def found_content(result: Diagnosis) -> dict[str, Any]:

@@ -126,7 +126,7 @@ def broken_sentence(result: Diagnosis) -> str:
 
 def _content(result: Diagnosis, run: Path, now: datetime.datetime) -> dict[str, Any]:
     fields = ["slice_index", "file", "score", "score_sd", "score_low", "score_high", "decision", "filtered_decision",
-              "filtered_score", "percentile", "unlike", "edema_mm2", "box_confidence"]  # fmt: skip
+              "filtered_score", "percentile", "unlike", "edema_mm2", "edema_score", "box_confidence"]  # fmt: skip
     opinion, slices = result.opinion, result.slices.join(seen_columns(result))
     return {
         "format": FORMAT,

@@ -69,6 +69,8 @@ def test_edema_is_counted_per_slice_and_as_a_volume(subject):
     columns = seen_columns(result)
     assert columns["edema_mm2"].tolist() == [1.0, 4.0]
     assert columns["box_confidence"].tolist() == [0.912, 0.634]
+    assert columns["edema_score"].tolist() == list(subject.seen.all_edema.scores[[0, 2]])
+    assert (columns["edema_score"] >= 0).all() and (columns["edema_score"] < 1).all()
     said = edema_sentence(result)
     assert "sees 0.02 ml of edema" in said and "slice 12 (4 mm2)" in said  # 5 mm2 x 4 mm
     assert "trained on drawings only, and no decision rests on it" in said
