@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 MODULES = {
     "scikit-learn": "sklearn", "scikit-image": "skimage", "pyyaml": "yaml", "pillow": "PIL", "ipython": "IPython",
     "grad-cam": "pytorch_grad_cam", "pynrrd": "nrrd", "dicom-anonymizer": "dicomanonymizer",
+    "roc-validator": "rocrate_validator",
 }  # fmt: skip
 # declared and not imported, and why
 OTHERWISE = {
@@ -25,9 +26,20 @@ OTHERWISE = {
 }
 
 
-def declared():
-    listed = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
+PROGRAMS = {"ruff", "mypy", "types-pyyaml", "types-tqdm", "dicom3tools"}  # of the dev packages: run, or read by mypy
+
+
+def declared(*, dev=False):
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    listed = project["optional-dependencies"]["dev"] if dev else project["dependencies"]
     return {re.match(r"[\w.-]+", entry).group() for entry in listed}
+
+
+def checks():
+    """Tests, tools and measurements."""
+    for folder in ("tests", "tools", "benchmarks"):
+        for path in (ROOT / folder).rglob("*.py"):
+            yield path.read_text(encoding="utf-8")
 
 
 def sources():
@@ -62,6 +74,11 @@ def module_of(package):
 def test_every_declared_package_is_imported_or_says_why_not(imported):
     unused = {package for package in declared() if module_of(package) not in imported}
     assert unused == set(OTHERWISE)
+
+
+def test_every_package_of_the_checks_is_used():
+    imported = set().union(*map(imported_by, checks()))
+    assert {package for package in declared(dev=True) if module_of(package) not in imported} == PROGRAMS
 
 
 def test_every_imported_package_is_declared(imported):
