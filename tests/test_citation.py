@@ -65,3 +65,6 @@ def test_what_a_codecheck_asks_for_is_there(citation):
     assert check["paper"]["reference"].endswith(paper["doi"])
     assert [entry["file"] for entry in check["manifest"] if not (ROOT / entry["file"]).is_file()] == []
     assert all(entry["comment"] for entry in check["manifest"])
+    assert {"reports/paper/numbers.json", "reports/paper/kept/kept.json"} <= {
+        entry["file"] for entry in check["manifest"]
+    }

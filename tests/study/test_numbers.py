@@ -12,13 +12,17 @@ from number_samples import content, entry, written
 from toy_study import notebook, write_project
 
 from sijstudy import __version__
+from sijstudy.cohort.manifest import cohort_hash
 from sijstudy.errors import StudyError
-from sijstudy.files import read_json, write_json
+from sijstudy.files import file_hash, read_json, write_json
 from sijstudy.headline import ONE, POINTS, Headline, Published
 from sijstudy.study.numbers_file import SCHEMA_VERSION, kept_file, read_numbers, schema
 from sijstudy.study.plan import make_plan
 from sijstudy.study.results import DONE, mark, timings
 from sijstudy.study.run_index import write_index
+from sijstudy.training.kept_run import open_kept
+
+REPORTS = Path(__file__).parents[2] / "reports"
 
 
 def rows_of(index):
@@ -251,7 +255,19 @@ def test_no_run_takes_the_folder_of_kept_numbers(root):
 
 
 def test_every_kept_file_is_valid_and_named_after_its_run():
-    for file in (Path(__file__).parents[2] / "reports").glob("kept/*.json"):
+    for file in REPORTS.glob("kept/*.json"):
         found = read_numbers(file)
         assert file.stem == f"{found['profile']}-seed{found['seed']}"
         assert found["unanswered"] == []
+
+
+def test_the_reports_that_are_kept_are_one_run():
+    """Numbers, predictions and description of ``reports/paper`` belong to each other and to the pages beside them."""
+    numbers, kept = read_numbers(REPORTS / "paper"), open_kept(REPORTS / "paper/kept")
+    assert read_numbers(kept_file(REPORTS.parent, numbers["profile"], numbers["seed"])) == numbers
+    assert {name: getattr(kept.config, name) for name in numbers["parameters"]} == numbers["parameters"]
+    assert cohort_hash(kept.manifest()) == numbers["cohort"]["hash"]
+    described = read_json(REPORTS / "paper/ro-crate-metadata.json")["@graph"]
+    hashes = {entity["@id"]: entity["sha256"] for entity in described if entity["@type"] == "File"}
+    assert hashes == {name: file_hash(REPORTS / "paper" / name) for name in hashes}
+    assert {number["place"]["page"] for number in numbers["numbers"]} < hashes.keys()
