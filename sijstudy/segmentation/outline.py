@@ -145,7 +145,7 @@ def _sides(ilia: Mask, classes: Array) -> tuple[Mask, Mask]:
 def _pieces(mask: Mask, runs: Array, least: float) -> Mask:
     """The largest part of each run; one of less than ``least`` pixels is none where another run has a larger one."""
     parts = [_largest(part) for part in np.split(mask, np.flatnonzero(np.diff(runs)) + 1)]
-    sizes = [np.count_nonzero(part) for part in parts]
+    sizes = [int(np.count_nonzero(part)) for part in parts]
     pieces: Mask = np.concatenate(
         [part & (size >= min(least, max(sizes))) for part, size in zip(parts, sizes, strict=True)]
     )
