@@ -223,9 +223,11 @@ def test_networks_are_not_tested_on_whom_they_know(finished_work):
         whole.score_whole(with_boxes(work.manifest), {1: runs["roi"][1]}, work.folds, work.config, work.store)
 
 
-def test_networks_score_as_they_were_trained_whatever_the_notebook_says(finished_work):
-    """Patches and noise are the networks' own; filter, thresholds and rule the notebook's."""
+def test_networks_score_as_they_were_trained(finished_work):
+    """Patches and noise are the networks' own, else the notebook is refused; filter, thresholds and rule its own."""
     work, _ = finished_work
-    other = Workspace(replace(work.config, roi_factor=1.6, noise_poisson="none", median_size=5), work.root)
+    other = Workspace(replace(work.config, median_size=5), work.root)
     pd.testing.assert_frame_equal(other.score_whole(), work.score_whole())
     assert other.networks().config == replace(work.config, median_size=5)
+    with pytest.raises(StudyError, match=r"was made with roi_factor=0\.8, this study has 1\.6"):
+        Workspace(replace(work.config, roi_factor=1.6), work.root).score_whole()
