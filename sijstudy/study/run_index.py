@@ -58,7 +58,7 @@ def write_index(plan: StudyPlan) -> Path:
             if result.get("answer") and _at_a_glance(notebook.stem, result)
         },
         finished=f"{datetime.datetime.now().astimezone():%d %B %Y, %H:%M %Z}",
-        cards=[_card(plan, notebook) for notebook in plan.notebooks],
+        cards=[_card(plan, notebook, current=notebook.stem in current) for notebook in plan.notebooks],
         headline=[headline_row(number) for number in numbers],
         documents={name: title for name, title in DOCUMENTS.items() if (plan.reports / name).exists()},
         provenance=_provenance(results, {notebook.stem: current[notebook.stem]["seconds"] for notebook in done}),
@@ -78,14 +78,13 @@ def _at_a_glance(notebook: str, result: Mapping[str, Any]) -> bool:
     return any(entry["paper"] or notebook == EXTERNAL for entry in result.get("headline", []))
 
 
-def _card(plan: StudyPlan, notebook: Path) -> Card:
+def _card(plan: StudyPlan, notebook: Path, *, current: bool) -> Card:
     """What the index says of one notebook. An answer is shown only when these very parameters gave it."""
     entry = timings(plan).get(notebook.stem)
     number, _, name = notebook.stem.partition("_")
     title = notebook_title(read_notebook(notebook), name.replace("_", " "))
     if entry is None or not plan.page(notebook).exists():
         return Card(number, title, state="not run")
-    current = notebook.stem in current_timings(plan)
     is_answered = current and entry["status"] == DONE
     result = result_of(plan, notebook) if is_answered else {}
     image, alt = thumbnail(read_notebook(plan.executed(notebook))) if plan.executed(notebook).exists() else ("", "")
