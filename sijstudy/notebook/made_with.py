@@ -78,19 +78,17 @@ class MarkedFolder(StudyFolder):
 
     def save_folds(self, folds: Sequence[Fold]) -> None:
         """Write the folds of notebook 02, and behind them what they were made with."""
-        note = self.folds_file.with_name("folds.made_with.json")
-        note.unlink(missing_ok=True)
+        self._folds_note.unlink(missing_ok=True)
         save_folds(self.folds_file, folds)
-        write_json(note, {name: self.made_with[name] for name in OF_FOLDS})
+        write_json(self._folds_note, self._of_folds)
 
     def load_folds(self) -> tuple[Fold, ...]:
         """The folds. StudyError when notebook 02 made them with other parameters, or of another cohort.
 
         Folds without a note were written by hand, which is allowed.
         """
-        note = self.folds_file.with_name("folds.made_with.json")
-        if note.exists():
-            require_same(read_json(note), {name: self.made_with[name] for name in OF_FOLDS}, self.folds_file)
+        if self._folds_note.exists():
+            require_same(read_json(self._folds_note), self._of_folds, self.folds_file)
         return load_folds(self.folds_file)
 
     def save_table(self, name: str, frame: pd.DataFrame) -> None:
@@ -117,3 +115,11 @@ class MarkedFolder(StudyFolder):
 
     def _note(self, name: str) -> Path:
         return self.root / "tables" / f"{name}.json"
+
+    @property
+    def _of_folds(self) -> dict[str, Any]:
+        return {name: self.made_with[name] for name in OF_FOLDS}
+
+    @property
+    def _folds_note(self) -> Path:
+        return self.folds_file.with_name("folds.made_with.json")

@@ -61,9 +61,8 @@ def write_crate(plan: StudyPlan) -> Path:
             pages[page.id] = page
             tool = _tool(crate, notebook, software)
             _action(crate, tool, _run_of(plan, notebook, actions[notebook.stem]), given, [page])
-    rest = [
-        file for name, file in outputs.items() if name in BESIDE or (name.startswith("kept/") and kept_of_run(plan))
-    ]
+    beside = (*BESIDE, "kept/") if kept_of_run(plan) else BESIDE
+    rest = [file for name, file in outputs.items() if name.startswith(beside)]
     if pages and rest:
         about = {
             "name": "Index and what lies beside the reports",
