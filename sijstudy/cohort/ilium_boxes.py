@@ -14,7 +14,7 @@ from sijstudy.images.dicom import DicomHeader, DicomSlice
 from sijstudy.images.outlines import Segmentation
 from sijstudy.intensity import without_padding
 from sijstudy.records import IliumBoxes
-from sijstudy.segmentation.joint_boxes import FoundBoxes
+from sijstudy.segmentation.joint_boxes import FoundBoxes, on_own_sides
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,10 @@ def _from_bone(ordered: Sequence[DicomSlice], outlines: Segmentation) -> dict[st
     images = np.stack([without_padding(plane.pixels) for plane in ordered])
     masks = [outlines.mask(plane.header.uid, "bone") for plane in ordered]
     bone = np.stack([np.zeros(images.shape[1:], bool) if mask is None else mask for mask in masks])
-    boxes = propose_ilium_boxes(images, bone, ordered[0].header.spacing[0])
+    boxes = [
+        own if own and on_own_sides(own, images.shape[-1]) else None
+        for own in propose_ilium_boxes(images, bone, ordered[0].header.spacing[0])
+    ]
     return {plane.header.uid: FoundBoxes(own, np.nan) for plane, own in zip(ordered, boxes, strict=True)}
 
 
@@ -91,8 +94,16 @@ def _upright(boxes: IliumBoxes | None, header: DicomHeader) -> IliumBoxes | None
 
 
 def _check_sides(boxes: IliumBoxes | None, header: DicomHeader) -> None:
-    if boxes and boxes.left and boxes.right and boxes.left.centre_x <= boxes.right.centre_x:
+    if boxes is None or on_own_sides(boxes, header.shape[1]):
+        return
+    if boxes.left and boxes.right:
         raise StudyError(
             f"{header.file}: the subject's left ilium lies on the left of the image; name outlines and boxes by the "
             "subject's own side, boxes in pixels of the image as it is stored"
         )
+    side = "left" if boxes.left else "right"
+    raise StudyError(
+        f"{header.file}: the slice's only ilium, the subject's {side}, lies in the {side} half of the image, where the "
+        "other one belongs, and its ROI would lead away from the joint; name it by the subject's own side, give both "
+        "ilia, or leave the slice out"
+    )

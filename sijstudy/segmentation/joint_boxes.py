@@ -55,10 +55,22 @@ def joint_boxes(
     for own_left, own_right in zip(left, right, strict=True):
         sides = [side for side in (own_left, own_right) if side]
         boxes = IliumBoxes(own_left and own_left[0], own_right and own_right[0]) if sides else None
-        if boxes and boxes.left and boxes.right and boxes.left.centre_x <= boxes.right.centre_x:
-            boxes, sides = None, []  # the subject's left on the left of the image: not understood
+        if boxes and not on_own_sides(boxes, outlined.classes.shape[-1]):
+            boxes, sides = None, []  # not understood
         found.append(FoundBoxes(boxes, min((certainty for _, certainty in sides), default=0.0)))
     return found
+
+
+def on_own_sides(boxes: IliumBoxes, width: int) -> bool:
+    """Whether the subject's right ilium lies on the left of the upright image, and the left one on its right.
+
+    Two boxes are compared with each other, a single one with the middle of the image, ``width`` pixels wide: the ROI is
+    laid from there inward (``roi.roi_boxes``), so that of a box in the other half would lead away from the joint.
+    """
+    left, right = boxes.left, boxes.right
+    if left and right:
+        return left.centre_x > right.centre_x
+    return left.centre_x >= width / 2 if left else right is None or right.centre_x < width / 2
 
 
 def _side(

@@ -161,6 +161,8 @@ def test_a_row_without_a_file(cohort, tmp_path):
         ((22, 5, 20, 21, 2, 4, 10, 20), "row 2: .*is empty"),
         ((22, "", 30, 21, 2, 4, 10, 20), "row 2: left_y0='' must be a number"),
         ((2, 4, 10, 20, 22, 5, 30, 21), "left ilium lies on the left"),
+        ((2, 4, 10, 20, "", "", "", ""), "only ilium, the subject's left, lies in the left half of the image"),
+        (("", "", "", "", 22, 5, 30, 21), "only ilium, the subject's right, lies in the right half of the image"),
     ],
 )
 def test_bad_boxes(cohort, tmp_path, values, words):

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from sijstudy.records import Box
+from sijstudy.records import Box, IliumBoxes
 from sijstudy.segmentation.classes import BONES
-from sijstudy.segmentation.joint_boxes import JOINT_GAP, joint_boxes
+from sijstudy.segmentation.joint_boxes import JOINT_GAP, FoundBoxes, joint_boxes, on_own_sides
 from sijstudy.segmentation.outline import Outlined
 
 LEFT, RIGHT, SACRUM, *_ = range(1, len(BONES) + 1)
@@ -103,3 +103,21 @@ def test_slices_beyond_a_gap_do_not_steady_an_edge():
 
 def test_no_slice_has_no_box():
     assert joint_boxes(outlined(pelvis(0)), MM) == []
+
+
+def test_a_single_ilium_in_the_other_half_of_the_image_is_no_box():
+    """The ROI of a single box is laid toward the middle of the image: here it would lead away from the joint."""
+    classes = pelvis(1)
+    classes[classes == RIGHT] = 0
+    assert joint_boxes(outlined(classes), MM)[0].boxes.left
+    shifted = np.roll(classes, -50, axis=2)  # the left ilium, columns 40 to 62, its middle left of 60
+    assert joint_boxes(outlined(shifted), MM)[0] == FoundBoxes(None, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "own"),
+    [(60, None, True), (59, None, False), (None, 59, True), (None, 60, False), (100, 70, True), (40, 41, False)],
+)
+def test_sides_of_boxes(left, right, own):
+    boxes = IliumBoxes(*(at and Box(at - 5, 0, at + 5, 9) for at in (left, right)))
+    assert on_own_sides(boxes, 120) is own

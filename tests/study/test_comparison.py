@@ -227,7 +227,9 @@ def test_make_keep_keeps_what_make_check_compares_with(checkout):
     done = make(checkout, "check")
     assert (done.returncode, done.stdout.splitlines()[-1][-12:]) == (0, " 1 identical"), done.stderr
     assert not (checkout / "build/check/quick-seed2026/runs").exists()
-    assert (checkout / "ran").read_text().count("run --root build/check/quick-seed2026 --profile quick -p seed 2026\n") == 2
+    assert (checkout / "ran").read_text().count(
+        "run --root build/check/quick-seed2026 --profile quick -p seed 2026\n"
+    ) == 2
     assert make(checkout, "check", "PARAMETERS=-p weights none").returncode == 0
     assert (checkout / "ran").read_text().endswith(" -p seed 2026 -p weights none\n")
     changed = content(entry("x", 99.0), profile="quick", seed=2026)
