@@ -6,7 +6,8 @@ ASSUMED: every rule here. A box says where the joint is; on slices behind or bel
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,7 +34,7 @@ JOINT_HEIGHT = 10.0  # mm of height over which they are so near, at least
 @dataclass(frozen=True)
 class FoundBoxes:
     """Ilium boxes of a slice. confidence: mean certainty of the pixels called ilium, in [0, 1], the lower of two sides;
-    0 without a box.
+    half of its neighbours' lower one where an ilium was missed between them; 0 without a box.
     """
 
     boxes: IliumBoxes | None
@@ -46,7 +47,8 @@ def joint_boxes(
     """Boxes of each slice, tight round the ilium; an edge is the median of its neighbours' and its own.
 
     step_mm: from place to place. With it an ilium also has a box on the slices up to BEYOND mm before the first and
-    behind the last that shows its joint: bone under the joint's rim. places: as in ``outline``.
+    behind the last that shows its joint, bone under the joint's rim, and where it is missed between two such slices.
+    places: as in ``outline``.
     """
     beyond = int(BEYOND / step_mm) if step_mm > 0 else 0
     order = np.arange(len(outlined.classes)) if places is None else np.asarray(places)
@@ -84,10 +86,26 @@ def _side(
         float(one[ilium].mean()) if ilium.any() else 0.0 for one, ilium in zip(outlined.certainty, ilia, strict=True)
     ]
     beside = neighbours(places, 3).tolist()
-    return [
+    boxes = [
         None if own is None else (Box(*_steady(own, edges[below], edges[above])), sure[at])
         for own, (below, at, above) in zip(edges, beside, strict=True)
     ]
+    return _without_holes(boxes, places, beyond)
+
+
+def _without_holes(boxes: list[tuple[Box, float] | None], places: Array, beyond: int) -> list[tuple[Box, float] | None]:
+    """An ilium that is missed between two slices that have it lies between theirs, if those are ``2 * beyond`` places
+    apart at most; it is half as sure as the less sure of the two.
+    """
+    have = [at for at, own in enumerate(boxes) if own]
+    filled = list(boxes)
+    for below, above in pairwise(have):
+        if places[above] - places[below] <= 2 * beyond and (lower := boxes[below]) and (upper := boxes[above]):
+            for at in range(below + 1, above):
+                share = (places[at] - places[below]) / (places[above] - places[below])
+                edges = ((1 - share) * np.array(astuple(lower[0])) + share * np.array(astuple(upper[0]))).tolist()
+                filled[at] = Box(*edges), min(lower[1], upper[1]) / 2
+    return filled
 
 
 def _large(ilium: Mask, spacing: Spacing) -> bool:

@@ -5,7 +5,7 @@ import pytest
 
 from sijstudy.records import Box, IliumBoxes
 from sijstudy.segmentation.classes import BONES
-from sijstudy.segmentation.joint_boxes import JOINT_GAP, FoundBoxes, joint_boxes, on_own_sides
+from sijstudy.segmentation.joint_boxes import BEYOND, JOINT_GAP, FoundBoxes, joint_boxes, on_own_sides
 from sijstudy.segmentation.outline import Outlined
 
 LEFT, RIGHT, SACRUM, *_ = range(1, len(BONES) + 1)
@@ -121,3 +121,34 @@ def test_a_single_ilium_in_the_other_half_of_the_image_is_no_box():
 def test_sides_of_boxes(left, right, own):
     boxes = IliumBoxes(*(at and Box(at - 5, 0, at + 5, 9) for at in (left, right)))
     assert on_own_sides(boxes, 120) is own
+
+
+@pytest.mark.parametrize("step_mm", [4.0, 6.0])
+def test_an_ilium_missed_between_slices_that_have_it_lies_between_theirs(step_mm):
+    classes = pelvis(5)
+    classes[4, 10:50, 8:10] = RIGHT  # wider on the last slice, by 2 pixels
+    classes[1:4][classes[1:4] == RIGHT] = 0
+    below, *missed, above = joint_boxes(outlined(classes, 0.8), MM, step_mm)
+    assert [below.boxes.right, above.boxes.right] == [Box(10, 10, 30, 50), Box(8, 10, 30, 50)]
+    if step_mm * 4 > 2 * BEYOND:  # too far apart to know
+        assert [one.boxes.right for one in missed] == [None] * 3
+    else:
+        assert [one.boxes.right for one in missed] == [Box(x0, 10, 30, 50) for x0 in (9.5, 9.0, 8.5)]
+        assert [one.confidence for one in missed] == pytest.approx([0.4] * 3)
+
+
+def test_a_gap_of_the_stack_counts_in_mm_between_boxes():
+    classes = pelvis(3)
+    classes[1][classes[1] == RIGHT] = 0
+    near, far = (joint_boxes(outlined(classes), MM, 4.0, places) for places in ([0, 1, 5], [0, 1, 6]))
+    assert [near[1].boxes.right, far[1].boxes.right] == [None, None]  # int(10 / 4) = 2 places on either side
+    closer = joint_boxes(outlined(classes), MM, 4.0, [0, 1, 4])
+    assert closer[1].boxes.right == Box(10, 10, 30, 50)
+
+
+def test_nothing_is_filled_at_the_ends_of_a_stack():
+    classes = pelvis(4)
+    classes[0][classes[0] == RIGHT] = 0
+    classes[3][classes[3] == RIGHT] = 0
+    found = joint_boxes(outlined(classes), MM, 4.0)
+    assert [one.boxes.right is not None for one in found] == [False, True, True, False]
