@@ -31,6 +31,19 @@ settings.register_profile("shared", deadline=None, suppress_health_check=[Health
 settings.load_profile("shared")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config, items):
+    """Tests run side by side (``make test``): those of a file stay together, so that what they share is made once.
+
+    So do all files that look at the smoke study, which come first, as they take longest.
+    """
+    if config.pluginmanager.hasplugin("xdist"):
+        studied = {item.path for item in items if "smoke_study" in item.fixturenames}
+        for item in items:
+            item.add_marker(pytest.mark.xdist_group("smoke" if item.path in studied else str(item.path)))
+        items.sort(key=lambda item: item.path not in studied)
+
+
 @pytest.fixture(scope="session")
 def sample_manifest(tmp_path_factory):
     """Twelve subjects with three slices each, built as every cohort's manifest is."""

@@ -26,7 +26,8 @@ OTHERWISE = {
 }
 
 
-PROGRAMS = {"ruff", "mypy", "types-pyyaml", "types-tqdm", "dicom3tools"}  # of the dev packages: run, or read by mypy
+# of the dev packages: run, read by mypy, or found by pytest
+PROGRAMS = {"ruff", "mypy", "types-pyyaml", "types-tqdm", "dicom3tools", "pytest-xdist"}
 
 
 def declared(*, dev=False):
