@@ -118,20 +118,20 @@ def diagnose(
 ) -> Diagnosis:
     """Diagnose one subject as the study does its test subjects: same patches, noise and filter.
 
-    rule: notebook 09's choice for whole examinations, the name of a rule (at the study's threshold), or None for the
-    study's own. With ilium boxes the ROI arm's networks are used, on the slices that have one; without any, whole
-    slices and the original arm's, for which the study's own rule takes the choice's place. StudyError without either.
+    rule: notebook 09's choice, a rule's name (at the study's threshold), or None for the study's own. Slices with ilium
+    boxes go to the ROI arm's networks; without any, all go to the original arm's. StudyError without either.
     """
     config = replace(networks.config, device=device)
     (arm, used), place = _arm(subject, networks), resolve_device(config.device)
     ruling, runs = _ruling(rule, arm, config), networks.runs[arm]
-    inputs = noisy_patches(_patches(subject, used, arm, config, progress), config, "test")
+    patches = _patches(subject, used, arm, config, progress)
+    inputs = noisy_patches(patches, config, "test")
     models = {fold: _model(run, config).to(place) for fold, run in runs.items()}
     with numerics(config, place):
         seen = {fold: scores_and_features(models[fold], inputs, config, place) for fold in _shown(models, progress)}
         scores = np.stack([own for own, _ in seen.values()])
         explained = _explained(used, scores.mean(axis=0), inputs, list(models.values()), progress)
-        alike = likeness({fold: features for fold, (_, features) in seen.items()}, runs, config)
+        alike = likeness({fold: own for fold, (_, own) in seen.items()}, patches.patches[:, 0], runs, config)
     course = _course(used, scores.mean(axis=0), config)
     opinions = [_opinion(_course(used, row, config), ruling) for row in scores]
     return Diagnosis(

@@ -11,7 +11,7 @@ import numpy as np
 from sijstudy.cohort.manifest import Manifest, load_manifest
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
-from sijstudy.training.feature_reference import FeatureReference, keep_reference, load_reference
+from sijstudy.training.feature_reference import PatchReference, keep_reference, load_reference
 from sijstudy.training.patches import PatchSet, load_patches
 from sijstudy.training.store import FitRun, RunStore
 
@@ -22,7 +22,8 @@ MOST = 0.5  # ASSUMED: no decision when more than half of a subject's slices are
 
 @dataclass(frozen=True)
 class Likeness:
-    """percentile ``(n,)`` of each slice: where its distance stands among held-out patches, the mean over networks.
+    """percentile ``(n,)`` of each slice: where its distance stands among held-out patches, by the networks' features or
+    by grey values, whichever is further; the median over networks.
 
     NaN where a network has no reference. held_out: patches that the smallest reference was calibrated on, 0 without.
     """
@@ -57,26 +58,28 @@ class Likeness:
         count = f"{int(self.unlike.sum())} of {len(self.unlike)} slices"
         return (
             f"{count} are unlike the training patches: further from them than {LIMIT:g}% of {self.held_out} patches of "
-            "held-out subjects (Mahalanobis' distance of the networks' features)."
+            "held-out subjects (Mahalanobis' distance of the networks' features, or of the patches' grey values)."
         )
 
 
-def likeness(features: Mapping[int, Array], runs: Mapping[int, FitRun], config: StudyConfig) -> Likeness:
-    """The likeness of n patches by their features ``(n, k)``, as the network of each fold sees them.
+def likeness(features: Mapping[int, Array], images: Array, runs: Mapping[int, FitRun], config: StudyConfig) -> Likeness:
+    """The likeness of n patches, ``images`` ``(n, S, S)`` in [0, 255] without noise.
+
+    features: fold -> ``(n, k)``, as its network sees them.
 
     Without references in the fits' folders they are made of the training patches, where these and the cohort's
     manifest still are.
     """
     references = {fold: _reference(run, config) for fold, run in runs.items()}
     rows = [
-        np.full(len(own), np.nan) if (known := references[fold]) is None else known.percentiles(own)
+        np.full(len(own), np.nan) if (known := references[fold]) is None else known.percentiles(own, images)
         for fold, own in features.items()
     ]
-    sizes = [0 if known is None else len(known.held_out) for known in references.values()]
-    return Likeness(np.mean(rows, axis=0), min(sizes))
+    sizes = [0 if known is None else len(known.features.held_out) for known in references.values()]
+    return Likeness(np.median(rows, axis=0), min(sizes))
 
 
-def _reference(run: FitRun, config: StudyConfig) -> FeatureReference | None:
+def _reference(run: FitRun, config: StudyConfig) -> PatchReference | None:
     known = load_reference(run)
     if known is None and (patches := _kept_patches(run, config)) is not None:
         return keep_reference(run, patches, config)

@@ -1,9 +1,11 @@
-"""What a network's training patches look like to it: where its features of them lie, kept beside it.
+"""What a network's training patches look like, to it and without it: kept beside it.
 
 The distance of a patch is Mahalanobis' from the mean of the training patches' features (the input of the hidden layer),
-with the covariance shrunk as Ledoit and Wolf do (Lee et al. 2018 measure so, per class). What is far is learned from
-the patches of the fold's test subjects, which the network never saw: a distance counts by its percentile among theirs.
-Kept are a mean, a covariance and these distances; no patch and no patient's own features.
+with the covariance shrunk as Ledoit and Wolf do (Lee et al. 2018 measure so, per class). A network need not notice what
+it did not learn to look at (noise, an inverted or turned image), so the same distance is taken of plain statistics of
+the grey values, too. What is far is learned from the patches of the fold's test subjects, which the network never saw:
+a distance counts by its percentile among theirs.
+Kept are means, covariances and these distances; no patch and no patient's own features.
 No module that trains imports this one.
 """
 
@@ -28,6 +30,7 @@ from sijstudy.model import EdemaNet
 from sijstudy.records import Arm
 from sijstudy.training.device import autocast, numerics, resolve_device
 from sijstudy.training.inputs import noisy_patches
+from sijstudy.training.patch_statistics import LEAST, patch_statistics
 from sijstudy.training.patches import PatchSet
 from sijstudy.training.scoring import SCORED_AT_ONCE, load_model
 from sijstudy.training.store import FitRun
@@ -35,12 +38,14 @@ from sijstudy.training.store import FitRun
 Array = np.ndarray[Any, Any]
 REFERENCE = "features.npz"  # in a fit's folder; not part of its hash
 FIELDS = ("mean", "precision", "held_out")
+GREY = "grey_"  # begins the fields of the reference of grey values
 MOST = 3000  # training patches that a reference is made of, evenly spread: six for each of 512 features
 
 
 @dataclass(frozen=True)
 class FeatureReference:
-    """Where training patches lie. mean ``(k,)``, precision ``(k, k)`` float64: of the features of training patches.
+    """Where training patches lie. mean ``(k,)``, precision ``(k, k)`` float64: of the features of training patches,
+    or of their ``patch_statistics``.
 
     held_out ``(n,)`` float64, ascending: distances of the patches of the fold's test subjects.
     """
@@ -63,6 +68,18 @@ class FeatureReference:
         """
         nearer = np.searchsorted(self.held_out, self.distances(features), side="left")
         return 100.0 * nearer / (len(self.held_out) + 1)
+
+
+@dataclass(frozen=True)
+class PatchReference:
+    """Where a network's training patches lie by its features of them, and by their ``patch_statistics``."""
+
+    features: FeatureReference
+    grey: FeatureReference
+
+    def percentiles(self, features: Array, images: Array) -> Array:
+        """The larger of both percentiles ``(m,)``, of features ``(m, k)`` and patches ``(m, S, S)`` in [0, 255]."""
+        return np.maximum(self.features.percentiles(features), self.grey.percentiles(patch_statistics(images)))
 
 
 @fresh_torch()
@@ -102,7 +119,7 @@ def keep_references(
         pass
 
 
-def keep_reference(run: FitRun, patches: PatchSet, config: StudyConfig) -> FeatureReference:
+def keep_reference(run: FitRun, patches: PatchSet, config: StudyConfig) -> PatchReference:
     """The reference of a fit, kept beside it; made when it is not there.
 
     patches: those it was trained on (StudyError otherwise).
@@ -110,31 +127,45 @@ def keep_reference(run: FitRun, patches: PatchSet, config: StudyConfig) -> Featu
     kept = load_reference(run)
     if kept is None:
         kept = _made(run, patches, config)
+        fields: dict[str, Any] = {
+            **_content(kept.features),
+            **{f"{GREY}{name}": one for name, one in _content(kept.grey).items()},
+        }
         stream = io.BytesIO()
-        half = {"precision": kept.precision.astype(np.float32)}
-        np.savez_compressed(stream, **{name: half.get(name, getattr(kept, name)) for name in FIELDS})
+        np.savez_compressed(stream, **fields)
         write_atomic(run.folder / REFERENCE, lambda file: file.write(stream.getvalue()))
     return kept
 
 
-def load_reference(run: FitRun) -> FeatureReference | None:
-    """What ``keep_reference`` left beside a fit; None where it did not. StudyError for anything else."""
+def load_reference(run: FitRun) -> PatchReference | None:
+    """What ``keep_reference`` left beside a fit; None where it did not, or an earlier version did, without grey values.
+
+    StudyError for anything else.
+    """
     path = run.folder / REFERENCE
     if not path.is_file():
         return None
     try:
         with np.load(path, allow_pickle=False) as content:
-            kept = FeatureReference(*(content[name].astype(np.float64) for name in FIELDS))
+            features = _of_content(content, "")
+            grey = _of_content(content, GREY) if f"{GREY}mean" in content else None
     except (OSError, KeyError, ValueError, EOFError) as error:
         raise StudyError(f"{path}: is no reference of features ({error}); delete it and run notebook 04") from None
-    if kept.precision.shape != (len(kept.mean), len(kept.mean)) or kept.held_out.ndim != 1:
-        raise StudyError(f"{path}: is no reference of features; delete it and run notebook 04")
-    return kept
+    for kept in (features, grey or features):
+        if kept.precision.shape != (len(kept.mean), len(kept.mean)) or kept.held_out.ndim != 1:
+            raise StudyError(f"{path}: is no reference of features; delete it and run notebook 04")
+    return PatchReference(features, grey) if grey else None
 
 
-def _made(run: FitRun, patches: PatchSet, config: StudyConfig) -> FeatureReference:
-    from sklearn.covariance import LedoitWolf  # here: seconds, and most who look at features have a reference
+def _content(kept: FeatureReference) -> dict[str, Array]:
+    return {"mean": kept.mean, "precision": kept.precision.astype(np.float32), "held_out": kept.held_out}
 
+
+def _of_content(content: Mapping[str, Array], prefix: str) -> FeatureReference:
+    return FeatureReference(*(content[f"{prefix}{name}"].astype(np.float64) for name in FIELDS))
+
+
+def _made(run: FitRun, patches: PatchSet, config: StudyConfig) -> PatchReference:
     asked = run.config()
     if patches.digest != asked["patches"]:
         raise StudyError(f"{run.folder}: was trained on other patches")
@@ -143,13 +174,29 @@ def _made(run: FitRun, patches: PatchSet, config: StudyConfig) -> FeatureReferen
     place = resolve_device(config.device)
     with numerics(config, place):
         model = load_model(run).to(place)
-        known, others = (
+        seen = [
             np.concatenate([_features(model, patches, rows, config, place) for rows in _parts(side)])
             for side in (spread, test)
-        )
-    fitted = LedoitWolf().fit(known)
-    precision = fitted.get_precision().astype(np.float32).astype(np.float64)  # as it is kept, in 1 MB instead of two
-    made = FeatureReference(fitted.location_, precision, np.empty(0))
+        ]
+    greys = [
+        np.concatenate([patch_statistics(patches.patches[rows, 0]) for rows in _parts(side)]) for side in (spread, test)
+    ]
+    return PatchReference(_fitted(seen[0], seen[1]), _fitted(greys[0], greys[1], LEAST))
+
+
+def _fitted(known: Array, others: Array, unit: float | None = None) -> FeatureReference:
+    """The reference of training patches ``(n, k)``, calibrated on held-out ones ``(m, k)``.
+
+    unit: columns are scaled to the same spread before the covariance is shrunk, as they measure different things; what
+    spreads less than this counts as spreading so.
+    """
+    from sklearn.covariance import LedoitWolf  # here: seconds, and most who look at features have a reference
+
+    scale = np.ones(known.shape[1]) if unit is None else np.maximum(known.std(axis=0), unit)
+    fitted = LedoitWolf().fit(known / scale)
+    precision = fitted.get_precision() / np.outer(scale, scale)
+    as_kept = precision.astype(np.float32).astype(np.float64)  # in 1 MB instead of two
+    made = FeatureReference(fitted.location_ * scale, as_kept, np.empty(0))
     return FeatureReference(made.mean, made.precision, np.sort(made.distances(others)))
 
 

@@ -17,6 +17,7 @@ from sijstudy.training.feature_reference import (
 )
 from sijstudy.training.inputs import noisy_patches
 from sijstudy.training.networks import open_networks
+from sijstudy.training.patch_statistics import patch_statistics
 from sijstudy.training.scoring import load_model, predict
 from sijstudy.training.store import FitRun
 
@@ -59,7 +60,7 @@ def test_a_reference_is_made_of_training_patches_and_calibrated_on_test_subjects
     features = features_of(model, noisy_patches(patches, work.config, "test"), work.config, torch.device("cpu"))
     train, test = (patches.rows_of(side) for side in (work.folds[0].train, work.folds[0].test))
     fitted = LedoitWolf().fit(features[train])
-    kept = load_reference(run)
+    kept = load_reference(run).features
     np.testing.assert_allclose(kept.mean, fitted.location_, rtol=1e-4, atol=1e-5)
     expected = np.sqrt(np.sort(fitted.mahalanobis(features[test])))
     np.testing.assert_allclose(kept.held_out, expected, rtol=1e-3)
@@ -92,19 +93,56 @@ def test_a_lost_reference_is_made_of_the_kept_patches_or_missed(finished_work, m
     scores, features = scores_and_features(model, inputs, config, place)
     np.testing.assert_allclose(scores, predict(model, inputs, config, place), atol=1e-6)
     np.testing.assert_allclose(features, features_of(model, inputs, config, place), atol=1e-5)
-    known = likeness({1: features}, runs, config)
+    images = work.patches("roi").patches[:, 0]
+    known = likeness({1: features}, images, runs, config)
     path = runs[1].folder / REFERENCE
     content = path.read_bytes()
     try:
         path.unlink()
-        np.testing.assert_array_equal(likeness({1: features}, runs, config).percentile, known.percentile)
+        np.testing.assert_array_equal(likeness({1: features}, images, runs, config).percentile, known.percentile)
         path.unlink()
         monkeypatch.setattr("sijstudy.analysis.likeness._manifest_of", lambda *_: None)
-        missed = likeness({1: features}, runs, config)
+        missed = likeness({1: features}, images, runs, config)
         assert np.isnan(missed.percentile).all() and not missed.withholds
         assert "cannot be told: these networks have no reference" in missed.sentence
     finally:
         path.write_bytes(content)
+
+
+def test_a_reference_of_an_earlier_version_is_made_anew(finished_work, tmp_path):
+    _, runs = finished_work
+    with np.load(runs["roi"][1].folder / REFERENCE) as content:
+        np.savez(tmp_path / REFERENCE, **{name: content[name] for name in ("mean", "precision", "held_out")})
+    assert load_reference(FitRun(tmp_path)) is None
+
+
+def test_grey_values_count_as_much_as_features(finished_work):
+    """A network's features may look usual where the image does not: the further of both counts."""
+    work, runs = finished_work
+    kept, images = load_reference(runs["roi"][1]), work.patches("roi").patches[:, 0]
+    usual = np.tile(kept.features.mean, (len(images), 1))
+    assert (kept.features.percentiles(usual) == 0).all()
+    own = kept.grey.percentiles(patch_statistics(images))
+    np.testing.assert_array_equal(kept.percentiles(usual, images), own)
+    assert own.max() > 0
+    far = kept.percentiles(usual + 1e3, images)
+    np.testing.assert_array_equal(far, np.maximum(kept.features.percentiles(usual + 1e3), own))
+
+
+def test_the_median_over_networks_counts(monkeypatch):
+    class Known:
+        features = FeatureReference(np.zeros(1), np.eye(1), np.zeros(200))
+
+        def __init__(self, percentile):
+            self.percentile = percentile
+
+        def percentiles(self, features, images):
+            return np.full(len(features), self.percentile)
+
+    known = {1: Known(99.5), 2: Known(10.0), 3: Known(99.2)}
+    monkeypatch.setattr("sijstudy.analysis.likeness._reference", lambda run, config: known[run])
+    found = likeness({fold: np.zeros((4, 1)) for fold in known}, np.zeros((4, 8, 8)), {1: 1, 2: 2, 3: 3}, None)
+    assert (found.percentile.tolist(), found.held_out, found.withholds) == ([99.2] * 4, 200, True)
 
 
 @pytest.mark.parametrize(("beyond", "withholds"), [(0, False), (5, False), (6, True), (10, True)])
