@@ -11,6 +11,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
 
 from sijstudy.figures.colours import (
     BLUE,
@@ -33,9 +34,11 @@ Array = np.ndarray[Any, Any]
 DODGED = 0.2  # how far seaborn moves each of two groups from their fold
 
 
-def _figure(columns: int, rows: int = 1, *, width: float = 2.4, height: float = 2.6) -> tuple[Figure, list[Axes]]:
+def _figure(
+    columns: int, rows: int = 1, *, width: float = 2.4, height: float = 2.6, sharex: bool = False
+) -> tuple[Figure, list[Axes]]:
     figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
-    axes = np.atleast_1d(figure.subplots(rows, columns)).ravel().tolist()
+    axes = np.atleast_1d(figure.subplots(rows, columns, sharex=sharex)).ravel().tolist()
     return figure, axes
 
 
@@ -150,7 +153,8 @@ def slice_courses(courses: Mapping[str, pd.DataFrame], threshold: float, size: i
 
     courses: title -> rows of one subject in slice order with label, score, decision, filtered_decision.
     """
-    figure, axes = _figure(len(courses), 2, width=3.8, height=2.3)
+    figure, axes = _figure(len(courses), 2, width=3.8, height=2.3, sharex=True)
+    axes[0].xaxis.set_major_locator(MaxNLocator(integer=True))
     for above, below, (title, course) in zip(axes, axes[len(courses) :], courses.items(), strict=False):
         _course(above, course, course["decision"], f"{title}\nbefore filtering")
         above.plot(course["slice_index"], course["score"], color=GREY, linewidth=0.9, label="score")
@@ -168,6 +172,7 @@ def _course(axis: Axes, course: pd.DataFrame, decision: Any, title: str) -> None
     axis.set(ylim=(-0.08, 1.08), yticks=[0, 1], yticklabels=["negative", "positive"])
     axis.set_xlabel("slice, lower to upper pelvis", fontsize=SMALL)
     axis.set_title(title, fontsize=TITLE)
+    axis.label_outer()
 
 
 @plain_style()
@@ -187,7 +192,7 @@ def roc_curves(rocs: Mapping[int, Roc], paper_auc: Sequence[float] = ()) -> Figu
 @plain_style()
 def metrics_beside_paper(tables: Mapping[str, pd.DataFrame]) -> Figure:
     """A panel per arm: the six metrics with 95% CI beside the paper's mean and SD, in percent (``beside_paper``)."""
-    figure, axes = _figure(len(tables), width=2.9, height=3.4)
+    figure, axes = _figure(len(tables), width=2.9, height=3.4, sharex=True)
     rows = np.arange(len(METRICS))[::-1]
     for axis, (name, table) in zip(axes, tables.items(), strict=True):
         part = table.loc[list(METRICS)]

@@ -94,13 +94,13 @@ def _score_histogram(axis: Axes, frame: pd.DataFrame) -> None:
 def decision_curves(curves: Mapping[str, pd.DataFrame]) -> Figure:
     """Net benefit by threshold with 95% CI beside treating everyone and no one; title -> ``decision_curve``."""
     figure, axes = _panels(len(curves), width=3.3, height=3.6)
+    top = max(0.05, *(max(curve["high"].max(), curve["treat_all"].max()) for curve in curves.values()))
     for axis, (title, curve) in zip(axes, curves.items(), strict=True):
         t = curve["threshold"]
         axis.fill_between(t, curve["low"], curve["high"], color=BLUE, alpha=0.2, linewidth=0)
         axis.plot(t, curve["model"], color=BLUE, label="by the score, 95% CI")
         axis.plot(t, curve["treat_all"], color=ORANGE, linestyle="--", label="treat everyone")
         axis.axhline(0, color=GREY, linewidth=1, linestyle=":", label="treat no one")
-        top = max(curve["high"].max(), curve["treat_all"].max(), 0.05)
         axis.set(xlabel="threshold probability", xlim=(0, 1), ylim=(-0.25 * top, 1.08 * top))
         axis.set_title(title, fontsize=TITLE)
         axis.grid(True)

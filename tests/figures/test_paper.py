@@ -53,6 +53,22 @@ def test_course_marks_the_misclassified_slices():
     assert len(after.collections[0].get_offsets()) == 0
 
 
+def test_panels_beside_each_other_have_one_scale():
+    longer = COURSE.loc[COURSE.index.repeat(7)].assign(slice_index=range(7 * len(COURSE)))
+    axes = drawn(paper.slice_courses({"axSpA p1": COURSE, "control p2": longer}, 0.5, 3))
+    assert len({axis.get_xlim() for axis in axes}) == 1
+    assert all(tick == int(tick) for tick in axes[0].get_xticks())
+    low, high = (
+        pd.DataFrame(
+            {"mean": at, "low": at - 5, "high": at + 4, "paper_mean": at, "paper_sd": 2.0}, index=list(METRICS)
+        )
+        for at in (55.0, 93.0)
+    )
+    axes = drawn(paper.metrics_beside_paper({"original": low, "ROI patch": high}))
+    assert len({axis.get_xlim() for axis in axes[:2]}) == 1
+    assert axes[0].get_xlim()[0] < 50 and axes[0].get_xlim()[1] > 97
+
+
 def test_roc_curves_name_our_auc_and_the_papers():
     curve = roc(np.array([0, 1, 0, 1]), np.array([0.1, 0.9, 0.4, 0.3]))
     (axis,) = drawn(paper.roc_curves({1: curve, 2: curve}, (0.98,)))

@@ -50,6 +50,14 @@ def test_decision_curve_stands_between_the_defaults():
     assert axis.lines[1].get_ydata() == pytest.approx(curve["treat_all"])
 
 
+def test_decision_curves_beside_each_other_have_one_scale():
+    curve = decision_curve.decision_curve(FRAME, samples=50, seed=1)
+    axes = drawn(
+        performance.decision_curves({"slices": curve, "subjects": curve * [1, *[0.3] * (len(curve.columns) - 1)]})
+    )
+    assert axes[0].get_ylim() == axes[1].get_ylim()
+
+
 def test_sensitivity_maps_frame_the_studys_settings():
     config = StudyConfig(slice_threshold=0.37)
     axes = drawn(performance.sensitivity_maps(sensitivity.sensitivity_grid(FRAME, FRAME, config), config))
