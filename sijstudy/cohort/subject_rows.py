@@ -11,11 +11,13 @@ from typing import Any
 from sijstudy.cohort.box_cells import cells_of
 from sijstudy.cohort.columns import READERS
 from sijstudy.cohort.edema_region import EdemaRegion
+from sijstudy.cohort.field_of_view import check_field_of_view
 from sijstudy.cohort.grey_scale import is_normalised
 from sijstudy.cohort.ilium_boxes import SliceBoxes, boxes_of_slices
 from sijstudy.cohort.normal_marrow import marrow_cells
 from sijstudy.cohort.region_masks import SliceEdema, settle_within, slices_with_edema, why_ruled_out
 from sijstudy.cohort.side_tables import Place, Tables
+from sijstudy.cohort.slice_names import slice_name
 from sijstudy.cohort.slice_steps import slice_indices
 from sijstudy.errors import StudyError
 from sijstudy.files import FileHashes
@@ -154,6 +156,7 @@ def _read(files: SubjectFiles, hashes: FileHashes, *, skip_broken: bool) -> tupl
     planes, left_out = [], {}
     for source, plane in read_planes(files.slices, hashes):
         if isinstance(plane, DicomSlice):
+            check_field_of_view(plane.header)
             planes.append(plane)
         elif skip_broken:
             left_out[source] = f"cannot be read: {str(plane).removeprefix(f'{source[0]}: ')}"
@@ -166,7 +169,7 @@ def _read(files: SubjectFiles, hashes: FileHashes, *, skip_broken: bool) -> tupl
 
 def _place(root: Path, header: DicomHeader, subject_id: str) -> Place:
     file = header.file.relative_to(root).as_posix()
-    return Place(header.uid, file if header.frame is None else f"{file}#{header.frame}", subject_id)
+    return Place(header.uid, slice_name(file, header.frame), subject_id)
 
 
 def _row(
