@@ -235,5 +235,5 @@ def _disagreement(
     if header.uid not in drawn.labels:
         return "no reading of edema covers it"
     if header.uid in drawn.ruled_out:
-        return why_ruled_out(drawn, header, settings.region)
+        return why_ruled_out(drawn, header, settings.region, settings.outlines.edema)
     return "some readings mark edema, too few agree on enough of it"
