@@ -69,9 +69,10 @@ class SubjectRows:
     """Rows of slices.csv, lowest slice first, and the PatientID that the files carry ("" when they carry none).
 
     left_out: slices that are no rows, and frames of a SEG on no slice -> why. outlines: content of the outlines' file
-    that the manifest keeps, None without outlines. proposed: rows of the table of proposed boxes. unread: rows of
-    unread.csv, lowest slice first; why_unread: why these slices have no label. edema: where agreed edema of the slices
-    lies, when it does not count everywhere in bone.
+    that the manifest keeps, None without outlines. proposed: rows of the table of proposed boxes, of all slices
+    of the series for which boxes were sought, as it may be a box, or its absence, that left a slice out. unread: rows
+    of unread.csv, lowest slice first; why_unread: why these slices have no label. edema: where agreed edema of the
+    slices lies, when it does not count everywhere in bone.
     """
 
     subject_id: str
@@ -118,8 +119,7 @@ def subject_rows(root: Path, files: SubjectFiles, settings: Settings) -> Subject
             kept[source] = {**row, **cells_of(box), **of_outlines[header.uid], "sha256": hashes[header.file]}
             why_unread |= {source: why} if why else {}
     _check_some(kept, why_unread, files.subject_id)
-    shown = [header for header in ordered if (header.file, header.frame) in kept]
-    proposed = tuple(_proposal(header, places[header.uid], boxes) for header in shown if header.uid in boxes.proposed)
+    proposed = tuple(_proposal(header, places[header.uid], boxes) for header in ordered if header.uid in boxes.proposed)
     rows = [row for source, row in kept.items() if source not in why_unread]
     unread = [row for source, row in kept.items() if source in why_unread]
     content, patient_id = drawn.content if drawn else None, ordered[0].patient_id
@@ -136,9 +136,10 @@ def _check_some(kept: Mapping[Source, Row], why_unread: Mapping[Source, str], su
 
 
 def _proposal(header: DicomHeader, place: Place, boxes: SliceBoxes) -> Row:
-    """A row of the table of proposed boxes."""
-    cells = cells_of(boxes.stored(header))
-    return {"subject_id": place.subject_id, "file": place.file, **cells, "confidence": boxes.proposed[header.uid]}
+    """A row of the table of proposed boxes; of a slice without any it is empty, with confidence 0."""
+    stored = boxes.stored(header)
+    sure = boxes.proposed[header.uid] if stored else 0.0
+    return {"subject_id": place.subject_id, "file": place.file, **cells_of(stored), "confidence": sure}
 
 
 def _outlines_cells(planes: Sequence[DicomSlice], drawn: DrawnSubject | None) -> dict[str, Row]:
