@@ -152,6 +152,29 @@ def test_a_table_for_all_that_is_kept_leaves_no_draft_in_the_manifest(cohort, tm
     assert not mended.boxes_proposed and len(mended.slices) == len(first.slices) == 8
 
 
+def test_swapped_sides_name_table_row_and_plane(cohort, tmp_path):
+    boxes = pd.read_csv(build(cohort).folder / "boxes_proposed.csv", dtype=str)
+    edges = [name for name in boxes if name.startswith(("left", "right"))]
+    boxes.loc[2, edges] = boxes.loc[2, [*edges[4:], *edges[:4]]].to_numpy()
+    boxes.to_csv(tmp_path / "mended.csv", index=False)
+    words = r"^\S*mended\.csv: row 4: \S*/7_STIR\.nii\.gz#3: the subject's left ilium lies on the left of the image"
+    with pytest.raises(StudyError, match=words):
+        build(cohort, "mended", boxes_csv=tmp_path / "mended.csv")
+
+
+def test_swapped_sides_of_outlines_name_the_plane(cohort):
+    image, _ = drawn("joint", 1)
+    ilium = np.zeros((len(KINDS), *image.shape), np.uint8)
+    ilium[3, 60:120, 10:60] = 1  # the subject's right side; the image has its planes the other way round
+    write_nifti(cohort / "70_left.nii.gz", ilium, AFFINE)
+    rows = [row for row in SEGMENTS if row["segment"] != "bone"]
+    rows += [{"pattern": "*_bone.nii.gz", "segment": "", "reader": ""}]
+    rows += [{"pattern": "*_left.nii.gz", "segment": "left ilium", "reader": ""}]
+    write_csv(cohort / "swapped.csv", rows)
+    with pytest.raises(StudyError, match=r"^\S*/70_STIR\.nii\.gz#2: the slice's only ilium, the subject's left"):
+        build(cohort, segments="swapped.csv")
+
+
 def test_a_build_again_leaves_no_outlines_of_the_earlier_one(cohort):
     build(cohort)
     (cohort.parent / "manifest/outlines/99.npz").write_bytes(b"old")
