@@ -152,6 +152,11 @@ CASES = [
     Case("a segmentation that gives neither label nor box", sacrum_only, r"neither a label nor a box"),
     Case("a segmentation in two versions", second_version, r"SEG\.dcm: outlines '.*', as SEG corrected\.dcm does"),
     Case("images stored upside down", upside_down, USED, status=0),
+    Case(
+        "pixels of centimetres",
+        image(PixelSpacing=[5.58, 5.58]),
+        r"002\.dcm: .* field of view of .* correct PixelSpacing",
+    ),
     Case("a sagittal image", image(ImageOrientationPatient=[0, 1, 0, 0, 0, -1]), r"S01/002\.dcm"),
     Case(
         "an overlay in the bits below the pixels", image(HighBit=15), r"002\.dcm: its pixels lie in the bits up to 15"

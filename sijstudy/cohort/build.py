@@ -24,6 +24,7 @@ from sijstudy.cohort.region_masks import KEY, stated_region
 from sijstudy.cohort.schema import SLICES, SUBJECTS, read_validated
 from sijstudy.cohort.series_choice import checked_contrast
 from sijstudy.cohort.side_tables import Tables, read_tables
+from sijstudy.cohort.slice_names import slice_name
 from sijstudy.cohort.subject_rows import Settings, SubjectFiles, SubjectRows, subject_rows
 from sijstudy.cohort.subject_series import SubjectImages
 from sijstudy.cohort.unread import UNREAD
@@ -64,9 +65,10 @@ def build_manifest(
     account = account_table(account_rows(files, fates))
     page = account_page(account, chosen_series(files, built), options.name, _where_edema_counts(options, built))
     boxes = [row for subject in built for row in subject.proposed]
+    drafts = any(_has_draft(subject) for subject in built)
     outlines = {f"{one.subject_id}.npz": one.outlines for one in built if one.outlines is not None}
     about = {
-        **_about(options, segments, drawn=bool(outlines), proposed=bool(boxes)),
+        **_about(options, segments, drawn=bool(outlines), proposed=drafts),
         "root": _root(manifest_folder, files),
     }
     unread = pd.DataFrame([row for subject in built for row in subject.unread], columns=list(UNREAD.columns))
@@ -109,6 +111,12 @@ def _about(options: BuildOptions, segments: SegmentTable, *, drawn: bool, propos
     if proposed:
         about["boxes"] = "proposed"
     return about
+
+
+def _has_draft(subject: SubjectRows) -> bool:
+    """Whether a box of a slice that is kept was proposed, or none was found there."""
+    sought = {row["file"] for row in subject.proposed}
+    return any(slice_name(row["file"], row["frame"]) in sought for row in (*subject.rows, *subject.unread))
 
 
 def _root(manifest_folder: Path, files: CohortFiles) -> str:

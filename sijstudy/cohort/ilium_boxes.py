@@ -9,6 +9,7 @@ import numpy as np
 
 from sijstudy.cohort.proposed_boxes import propose_ilium_boxes
 from sijstudy.cohort.side_tables import Place, SideTable
+from sijstudy.cohort.slice_names import slice_name
 from sijstudy.errors import StudyError
 from sijstudy.images.dicom import DicomHeader, DicomSlice
 from sijstudy.images.outlines import Segmentation
@@ -50,11 +51,15 @@ def boxes_of_slices(
     boxes: dict[str, IliumBoxes | None] = {}
     proposed: dict[str, float] = {}
     for header in (plane.header for plane in ordered):
-        place, uid = places[header.uid], header.uid
-        own = (table and _upright(table.of(place), header)) or (outlines.ilium_boxes(uid) if outlines else None)
-        if proposals and not (table and table.has(place)):
+        place, uid, name = places[header.uid], header.uid, slice_name(header.file, header.frame)
+        own = outlines.ilium_boxes(uid) if outlines else None
+        if table and table.has(place):
+            row = f"{table.where(place)}: {name}"
+            given = _upright(table.of(place), header, row)
+            own, name = (given, row) if given else (own, name)
+        elif proposals:
             own, proposed[uid] = proposals[uid].boxes, proposals[uid].confidence
-        _check_sides(own, header)
+        _check_sides(own, header, name)
         boxes[uid] = own
     return SliceBoxes(boxes, proposed)
 
@@ -84,26 +89,30 @@ def _from_bone(ordered: Sequence[DicomSlice], outlines: Segmentation) -> dict[st
     return {plane.header.uid: FoundBoxes(own, np.nan) for plane, own in zip(ordered, boxes, strict=True)}
 
 
-def _upright(boxes: IliumBoxes | None, header: DicomHeader) -> IliumBoxes | None:
-    """Boxes of a stored image on the upright slice. StudyError when one lies outside the image."""
+def _upright(boxes: IliumBoxes | None, header: DicomHeader, name: str) -> IliumBoxes | None:
+    """Boxes of a stored image on the upright slice. StudyError when one lies outside the image.
+
+    name: how the error calls table, row and slice.
+    """
     rows, columns = header.stored_plane.shape
     for box in (boxes.left, boxes.right) if boxes else ():
         if box and not (box.x0 >= 0 and box.y0 >= 0 and box.x1 <= columns and box.y1 <= rows):
-            raise StudyError(f"{header.file}: {box} lies outside its {rows} x {columns} image; correct the box")
+            raise StudyError(f"{name}: {box} lies outside its {rows} x {columns} image; correct the box")
     return header.turn.boxes(boxes, (rows, columns))
 
 
-def _check_sides(boxes: IliumBoxes | None, header: DicomHeader) -> None:
+def _check_sides(boxes: IliumBoxes | None, header: DicomHeader, name: str) -> None:
+    """StudyError, which calls the slice ``name``, where boxes lie on the other one's side."""
     if boxes is None or on_own_sides(boxes, header.shape[1]):
         return
     if boxes.left and boxes.right:
         raise StudyError(
-            f"{header.file}: the subject's left ilium lies on the left of the image; name outlines and boxes by the "
+            f"{name}: the subject's left ilium lies on the left of the image; name outlines and boxes by the "
             "subject's own side, boxes in pixels of the image as it is stored"
         )
     side = "left" if boxes.left else "right"
     raise StudyError(
-        f"{header.file}: the slice's only ilium, the subject's {side}, lies in the {side} half of the image, where the "
+        f"{name}: the slice's only ilium, the subject's {side}, lies in the {side} half of the image, where the "
         "other one belongs, and its ROI would lead away from the joint; name it by the subject's own side, give both "
         "ilia, or leave the slice out"
     )

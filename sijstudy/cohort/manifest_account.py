@@ -11,6 +11,7 @@ from sijstudy.cohort.account import LEFT_OUT, UNREAD, AccountRow, ChosenSeries
 from sijstudy.cohort.gather import CohortFiles
 from sijstudy.cohort.scan import FoundFile
 from sijstudy.cohort.series import MrImage
+from sijstudy.cohort.slice_names import slice_name
 from sijstudy.cohort.subject_rows import SubjectRows
 from sijstudy.images.read import Source
 
@@ -100,8 +101,7 @@ def image_keys(files: CohortFiles, fates: Fates) -> tuple[set[str], dict[str, st
 
 
 def _keys(image: MrImage, root: Path) -> set[str]:
-    name = _seen_from(root, image.file)
-    return {image.uid, name if image.frame is None else f"{name}#{image.frame}"}
+    return {image.uid, slice_name(_seen_from(root, image.file), image.frame)}
 
 
 def _row(file: FoundFile, files: CohortFiles, fates: Fates) -> AccountRow:

@@ -26,6 +26,7 @@ from sijstudy.roi import RoiBoxes, roi_boxes, roi_mask
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 UNKNOWN = {JOINT: "no ilium is outlined beside a sacrum on it", ROI: "no ilium is outlined or boxed on it"}
 ONLY_ELSEWHERE, MAYBE_ELSEWHERE = "its edema lies elsewhere", "its edema may lie elsewhere"
+NOT_AGREED = "some readings mark edema elsewhere, too few agree on enough of it"
 KEY, TABLES = "edema_region", "tables"  # in cohort.json
 #: what to do where it is known on no slice of a subject where edema counts
 WAY_ON = {
@@ -100,10 +101,13 @@ def settle_within(
     return settled(drawn, headers, rule, Counted(masks, region.elsewhere == LEAVE_OUT))
 
 
-def why_ruled_out(drawn: DrawnSubject, header: DicomHeader, region: EdemaRegion) -> str:
+def why_ruled_out(drawn: DrawnSubject, header: DicomHeader, region: EdemaRegion, rule: EdemaRule) -> str:
     """Why the region leaves the slice without a label, what differs between slices after a colon."""
     inside, elsewhere = edema_areas(drawn, header)
     if drawn.counted and header.uid in drawn.counted.masks:
+        agreed = round((inside + elsewhere) / float(np.prod(header.spacing)))
+        if agreed < rule.min_pixels:
+            return f"{NOT_AGREED}: {elsewhere:.0f} mm2 of it, and {inside:.0f} mm2 {region.text}, are agreed on"
         return f"{ONLY_ELSEWHERE}: {elsewhere:.0f} mm2 of it, and {inside:.0f} mm2 {region.text}"
     return f"{MAYBE_ELSEWHERE}, as {UNKNOWN[region.region]}: {elsewhere:.0f} mm2"
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from sijstudy.cohort.field_of_view import check_field_of_view
 from sijstudy.cohort.grey_scale import below_zero, is_normalised
 from sijstudy.cohort.slice_steps import stack_steps
 from sijstudy.errors import StudyError
@@ -79,7 +80,8 @@ def see_planes(planes: Sequence[DicomSlice], indices: Sequence[int] | None = Non
     """A subject's slices, in their order in the body, through the shipped network.
 
     indices: their places in the series, as in ``stack_steps``. StudyError when the slices differ in size or spacing:
-    they are no stack; and when their grey values were normalised: fluid is to be several times as bright as all else.
+    they are no stack; when no pelvis is so large or small; and when their grey values were normalised: fluid is to be
+    several times as bright as all else.
     """
     kinds = {(plane.header.shape, tuple(round(mm, 4) for mm in plane.header.spacing)) for plane in planes}
     if len(kinds) > 1:
@@ -87,6 +89,7 @@ def see_planes(planes: Sequence[DicomSlice], indices: Sequence[int] | None = Non
             f"{planes[0].header.file.parent}: slices of {len(kinds)} sizes or spacings; joints are sought on "
             "slices of one series: choose it, or give boxes"
         )
+    check_field_of_view(planes[0].header)
     if is_normalised(planes):
         raise StudyError(
             f"{planes[0].header.file.parent}: {below_zero(planes):.0%} of the pixels are below 0, so these are no grey "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -33,14 +33,26 @@ class Place:
 
 @dataclass(frozen=True)
 class SideTable(Generic[Value]):
-    """A table by slice. rows: SOP instance UID or file -> (subject_id or None, value)."""
+    """A table by slice. rows: SOP instance UID or file -> (subject_id or None, value).
+
+    files: SOP instance UID -> file, where a table names slices by both.
+    """
 
     path: Path
     rows: dict[str, tuple[str | None, Value]]
+    files: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, place: Place) -> Value | None:
-        """The value of a slice, None without a row. StudyError when the row gives the slice to someone else."""
+        """The value of a slice, None without a row.
+
+        StudyError when the row gives the slice to someone else, or names another file beside the slice's UID.
+        """
         key = self._key(place)
+        if not _may_be(self.files.get(key), place.file):
+            raise StudyError(
+                f"{self.where(place)}: sop_instance_uid {key} is that of {place.file}, the column file says "
+                f"'{self.files[key]}'; correct the one that is wrong, or leave the column file out"
+            )
         subject, value = self.rows.get(key, (None, None))
         if subject not in (None, place.subject_id):
             raise StudyError(
@@ -52,6 +64,14 @@ class SideTable(Generic[Value]):
     def has(self, place: Place) -> bool:
         """True when the table has a row for the slice, an empty one too."""
         return self._key(place) in self.rows
+
+    def where(self, place: Place) -> str:
+        """The table and its row of the slice, counted as a spreadsheet does; for errors. The slice must have one."""
+        return f"{self.path}: row {self._numbers[self._key(place)]}"
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        return {key: number for number, key in enumerate(self.rows, 2)}
 
     @cached_property
     def _spellings(self) -> dict[str, str]:
@@ -113,6 +133,7 @@ def _read(path: Path, columns: tuple[str, ...], parse: Callable[[dict[str, Any]]
     table = read_table(path, numbers=columns)
     key = _key_column(table, columns, path)
     rows: dict[str, tuple[str | None, Value]] = {}
+    files: dict[str, str] = {}
     for number, row in enumerate(table.to_dict("records"), 2):
         cells = {str(name): None if pd.isna(value) else str(value) for name, value in row.items()}
         name = (cells[key] or "").replace("\\", "/")
@@ -123,7 +144,23 @@ def _read(path: Path, columns: tuple[str, ...], parse: Callable[[dict[str, Any]]
             rows[name] = (cells.get("subject_id"), parse(cells))
         except ValueError as error:
             raise StudyError(f"{path}: row {number}: {error}; correct it") from None
-    return SideTable(path, rows)
+        if key != "file" and (file := cells.get("file")):
+            files[name] = file.replace("\\", "/")
+    return SideTable(path, rows, files)
+
+
+def _may_be(written: str | None, file: str) -> bool:
+    """Whether a table's name of a file, if any, can be this file's, as seen from a folder above or below its root.
+
+    A name without a frame says nothing on it.
+    """
+    if written is None:
+        return True
+    if "#" not in written:
+        file = file.partition("#")[0]
+    names = [same_name(name).removeprefix("./").split("/") for name in (written, file)]
+    last = min(map(len, names))
+    return names[0][-last:] == names[1][-last:]
 
 
 def _key_column(table: pd.DataFrame, columns: tuple[str, ...], path: Path) -> str:

@@ -11,11 +11,13 @@ from typing import Any
 from sijstudy.cohort.box_cells import cells_of
 from sijstudy.cohort.columns import READERS
 from sijstudy.cohort.edema_region import EdemaRegion
+from sijstudy.cohort.field_of_view import check_field_of_view
 from sijstudy.cohort.grey_scale import is_normalised
 from sijstudy.cohort.ilium_boxes import SliceBoxes, boxes_of_slices
 from sijstudy.cohort.normal_marrow import marrow_cells
 from sijstudy.cohort.region_masks import SliceEdema, settle_within, slices_with_edema, why_ruled_out
 from sijstudy.cohort.side_tables import Place, Tables
+from sijstudy.cohort.slice_names import slice_name
 from sijstudy.cohort.slice_steps import slice_indices
 from sijstudy.errors import StudyError
 from sijstudy.files import FileHashes
@@ -67,9 +69,10 @@ class SubjectRows:
     """Rows of slices.csv, lowest slice first, and the PatientID that the files carry ("" when they carry none).
 
     left_out: slices that are no rows, and frames of a SEG on no slice -> why. outlines: content of the outlines' file
-    that the manifest keeps, None without outlines. proposed: rows of the table of proposed boxes. unread: rows of
-    unread.csv, lowest slice first; why_unread: why these slices have no label. edema: where agreed edema of the slices
-    lies, when it does not count everywhere in bone.
+    that the manifest keeps, None without outlines. proposed: rows of the table of proposed boxes, of all slices
+    of the series for which boxes were sought, as it may be a box, or its absence, that left a slice out. unread: rows
+    of unread.csv, lowest slice first; why_unread: why these slices have no label. edema: where agreed edema of the
+    slices lies, when it does not count everywhere in bone.
     """
 
     subject_id: str
@@ -116,8 +119,7 @@ def subject_rows(root: Path, files: SubjectFiles, settings: Settings) -> Subject
             kept[source] = {**row, **cells_of(box), **of_outlines[header.uid], "sha256": hashes[header.file]}
             why_unread |= {source: why} if why else {}
     _check_some(kept, why_unread, files.subject_id)
-    shown = [header for header in ordered if (header.file, header.frame) in kept]
-    proposed = tuple(_proposal(header, places[header.uid], boxes) for header in shown if header.uid in boxes.proposed)
+    proposed = tuple(_proposal(header, places[header.uid], boxes) for header in ordered if header.uid in boxes.proposed)
     rows = [row for source, row in kept.items() if source not in why_unread]
     unread = [row for source, row in kept.items() if source in why_unread]
     content, patient_id = drawn.content if drawn else None, ordered[0].patient_id
@@ -134,9 +136,10 @@ def _check_some(kept: Mapping[Source, Row], why_unread: Mapping[Source, str], su
 
 
 def _proposal(header: DicomHeader, place: Place, boxes: SliceBoxes) -> Row:
-    """A row of the table of proposed boxes."""
-    cells = cells_of(boxes.stored(header))
-    return {"subject_id": place.subject_id, "file": place.file, **cells, "confidence": boxes.proposed[header.uid]}
+    """A row of the table of proposed boxes; of a slice without any it is empty, with confidence 0."""
+    stored = boxes.stored(header)
+    sure = boxes.proposed[header.uid] if stored else 0.0
+    return {"subject_id": place.subject_id, "file": place.file, **cells_of(stored), "confidence": sure}
 
 
 def _outlines_cells(planes: Sequence[DicomSlice], drawn: DrawnSubject | None) -> dict[str, Row]:
@@ -154,6 +157,7 @@ def _read(files: SubjectFiles, hashes: FileHashes, *, skip_broken: bool) -> tupl
     planes, left_out = [], {}
     for source, plane in read_planes(files.slices, hashes):
         if isinstance(plane, DicomSlice):
+            check_field_of_view(plane.header)
             planes.append(plane)
         elif skip_broken:
             left_out[source] = f"cannot be read: {str(plane).removeprefix(f'{source[0]}: ')}"
@@ -166,7 +170,7 @@ def _read(files: SubjectFiles, hashes: FileHashes, *, skip_broken: bool) -> tupl
 
 def _place(root: Path, header: DicomHeader, subject_id: str) -> Place:
     file = header.file.relative_to(root).as_posix()
-    return Place(header.uid, file if header.frame is None else f"{file}#{header.frame}", subject_id)
+    return Place(header.uid, slice_name(file, header.frame), subject_id)
 
 
 def _row(
@@ -232,5 +236,5 @@ def _disagreement(
     if header.uid not in drawn.labels:
         return "no reading of edema covers it"
     if header.uid in drawn.ruled_out:
-        return why_ruled_out(drawn, header, settings.region)
+        return why_ruled_out(drawn, header, settings.region, settings.outlines.edema)
     return "some readings mark edema, too few agree on enough of it"

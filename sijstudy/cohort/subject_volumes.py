@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from sijstudy.cohort.field_of_view import check_volume
 from sijstudy.cohort.files_by_name import label_maps_by_subject, volumes_by_subject
 from sijstudy.cohort.files_by_uid import Assigned
 from sijstudy.cohort.scan import FoundFile
@@ -65,7 +66,8 @@ def as_label_maps(found: Iterable[FoundFile], maps: Assigned) -> list[FoundFile]
 
 
 def plane_images(path: Path, hashes: FileHashes) -> tuple[MrImage, ...]:
-    """The planes of a volume; its name is all that tells what they show."""
+    """The planes of a volume; its name is all that tells what they show. StudyError as ``check_volume``."""
+    check_volume(path)
     return tuple(
         MrImage(
             file=path,

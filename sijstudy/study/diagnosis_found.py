@@ -12,6 +12,7 @@ import pandas as pd
 
 from sijstudy.analysis.diagnosis import Diagnosis
 from sijstudy.cohort.box_cells import cells_of
+from sijstudy.cohort.slice_names import slice_name
 from sijstudy.figures.joints import OUTLINES, SeenSlice
 from sijstudy.files import write_csv
 from sijstudy.images.read import read_image_header
@@ -108,13 +109,16 @@ def found_content(result: Diagnosis) -> dict[str, Any]:
 def write_boxes(result: Diagnosis, folder: Path) -> Path | None:
     """Write the boxes as a table for ``--boxes``, given ones among them: pixels of the images as they are stored.
 
-    An empty row says that a slice has none. None, and no file, where all boxes were given.
+    An empty row says that a slice has none. None, and no file, where all boxes were given. Files are named by their
+    path below the subject's folder, which bears its name.
     """
     rows = []
     for item, own in _found(result):
         header = read_image_header(item)
         cells = cells_of(header.turn.back.boxes(item.boxes, header.shape))
-        name = item.file.name if item.frame is None else f"{item.file.name}#{item.frame}"
+        file = item.file.absolute()
+        root = next((one for one in file.parents if one.name == item.subject_id), file.parent)
+        name = slice_name(file.relative_to(root).as_posix(), item.frame)
         sure = round(own.confidence, 3) if own else np.nan
         rows.append({"sop_instance_uid": item.uid, "file": name, **cells, "confidence": sure})
     if not rows:

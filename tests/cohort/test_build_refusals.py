@@ -155,13 +155,19 @@ def test_a_row_without_a_file(cohort, tmp_path):
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ((22, 5, COLUMNS + 1, 21, 2, 4, 10, 20), "lies outside its 24 x 32 image"),
+        (
+            (22, 5, COLUMNS + 1, 21, 2, 4, 10, 20),
+            r"^\S*side\.csv: row 2: \S*S00/001\.dcm: Box.* lies outside its 24 x 32 image",
+        ),
         ((22, -1, 30, 21, 2, 4, 10, 20), "lies outside"),
         ((22, 5, "nan", 21, 2, 4, 10, 20), "row 2: .*is empty"),
         ((22, 5, 20, 21, 2, 4, 10, 20), "row 2: .*is empty"),
         ((22, "", 30, 21, 2, 4, 10, 20), "row 2: left_y0='' must be a number"),
-        ((2, 4, 10, 20, 22, 5, 30, 21), "left ilium lies on the left"),
-        ((2, 4, 10, 20, "", "", "", ""), "only ilium, the subject's left, lies in the left half of the image"),
+        ((2, 4, 10, 20, 22, 5, 30, 21), r"^\S*side\.csv: row 2: \S*S00/001\.dcm: .* left ilium lies on the left"),
+        (
+            (2, 4, 10, 20, "", "", "", ""),
+            r"^\S*side\.csv: row 2: .*only ilium, the subject's left, lies in the left half of the image",
+        ),
         (("", "", "", "", 22, 5, 30, 21), "only ilium, the subject's right, lies in the right half of the image"),
     ],
 )

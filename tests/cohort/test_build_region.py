@@ -11,6 +11,7 @@ from sijstudy.analysis.region_pixels import RegionPixels, counted_patches
 from sijstudy.cohort.account import build_summary
 from sijstudy.cohort.build import build_manifest
 from sijstudy.cohort.edema_region import EdemaRegion
+from sijstudy.cohort.manifest import read_account
 from sijstudy.cohort.options import BuildOptions, Wanted
 from sijstudy.cohort.region_masks import region_of
 from sijstudy.cohort.slice_outlines import SliceOutlines
@@ -85,6 +86,17 @@ def test_edema_elsewhere_leaves_a_slice_out_and_the_account_lists_it(root, tmp_p
     assert f"counts {place}; no label: 2 slices with edema elsewhere, 1 where nobody knows" in build_summary(manifest)
     items, outlines = manifest.slice_records(), SliceOutlines(manifest)
     assert outlines.mask(items[2], "edema").sum() == 16 and manifest.slices["lesions"].tolist() == [1, 0, 1]
+
+
+def test_edema_elsewhere_that_too_few_agree_on_is_no_edema_elsewhere(root, tmp_path):
+    """Sixteen pixels are agreed on, twenty are asked for: readers disagree, and the place alone says nothing."""
+    rule = EdemaRule(min_pixels=20, negatives="unanimous")
+    manifest = build(root, tmp_path, "bones", "bone", region=EdemaRegion("joint", 10.0), rule=rule)
+    reasons = read_account(manifest.folder).set_index("file")["reason"]
+    why = "some readings mark edema elsewhere, too few agree on enough of it: 36 mm2 of it, and 0 mm2 near the joint"
+    assert reasons["7_STIR.nii.gz #2"].startswith(why) and reasons["7_STIR.nii.gz #3"].startswith(why)
+    assert not reasons.str.startswith("its edema lies elsewhere").any()
+    assert "no label: 0 slices with edema elsewhere" in build_summary(manifest)
 
 
 def test_by_default_edema_counts_in_all_bone(root, tmp_path):

@@ -1,11 +1,17 @@
 """Tables as people write them: the same manifest whatever program wrote them, or the real cause."""
 
 import unicodedata
+from contextlib import nullcontext
+from pathlib import Path
 
 import pandas as pd
 import pytest
-from dicom_samples import write_csv
+from dicom_samples import UID, write_csv
+from pydicom import dcmread
 from sample_builds import BOX_EDGES, build, refused, voted
+
+from sijstudy.cohort.side_tables import Place, SideTable
+from sijstudy.errors import StudyError
 
 BOX = dict(zip(BOX_EDGES, (20.5, 2, 30.5, 20, 2, 2.25, 9, 20), strict=True))
 
@@ -71,3 +77,45 @@ def test_ids_that_look_like_numbers_stay_text(cohort, folder, excel):
     cause = rf"an MR image of nobody: .*its row has '{excel.replace('+', '')}', as a spreadsheet writes '{folder}'"
     with pytest.raises(Exception, match=cause):
         build(cohort)
+
+
+def with_both_names(cohort, change=lambda files: files):
+    """Boxes of subject S00's slices by UID and by file."""
+    uids = [f"{UID}.0.1.{step + 1}" for step in range(3)]
+    files = {
+        str(dcmread(path).SOPInstanceUID): path.relative_to(cohort).as_posix() for path in cohort.glob("S00/0*.dcm")
+    }
+    named = change([files[uid] for uid in uids])
+    rows = [{"sop_instance_uid": uid, "file": file, **BOX} for uid, file in zip(uids, named, strict=True)]
+    return write_csv(cohort.parent / "side.csv", rows)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda files: files,
+        lambda files: [file.removeprefix("S00/") for file in files],  # as seen from the subject's folder
+        lambda files: [f"/data/dicom/{file}" for file in files],
+        lambda files: [file.replace("/", "\\") for file in files],
+        lambda files: ["", *files[1:]],
+    ],
+)
+def test_uid_and_file_of_one_slice_agree(cohort, change):
+    manifest = voted(cohort, boxes_csv=with_both_names(cohort, change))
+    assert (manifest.slices["left_x0"] == 20.5).sum() == 3
+
+
+def test_a_file_that_contradicts_the_uid_is_refused(cohort):
+    boxes = with_both_names(cohort, lambda files: files[::-1])
+    words = rf"side\.csv: row 2: sop_instance_uid {UID}\.0\.1\.1 is that of S00/00\d\.dcm, the column file says 'S00/"
+    refused(cohort, words, votes_csv=cohort / "votes.csv", boxes_csv=boxes)
+
+
+@pytest.mark.parametrize(
+    ("written", "file", "fits"),
+    [("enh.dcm", "S1/enh.dcm#3", True), ("enh.dcm#3", "S1/enh.dcm#3", True), ("enh.dcm#4", "S1/enh.dcm#3", False)],
+)
+def test_a_file_named_without_its_frame_contradicts_no_uid(written, file, fits):
+    table = SideTable(Path("side.csv"), {"1.2.3": (None, 1)}, {"1.2.3": written})
+    with nullcontext() if fits else pytest.raises(StudyError, match=r"^side\.csv: row 2: .* the column file says"):
+        assert table.of(Place("1.2.3", file, "S1")) == 1

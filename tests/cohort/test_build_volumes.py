@@ -128,6 +128,53 @@ def test_proposed_boxes_are_kept_and_a_corrected_copy_wins(cohort, tmp_path):
     assert not (mended.folder / "boxes_proposed.csv").exists()
 
 
+def test_slices_that_proposals_left_out_are_in_the_table_and_come_back_by_it(cohort, tmp_path):
+    """Only the spine is in view on two planes; on another readers disagree."""
+    rule = EdemaRule(min_pixels=5, negatives="unanimous")
+    manifest = build(cohort, rule=rule, require_boxes=True)
+    assert len(manifest.slices) == 7
+    boxes = pd.read_csv(manifest.folder / "boxes_proposed.csv", dtype=str).set_index("file")
+    assert len(boxes) == 10 and "7_STIR.nii.gz#3" in boxes.index
+    assert boxes.loc[["7_STIR.nii.gz#1", "70_STIR.nii.gz#1"], "confidence"].astype(float).tolist() == [0, 0]
+    assert boxes.loc["7_STIR.nii.gz#1"].isna().sum() == 8 and boxes["confidence"].isna().sum() == 8
+    boxes.loc["7_STIR.nii.gz#1"] = boxes.loc["7_STIR.nii.gz#2"]
+    boxes.to_csv(tmp_path / "mended.csv")
+    mended = build(cohort, "mended", rule=rule, require_boxes=True, boxes_csv=tmp_path / "mended.csv")
+    assert mended.slices.loc[mended.slices["subject_id"] == "7", "slice_index"].tolist() == [0, 1, 3, 4]
+    assert len(mended.slices) == 8 and not mended.boxes_proposed
+
+
+def test_a_table_for_all_that_is_kept_leaves_no_draft_in_the_manifest(cohort, tmp_path):
+    first = build(cohort, require_boxes=True)
+    boxes = pd.read_csv(first.folder / "boxes_proposed.csv", dtype=str)
+    boxes[boxes["left_x0"].notna()].to_csv(tmp_path / "mended.csv", index=False)
+    mended = build(cohort, "mended", require_boxes=True, boxes_csv=tmp_path / "mended.csv")
+    assert not mended.boxes_proposed and len(mended.slices) == len(first.slices) == 8
+
+
+def test_swapped_sides_name_table_row_and_plane(cohort, tmp_path):
+    boxes = pd.read_csv(build(cohort).folder / "boxes_proposed.csv", dtype=str)
+    edges = [name for name in boxes if name.startswith(("left", "right"))]
+    boxes.loc[2, edges] = boxes.loc[2, [*edges[4:], *edges[:4]]].to_numpy()
+    boxes.to_csv(tmp_path / "mended.csv", index=False)
+    words = r"^\S*mended\.csv: row 4: \S*/7_STIR\.nii\.gz#3: the subject's left ilium lies on the left of the image"
+    with pytest.raises(StudyError, match=words):
+        build(cohort, "mended", boxes_csv=tmp_path / "mended.csv")
+
+
+def test_swapped_sides_of_outlines_name_the_plane(cohort):
+    image, _ = drawn("joint", 1)
+    ilium = np.zeros((len(KINDS), *image.shape), np.uint8)
+    ilium[3, 60:120, 10:60] = 1  # the subject's right side; the image has its planes the other way round
+    write_nifti(cohort / "70_left.nii.gz", ilium, AFFINE)
+    rows = [row for row in SEGMENTS if row["segment"] != "bone"]
+    rows += [{"pattern": "*_bone.nii.gz", "segment": "", "reader": ""}]
+    rows += [{"pattern": "*_left.nii.gz", "segment": "left ilium", "reader": ""}]
+    write_csv(cohort / "swapped.csv", rows)
+    with pytest.raises(StudyError, match=r"^\S*/70_STIR\.nii\.gz#2: the slice's only ilium, the subject's left"):
+        build(cohort, segments="swapped.csv")
+
+
 def test_a_build_again_leaves_no_outlines_of_the_earlier_one(cohort):
     build(cohort)
     (cohort.parent / "manifest/outlines/99.npz").write_bytes(b"old")

@@ -127,6 +127,18 @@ def test_boxes_that_were_guessed_are_told_from_found_and_given_ones(subject, tmp
     assert not any("no joint is in view" in text for text in captions)
 
 
+def test_files_in_folders_of_their_own_are_named_from_the_subjects(tmp_path):
+    """Without the column of UIDs such a copy did not fit its own images."""
+    classic(tmp_path / "S1/study/series")
+    given = read_subject(tmp_path / "S1")
+    subject = replace(given, slices=boxed(given.slices, FOUND), found=FOUND)
+    table = pd.read_csv(write_boxes(diagnosis_of(subject), tmp_path / "out"), dtype=str)
+    assert table["file"].str.startswith("study/series/").all()
+    table.drop(columns="sop_instance_uid").to_csv(tmp_path / "mine.csv", index=False)
+    again = read_subject(tmp_path / "S1", tmp_path / "mine.csv")
+    assert [item.boxes for item in again.slices] == [own.boxes for own in FOUND]
+
+
 @pytest.mark.parametrize("turn", TURNS)
 def test_a_corrected_copy_comes_back(tmp_path, turn):
     """However the images are stored: the table's pixels are theirs, and the boxes return to where they were."""
