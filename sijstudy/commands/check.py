@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from sijstudy.commands.shared import Root
+from sijstudy.errors import StudyError
 
 
 def check(
@@ -21,12 +22,15 @@ def check(
 ) -> None:
     """Compare two runs number by number; exit status 1 when one is off or missing (docs/NUMBERS.md)."""
     from sijstudy.study.comparison import compare
-    from sijstudy.study.numbers_file import kept_file, read_numbers
+    from sijstudy.study.numbers_file import kept_file, numbers_path, read_numbers
 
     own = read_numbers(run)
     other_path = against or kept_file(root, own["profile"], own["seed"])
+    if numbers_path(run).samefile(numbers_path(other_path)):
+        raise StudyError(f"{run} and {other_path} are one file, which agrees with itself; name another run of the two")
     found = compare(own, read_numbers(other_path), force=force)
-    cells = [(row.name, row.one, row.other, row.verdict) for row in found.rows]
+    verdicts = [f"{row.verdict} ({row.why})" if row.why else row.verdict for row in found.rows]
+    cells = [(row.name, row.one, row.other, verdict) for row, verdict in zip(found.rows, verdicts, strict=True)]
     cells.insert(0, ("number", str(run), str(other_path), "verdict"))
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for line in cells:

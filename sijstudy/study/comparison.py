@@ -19,17 +19,24 @@ FREE = (
     *("profile", "seed", "device", "mode", "precision", "parallel_fits", "threads_per_fit", "manifest"),
     *("external_manifest", "external_also", "ablations", "kept"),
 )
+# What says which number it is. Who is behind it (people) may differ between runs that measured the same: who was tested
+# hangs on the seed, who was called positive on the networks.
+MEANING = {"unit": "unit", "name": "name", "given_networks": "kind of interval", "paper": "number of the paper"}
 Number = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Compared:
-    """A number of two runs, as text, and one of IDENTICAL, WITHIN, OFF, MISSING."""
+    """A number of two runs, as text, and one of IDENTICAL, WITHIN, OFF, MISSING.
+
+    why: what else than value and interval differs, in words.
+    """
 
     name: str
     one: str
     other: str
     verdict: str
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -78,14 +85,21 @@ def compare(one: Mapping[str, Any], other: Mapping[str, Any], *, force: bool = F
 
 
 def verdict_of(one: Number, other: Number) -> str:
-    """IDENTICAL: value and interval are the same in all digits of the files. WITHIN: the value of one lies in the
-    interval of the other, its ends included. OFF: neither, or the units differ."""
-    if one["unit"] != other["unit"]:
+    """IDENTICAL: value, interval and people are the same in all digits of the files; an undefined value has no people.
+
+    WITHIN: the value of one lies in the interval of the other, its ends included, or only the people are others.
+    OFF: neither, or they are not the same number (``other_meaning``).
+    """
+    if other_meaning(one, other):
         return OFF
-    ends = ("value", "low", "high")
-    if all(one[end] == other[end] for end in ends):
-        return IDENTICAL
+    if all(one[end] == other[end] for end in ("value", "low", "high")):
+        return IDENTICAL if one["people"] == other["people"] or one["value"] is None else WITHIN
     return WITHIN if _holds(one, other["value"]) or _holds(other, one["value"]) else OFF
+
+
+def other_meaning(one: Number, other: Number) -> str:
+    """In what two entries are not the same number, in words; empty when they are."""
+    return ", ".join(f"another {word}" for name, word in MEANING.items() if one[name] != other[name])
 
 
 def _holds(number: Number, value: float | None) -> bool:
@@ -94,8 +108,12 @@ def _holds(number: Number, value: float | None) -> bool:
 
 def _row(one: Number | None, other: Number | None) -> Compared:
     name = (one or other or {})["name"]
-    verdict = verdict_of(one, other) if one and other else MISSING
-    return Compared(name, _text(one), _text(other), verdict)
+    if not (one and other):
+        return Compared(name, _text(one), _text(other), MISSING)
+    verdict, why = verdict_of(one, other), other_meaning(one, other)
+    if verdict == WITHIN and one["people"] != other["people"]:
+        why = f"{one['people']} and {other['people']} people"
+    return Compared(name, _text(one), _text(other), verdict, why)
 
 
 def _text(number: Number | None) -> str:

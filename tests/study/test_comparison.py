@@ -93,6 +93,49 @@ def test_a_number_in_another_unit_is_off():
     assert verdict_of(entry("x", 0.9, unit="1"), entry("x", 0.9)) == OFF
 
 
+SAID = {"value": 93.55, "sd": 2.19, "where": "Table 2"}
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"name": "another measure"}, "another name"),
+        ({"paper": {**SAID, "value": 93.5}}, "another number of the paper"),
+        ({"paper": None}, "another number of the paper"),
+        ({"given_networks": True}, "another kind of interval"),
+        ({"unit": "points", "name": "y"}, "another unit, another name"),
+    ],
+)
+def test_what_says_which_number_it_is_has_to_be_the_same(change, why):
+    mine = {**BASE, "paper": SAID}
+    found = compare(content(mine), content({**mine, **change}))
+    assert [(row.verdict, row.why) for row in found.rows] == [(OFF, why)]
+    assert verdict_of({**mine, **change}, mine) == OFF
+
+
+def test_other_people_are_within_and_nobody_is_behind_what_is_undefined():
+    many, few = {**BASE, "people": 50}, {**BASE, "people": 49}
+    assert verdict_of(many, {**BASE, "people": 50}) == IDENTICAL
+    assert [(row.verdict, row.why) for row in compare(content(many), content(few)).rows] == [
+        (WITHIN, "50 and 49 people")
+    ]
+    assert verdict_of({**UNKNOWN, "people": 3}, UNKNOWN) == IDENTICAL
+
+
+def test_a_file_is_not_compared_with_itself(tmp_path, capsys):
+    mine = written(tmp_path / "reports/toy", BASE)
+    kept = tmp_path / "reports/kept/toy-seed1.json"
+    write_json(kept, content(BASE))
+    (tmp_path / "linked").symlink_to(mine)
+    for words in ([mine, "--against", mine / "numbers.json"], [mine, "--against", tmp_path / "linked"],
+                  [kept, "--root", tmp_path]):  # fmt: skip
+        assert cli.main(["check", *map(str, words)]) == 2
+        shown = capsys.readouterr()
+        assert (shown.out, shown.err.count("\n")) == ("", 1)
+        assert "are one file, which agrees with itself" in shown.err
+    assert cli.main(["check", str(mine), "--against", str(kept)]) == 0
+
+
 def test_a_given_cohort_of_unknown_content_is_not_taken_for_the_same():
     with pytest.raises(StudyError, match="given of unknown content and given of unknown content"):
         compare(content(BASE, source="given", cohort=""), content(BASE, source="given", cohort=""))
