@@ -10,14 +10,16 @@ from typing import Any
 
 from sijstudy.cohort.manifest import Manifest, load_manifest
 from sijstudy.config import WHERE_ONLY, StudyConfig
+from sijstudy.errors import StudyError
 from sijstudy.files import read_json
+from sijstudy.given_json import read_given_json
 from sijstudy.notebook.cohort import synthetic_name
 from sijstudy.notebook.made_with import MarkedFolder, of_scores
 from sijstudy.study.numbers_file import FROM_KEPT
 from sijstudy.study.plan import KEPT, StudyPlan, make_plan, reports_of
 from sijstudy.study.profiles import profile_path
 from sijstudy.study.results import answered, result_of
-from sijstudy.training.kept_run import ABOUT, COHORT, WHOLE, KeptContent, KeptRun, open_kept, write_kept
+from sijstudy.training.kept_run import ABOUT, COHORT, RESTORE, WHOLE, KeptContent, KeptRun, open_kept, write_kept
 from sijstudy.training.networks import FITS, open_networks
 
 FOLDS, SELECTION, TRAINING, EXAMINATIONS = (FROM_KEPT[place] for place in (0, 1, 2, 4))
@@ -84,9 +86,13 @@ def kept_of_run(plan: StudyPlan) -> bool:
     about, fits = kept_folder(plan.reports) / ABOUT, plan.runs / FITS
     if not (about.is_file() and fits.is_file()):
         return False
-    kept, noted = read_json(about), read_json(fits)
+    try:
+        kept = read_given_json(about, RESTORE)
+    except StudyError:
+        return False  # whatever it is, the run did not write it
     own = {name: value for name, value in plan.parameters.items() if name not in WHERE_ONLY}
-    return bool(kept["parameters"] == own and kept["networks"] == noted["fits"])
+    networks = read_json(fits)["fits"]
+    return isinstance(kept, dict) and (kept.get("parameters"), kept.get("networks")) == (own, networks)
 
 
 def plan_from_kept(
