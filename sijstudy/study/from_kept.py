@@ -105,12 +105,14 @@ def plan_from_kept(
 ) -> StudyPlan:
     """The plan of a run on the predictions kept in ``reports/PROFILE``, with the parameters they were made with.
 
-    Its own name is PROFILE-kept, so that the reports stay beside which they lie. overrides: parameters of what comes
-    after the predictions; StudyError for others. only: by default all notebooks that can do with predictions.
+    They are looked for in ``reports_root``, where the run writes, and then in ``root/reports``. Its own name is
+    PROFILE-kept, so that the reports stay beside which they lie. overrides: parameters of what comes after the
+    predictions; StudyError for others. only: by default all notebooks that can do with predictions.
     """
     root = root.resolve()
     name = StudyConfig.from_yaml(profile_path(profile, root)).profile
-    folder = kept_folder(reports_of(root, name, reports_root))
+    places = [kept_folder(reports_of(root, name, each)) for each in (reports_root, None)]
+    folder = next((place for place in places if (place / ABOUT).is_file()), places[-1])
     run = open_kept(folder)
     kept = {key: value for key, value in asdict(run.config).items() if key not in WHERE_ONLY}
     own = {"profile": f"{name}-kept", "kept": os.path.relpath(folder, root)}
