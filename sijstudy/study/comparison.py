@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from sijstudy.config import StudyConfig
@@ -84,6 +85,22 @@ def compare(one: Mapping[str, Any], other: Mapping[str, Any], *, force: bool = F
     return Comparison(rows, (*differences, *(left_out if beyond else []), *_notes(one, other)), unanswered)
 
 
+def require_comparable(config: StudyConfig, other: Mapping[str, Any], where: Path) -> None:
+    """StudyError when a run of these parameters, which is still to come, would be of another study than ``other``.
+
+    where: the file of ``other``. The message gives the parameters that make them one study, as a command takes them.
+    """
+    mine, theirs = asdict(config), _parameters(other)
+    if not (changed := _changed(mine, theirs)):
+        return
+    shown = _shown(changed, mine, theirs)
+    given = " ".join(f"-p {name} {theirs[name]!s}" for name in changed if name in mine and name in theirs)
+    raise StudyError(
+        f"a run of profile {config.profile} with these parameters would be of another study than {where} ({shown}); "
+        f'give it {given} (with make: PARAMETERS="{given}")'
+    )
+
+
 def verdict_of(one: Number, other: Number) -> str:
     """IDENTICAL: value, interval and people are the same in all digits of the files; an undefined value has no people.
 
@@ -127,18 +144,31 @@ def _text(number: Number | None) -> str:
 def _differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
     """What makes them runs of different studies, in words."""
     found = []
-    known = asdict(StudyConfig())  # what a file of an earlier version does not name was as it is by default
-    mine, theirs = ({**known, **content["parameters"]} for content in (one, other))
-    changed = [name for name in mine | theirs if name not in FREE and mine.get(name) != theirs.get(name)]
+    mine, theirs = (_parameters(content) for content in (one, other))
+    changed = _changed(mine, theirs)
     if changed:
-        shown = ", ".join(f"{name} {mine.get(name)} and {theirs.get(name)}" for name in changed[:3])
-        more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
-        found.append(f"profiles {one['profile']} and {other['profile']} have other parameters ({shown}{more})")
+        found.append(
+            f"profiles {one['profile']} and {other['profile']} have other parameters ({_shown(changed, mine, theirs)})"
+        )
     cohorts = one["cohort"], other["cohort"]
     given = any(cohort["source"] != "synthetic" for cohort in cohorts)
     if given and (cohorts[0]["hash"] != cohorts[1]["hash"] or not cohorts[0]["hash"]):
         found.append(f"their cohorts differ ({' and '.join(_named(cohort) for cohort in cohorts)})")
     return found
+
+
+def _parameters(content: Mapping[str, Any]) -> dict[str, Any]:
+    """All parameters of a run; what a file of an earlier version does not name was as it is by default."""
+    return {**asdict(StudyConfig()), **content["parameters"]}
+
+
+def _changed(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
+    return [name for name in dict.fromkeys((*mine, *theirs)) if name not in FREE and mine.get(name) != theirs.get(name)]
+
+
+def _shown(changed: Sequence[str], mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> str:
+    more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
+    return ", ".join(f"{name} {mine.get(name)} and {theirs.get(name)}" for name in changed[:3]) + more
 
 
 def _from_kept(*runs: Mapping[str, Any]) -> bool:
