@@ -91,7 +91,7 @@ def audit(
         Path | None, typer.Option("--json", metavar="FILE", help="Write the findings as JSON, too.")
     ] = None,
 ) -> None:
-    """Read every file of a cohort and say what is wrong with it; exit status 1 when a finding is grave."""
+    """Read every file that a cohort's study uses and say what is wrong; exit status 1 when a finding is grave."""
     from sijstudy.audit.cohort import audit_cohort, write_findings
     from sijstudy.audit.findings import counted
     from sijstudy.cohort.manifest import load_manifest
@@ -100,7 +100,8 @@ def audit(
     done = audit_cohort(manifest, folds_file=folds, workers=os.cpu_count() or 1)
     for finding in done.findings:
         print(finding.line())
-    print(f"{manifest_folder}: {len(manifest.slices)} slices in {done.files} files, {counted(done.findings)}")
+    print(done.checked)
+    print(f"{manifest_folder}: {len(manifest.slices)} slices, {counted(done.findings)}")
     if json_file:
         write_findings(json_file, manifest, done)
         print(f"Findings: {json_file}")
