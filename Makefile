@@ -26,8 +26,10 @@ study: env ## run the study (PROFILE=quick) and tell where its report is
 	@$(BIN)/sijstudy run --profile $(PROFILE)
 
 check: ## run the study anew in build/check and compare it with the kept numbers (PROFILE=quick SEED=2026)
-	@test -f $(NUMBERS) || { echo "no numbers are kept for PROFILE=$(PROFILE) SEED=$(SEED), there is no $(NUMBERS);" \
-		"kept: $$(cd reports/kept 2>/dev/null && ls || echo none). docs/NUMBERS.md says how to keep some" >&2; exit 1; }
+	@$(if $(wildcard $(NUMBERS)),,$(error no numbers are kept for PROFILE=$(PROFILE) SEED=$(SEED), there is no \
+		$(NUMBERS); kept: $(or $(notdir $(wildcard reports/kept/*.json)),none). docs/NUMBERS.md says how to keep some))
+	@$(MAKE) --no-print-directory env
+	@$(BIN)/sijstudy check --planned $(PROFILE) -p seed $(SEED) $(PARAMETERS) --against $(NUMBERS)
 	@$(MAKE) --no-print-directory fresh
 	@$(BIN)/sijstudy check $(FRESH)/reports/$(PROFILE) --against $(NUMBERS)
 

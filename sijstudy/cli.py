@@ -43,7 +43,7 @@ app.add_typer(roi_app, name="roi")
 class RunOptions:
     """What ``run`` takes besides the profile, its parameters and the project's folder."""
 
-    only: str = option("Run these notebooks only, e.g. 01,02.", "")
+    only: str | None = option("Run these notebooks only, e.g. 01,02.", None, show_default="all")
     reports: Path | None = option("Folder for the HTML reports.", None, show_default="ROOT/reports")
     keep: bool = option("Keep the predictions beside the reports, for --from-kept.", False, "--keep")
     from_kept: bool = option(
@@ -62,7 +62,7 @@ class RunOptions:
 def run(options: RunOptions, profile: Profile = "quick", parameter: Parameter = None, root: Root = Path()) -> None:
     """Run the notebooks in order, write reports/PROFILE/*.html, say where they are."""
     from sijstudy.study.from_kept import plan_from_kept
-    from sijstudy.study.plan import make_plan
+    from sijstudy.study.plan import chosen_names, make_plan
     from sijstudy.study.profiles import parse_overrides
     from sijstudy.study.run import run_study
 
@@ -71,7 +71,7 @@ def run(options: RunOptions, profile: Profile = "quick", parameter: Parameter = 
         profile,
         root=root,
         overrides={**parse_overrides(parameter or []), **scheduler},
-        only=tuple(filter(None, options.only.split(","))),
+        only=chosen_names(options.only),
         reports_root=options.reports,
     )
     result = run_study(plan, cell_timeout=options.cell_timeout, keep=options.keep)
@@ -91,7 +91,7 @@ def audit(
         Path | None, typer.Option("--json", metavar="FILE", help="Write the findings as JSON, too.")
     ] = None,
 ) -> None:
-    """Read every file of a cohort and say what is wrong with it; exit status 1 when a finding is grave."""
+    """Read every file that a cohort's study uses and say what is wrong; exit status 1 when a finding is grave."""
     from sijstudy.audit.cohort import audit_cohort, write_findings
     from sijstudy.audit.findings import counted
     from sijstudy.cohort.manifest import load_manifest
@@ -100,7 +100,8 @@ def audit(
     done = audit_cohort(manifest, folds_file=folds, workers=os.cpu_count() or 1)
     for finding in done.findings:
         print(finding.line())
-    print(f"{manifest_folder}: {len(manifest.slices)} slices in {done.files} files, {counted(done.findings)}")
+    print(done.checked)
+    print(f"{manifest_folder}: {len(manifest.slices)} slices, {counted(done.findings)}")
     if json_file:
         write_findings(json_file, manifest, done)
         print(f"Findings: {json_file}")

@@ -11,7 +11,7 @@ from sijstudy.audit.acquisition import acquisition_findings, acquisition_table
 from sijstudy.audit.agreement import agreement, agreement_findings
 from sijstudy.audit.confounding import confounding, confounding_findings, position_within_subjects, subject_features
 from sijstudy.audit.demographics import header_disagreements, structure_findings
-from sijstudy.audit.files import duplicate_findings, file_findings, pixel_twins
+from sijstudy.audit.files import checked_sentence, duplicate_findings, file_findings, pixel_twins
 from sijstudy.audit.findings import Finding, by_grade, count
 from sijstudy.audit.identity_findings import attributes_table, identity_findings
 from sijstudy.audit.inspection import FileFacts, inspect_cohort
@@ -26,10 +26,15 @@ SAMPLES, SEED = 2000, 2021  # resamples and permutations; the study's default se
 
 @dataclass(frozen=True)
 class Audit:
-    """All that was found. findings: grave ones first. The tables are those of the modules of the same name."""
+    """All that was found. findings: grave ones first. The tables are those of the modules of the same name.
+
+    files: how many were looked at, those of which only the header is read among them. checked: in words, what was read
+    and hashed and what was not.
+    """
 
     findings: tuple[Finding, ...]
     files: int
+    checked: str
     acquisition: pd.DataFrame
     agreement: pd.DataFrame
     twins: pd.DataFrame
@@ -52,7 +57,7 @@ def audit_cohort(
     workers: int = 1,
     progress: bool = True,
 ) -> Audit:
-    """Read every file of the cohort, and judge what is there.
+    """Read every file that the study uses, and judge what is there.
 
     folds_file: splits saved by notebook 02, checked for leaks. samples: resamples of subjects behind intervals,
     permutations behind p values. Raises StudyError when ``folds_file`` is no folds file; all else becomes a finding.
@@ -77,7 +82,7 @@ def audit_cohort(
     ]
     attributes = attributes_table(inspection.files, manifest.source)
     tables = (acquisition, kappas, twins, confounders, attributes, planes)
-    return Audit(by_grade(findings), len(inspection.files), *tables)
+    return Audit(by_grade(findings), len(inspection.files), checked_sentence(inspection.files), *tables)
 
 
 def write_findings(path: Path, manifest: Manifest, audit: Audit) -> None:

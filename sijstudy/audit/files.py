@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 import pandas as pd
 
 from sijstudy.audit.findings import Finding, listed
-from sijstudy.audit.inspection import Inspection, SliceFacts
+from sijstudy.audit.inspection import FileFacts, Inspection, SliceFacts
 
 
 def file_findings(inspection: Inspection) -> list[Finding]:
@@ -23,6 +23,24 @@ def file_findings(inspection: Inspection) -> list[Finding]:
         if fact.problem not in already:
             by_problem[fact.problem].append(f"slice {fact.index} of {fact.subject_id}")
     return [_broken(problem, places) for problem, places in by_problem.items()]
+
+
+def checked_sentence(files: Sequence[FileFacts]) -> str:
+    """How many files were read in full and held against the manifest's SHA-256, and of how many only the header was.
+
+    Without findings of ``file_findings``, all of the former are as they were.
+    """
+    kinds = Counter(fact.kind for fact in files)
+    used, unknown = kinds["image"] + kinds["outlines"], sum(not one.hashed for one in files if one.kind != "drawn")
+    told = [f"{used} files were read and hashed: {kinds['image']} of images, {kinds['outlines']} of outlines."]
+    if unknown:
+        told.append(f"The manifest keeps no SHA-256 of {unknown} of them.")
+    if kinds["drawn"]:
+        told.append(
+            f"Of {kinds['drawn']} DICOM SEG files only the headers were read, for names: the manifest keeps no SHA-256 "
+            "of them, and the study reads the outlines that were made of them, not the files."
+        )
+    return " ".join(told)
 
 
 def pixel_twins(slices: Sequence[SliceFacts]) -> pd.DataFrame:

@@ -39,14 +39,16 @@ CHANGED = "its SHA-256 is not the manifest's; restore the file or build the mani
 class FileFacts:
     """What a file of the cohort says. No value that could name a person leaves this record: they are not shown.
 
-    file: as in the manifest. kind: image or outlines. problem: why it must not be used, empty when it can.
-    anonymised: PatientIdentityRemoved is YES.
+    file: as in the manifest. kind: image, outlines (the manifest's), or drawn: a DICOM SEG that these were made of, of
+    which the manifest keeps no hash and only the header is read. problem: why it must not be used, empty when it can.
+    hashed: it was held against a hash of the manifest. anonymised: PatientIdentityRemoved is YES.
     """
 
     subject_id: str
     file: str
     kind: str
     problem: str = ""
+    hashed: bool = False
     attributes: tuple[Attribute, ...] = ()
     anonymised: bool = False
     patient_id: str = field(default="", repr=False)
@@ -81,7 +83,10 @@ class Inspection:
 
 
 def inspect_cohort(manifest: Manifest, *, workers: int = 1, progress: bool = True) -> Inspection:
-    """Read every file of the cohort: hash, header, pixels. A missing or damaged file becomes a fact, not an error."""
+    """Read every file that the study uses: hash, header, pixels; of a DICOM SEG only the header.
+
+    A missing or damaged file becomes a fact, not an error.
+    """
     by_subject: dict[str, list[tuple[Slice, dict[str, Any]]]] = defaultdict(list)
     for item, row in zip(manifest.slice_records(), manifest.slices.to_dict("records"), strict=True):
         by_subject[item.subject_id].append((item, row))
@@ -121,15 +126,15 @@ def _inspect_subject(
         ]
         for name in drawn:
             with suppress(StudyError):  # it was read when the manifest was built, and is not read again
-                facts.append(_header_facts(FileFacts(subject_id, name, "outlines"), roots["image"] / name))
+                facts.append(_header_facts(FileFacts(subject_id, name, "drawn"), roots["image"] / name))
         return facts, [_inspect_slice(item, roots["image"]) for item, _ in own]
 
 
 def _inspect_file(fact: FileFacts, root: Path, digest: Any) -> FileFacts:
     """The header's facts, and what is wrong with the file. digest: of the manifest, NA when it has none."""
-    path = root / fact.file
+    path, fact = root / fact.file, replace(fact, hashed=not pd.isna(digest))
     try:
-        changed = file_hash(inside(root, path)) != digest and not pd.isna(digest)
+        changed = file_hash(inside(root, path)) != digest and fact.hashed
     except StudyError as error:
         return replace(fact, problem=_reason(error, path, root))
     try:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from sijstudy.config import StudyConfig
@@ -19,17 +20,24 @@ FREE = (
     *("profile", "seed", "device", "mode", "precision", "parallel_fits", "threads_per_fit", "manifest"),
     *("external_manifest", "external_also", "ablations", "kept"),
 )
+# What says which number it is. Who is behind it (people) may differ between runs that measured the same: who was tested
+# hangs on the seed, who was called positive on the networks.
+MEANING = {"unit": "unit", "name": "name", "given_networks": "kind of interval", "paper": "number of the paper"}
 Number = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Compared:
-    """A number of two runs, as text, and one of IDENTICAL, WITHIN, OFF, MISSING."""
+    """A number of two runs, as text, and one of IDENTICAL, WITHIN, OFF, MISSING.
+
+    why: what else than value and interval differs, in words.
+    """
 
     name: str
     one: str
     other: str
     verdict: str
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -77,15 +85,38 @@ def compare(one: Mapping[str, Any], other: Mapping[str, Any], *, force: bool = F
     return Comparison(rows, (*differences, *(left_out if beyond else []), *_notes(one, other)), unanswered)
 
 
+def require_comparable(config: StudyConfig, other: Mapping[str, Any], where: Path) -> None:
+    """StudyError when a run of these parameters, which is still to come, would be of another study than ``other``.
+
+    where: the file of ``other``. The message gives the parameters that make them one study, as a command takes them.
+    """
+    mine, theirs = asdict(config), _parameters(other)
+    if not (changed := _changed(mine, theirs)):
+        return
+    shown = _shown(changed, mine, theirs)
+    given = " ".join(f"-p {name} {theirs[name]!s}" for name in changed if name in mine and name in theirs)
+    raise StudyError(
+        f"a run of profile {config.profile} with these parameters would be of another study than {where} ({shown}); "
+        f'give it {given} (with make: PARAMETERS="{given}")'
+    )
+
+
 def verdict_of(one: Number, other: Number) -> str:
-    """IDENTICAL: value and interval are the same in all digits of the files. WITHIN: the value of one lies in the
-    interval of the other, its ends included. OFF: neither, or the units differ."""
-    if one["unit"] != other["unit"]:
+    """IDENTICAL: value, interval and people are the same in all digits of the files; an undefined value has no people.
+
+    WITHIN: the value of one lies in the interval of the other, its ends included, or only the people are others.
+    OFF: neither, or they are not the same number (``other_meaning``).
+    """
+    if other_meaning(one, other):
         return OFF
-    ends = ("value", "low", "high")
-    if all(one[end] == other[end] for end in ends):
-        return IDENTICAL
+    if all(one[end] == other[end] for end in ("value", "low", "high")):
+        return IDENTICAL if one["people"] == other["people"] or one["value"] is None else WITHIN
     return WITHIN if _holds(one, other["value"]) or _holds(other, one["value"]) else OFF
+
+
+def other_meaning(one: Number, other: Number) -> str:
+    """In what two entries are not the same number, in words; empty when they are."""
+    return ", ".join(f"another {word}" for name, word in MEANING.items() if one[name] != other[name])
 
 
 def _holds(number: Number, value: float | None) -> bool:
@@ -94,8 +125,12 @@ def _holds(number: Number, value: float | None) -> bool:
 
 def _row(one: Number | None, other: Number | None) -> Compared:
     name = (one or other or {})["name"]
-    verdict = verdict_of(one, other) if one and other else MISSING
-    return Compared(name, _text(one), _text(other), verdict)
+    if not (one and other):
+        return Compared(name, _text(one), _text(other), MISSING)
+    verdict, why = verdict_of(one, other), other_meaning(one, other)
+    if verdict == WITHIN and one["people"] != other["people"]:
+        why = f"{one['people']} and {other['people']} people"
+    return Compared(name, _text(one), _text(other), verdict, why)
 
 
 def _text(number: Number | None) -> str:
@@ -109,18 +144,31 @@ def _text(number: Number | None) -> str:
 def _differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
     """What makes them runs of different studies, in words."""
     found = []
-    known = asdict(StudyConfig())  # what a file of an earlier version does not name was as it is by default
-    mine, theirs = ({**known, **content["parameters"]} for content in (one, other))
-    changed = [name for name in mine | theirs if name not in FREE and mine.get(name) != theirs.get(name)]
+    mine, theirs = (_parameters(content) for content in (one, other))
+    changed = _changed(mine, theirs)
     if changed:
-        shown = ", ".join(f"{name} {mine.get(name)} and {theirs.get(name)}" for name in changed[:3])
-        more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
-        found.append(f"profiles {one['profile']} and {other['profile']} have other parameters ({shown}{more})")
+        found.append(
+            f"profiles {one['profile']} and {other['profile']} have other parameters ({_shown(changed, mine, theirs)})"
+        )
     cohorts = one["cohort"], other["cohort"]
     given = any(cohort["source"] != "synthetic" for cohort in cohorts)
     if given and (cohorts[0]["hash"] != cohorts[1]["hash"] or not cohorts[0]["hash"]):
         found.append(f"their cohorts differ ({' and '.join(_named(cohort) for cohort in cohorts)})")
     return found
+
+
+def _parameters(content: Mapping[str, Any]) -> dict[str, Any]:
+    """All parameters of a run; what a file of an earlier version does not name was as it is by default."""
+    return {**asdict(StudyConfig()), **content["parameters"]}
+
+
+def _changed(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
+    return [name for name in dict.fromkeys((*mine, *theirs)) if name not in FREE and mine.get(name) != theirs.get(name)]
+
+
+def _shown(changed: Sequence[str], mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> str:
+    more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
+    return ", ".join(f"{name} {mine.get(name)} and {theirs.get(name)}" for name in changed[:3]) + more
 
 
 def _from_kept(*runs: Mapping[str, Any]) -> bool:

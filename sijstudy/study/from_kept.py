@@ -10,14 +10,16 @@ from typing import Any
 
 from sijstudy.cohort.manifest import Manifest, load_manifest
 from sijstudy.config import WHERE_ONLY, StudyConfig
+from sijstudy.errors import StudyError
 from sijstudy.files import read_json
+from sijstudy.given_json import read_given_json
 from sijstudy.notebook.cohort import synthetic_name
 from sijstudy.notebook.made_with import MarkedFolder, of_scores
 from sijstudy.study.numbers_file import FROM_KEPT
 from sijstudy.study.plan import KEPT, StudyPlan, make_plan, reports_of
 from sijstudy.study.profiles import profile_path
 from sijstudy.study.results import answered, result_of
-from sijstudy.training.kept_run import ABOUT, COHORT, WHOLE, KeptContent, KeptRun, open_kept, write_kept
+from sijstudy.training.kept_run import ABOUT, COHORT, RESTORE, WHOLE, KeptContent, KeptRun, open_kept, write_kept
 from sijstudy.training.networks import FITS, open_networks
 
 FOLDS, SELECTION, TRAINING, EXAMINATIONS = (FROM_KEPT[place] for place in (0, 1, 2, 4))
@@ -84,9 +86,13 @@ def kept_of_run(plan: StudyPlan) -> bool:
     about, fits = kept_folder(plan.reports) / ABOUT, plan.runs / FITS
     if not (about.is_file() and fits.is_file()):
         return False
-    kept, noted = read_json(about), read_json(fits)
+    try:
+        kept = read_given_json(about, RESTORE)
+    except StudyError:
+        return False  # whatever it is, the run did not write it
     own = {name: value for name, value in plan.parameters.items() if name not in WHERE_ONLY}
-    return bool(kept["parameters"] == own and kept["networks"] == noted["fits"])
+    networks = read_json(fits)["fits"]
+    return isinstance(kept, dict) and (kept.get("parameters"), kept.get("networks")) == (own, networks)
 
 
 def plan_from_kept(
@@ -99,12 +105,14 @@ def plan_from_kept(
 ) -> StudyPlan:
     """The plan of a run on the predictions kept in ``reports/PROFILE``, with the parameters they were made with.
 
-    Its own name is PROFILE-kept, so that the reports stay beside which they lie. overrides: parameters of what comes
-    after the predictions; StudyError for others. only: by default all notebooks that can do with predictions.
+    They are looked for in ``reports_root``, where the run writes, and then in ``root/reports``. Its own name is
+    PROFILE-kept, so that the reports stay beside which they lie. overrides: parameters of what comes after the
+    predictions; StudyError for others. only: by default all notebooks that can do with predictions.
     """
     root = root.resolve()
     name = StudyConfig.from_yaml(profile_path(profile, root)).profile
-    folder = kept_folder(reports_of(root, name, reports_root))
+    places = [kept_folder(reports_of(root, name, each)) for each in (reports_root, None)]
+    folder = next((place for place in places if (place / ABOUT).is_file()), places[-1])
     run = open_kept(folder)
     kept = {key: value for key, value in asdict(run.config).items() if key not in WHERE_ONLY}
     own = {"profile": f"{name}-kept", "kept": os.path.relpath(folder, root)}

@@ -14,6 +14,7 @@ from sijstudy.cohort.normal_marrow import require_bone
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
 from sijstudy.study import numbers_file
+from sijstudy.study.earlier_run import require_free
 from sijstudy.study.notebook_files import find_notebooks, read_notebook
 from sijstudy.study.numbers_file import FROM_KEPT
 from sijstudy.study.profiles import profile_settings
@@ -72,6 +73,14 @@ def reports_of(root: Path, profile: str, reports_root: Path | None = None) -> Pa
     return (reports_root or root / "reports").resolve() / profile
 
 
+def chosen_names(text: str | None) -> tuple[str, ...]:
+    """The numbers or names in ``--only 01,02``; () when it was not given. StudyError when it names none."""
+    names = tuple(filter(None, (part.strip() for part in (text or "").split(","))))
+    if text is not None and not names:
+        raise StudyError(f"--only {text!r} names no notebook; give numbers or names, such as --only 01,02")
+    return names
+
+
 def make_plan(
     profile: str | Path,
     *,
@@ -91,11 +100,7 @@ def make_plan(
     if not (root / "notebooks").is_dir():
         raise StudyError(f"no folder 'notebooks' in {root}; start from the project's folder or name it with --root")
     base, config = profile_settings(profile, root, overrides or {})
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", config.profile) or config.profile in (
-        *RESERVED,
-        numbers_file.KEPT,
-    ):
-        raise StudyError(f"parameter profile={config.profile!r} names folders: use letters, digits, '-', '_' only")
+    _check_name(config.profile)
     found = tuple(sorted(notebooks)) if notebooks is not None else find_notebooks(root)
     for notebook in found:
         read_notebook(notebook)
@@ -107,6 +112,7 @@ def make_plan(
             f"the predictions kept in {config.kept} belong to the reports beside them, which this run would overwrite; "
             "give it a name of its own with -p profile NAME, or use --from-kept, which does"
         )
+    require_free(config.kept, plan.runs, plan.reports)
     for folder in (plan.reports, plan.runs / "notebooks"):
         _require_writable(folder)
     return plan
@@ -121,6 +127,17 @@ def kept_by_git(plan: StudyPlan) -> str:
         f"git keeps {plan.reports.relative_to(plan.root)}, and its reports will show images of {' and '.join(given)}; "
         "-p profile NAME writes them to reports/NAME, which git leaves out"
     )
+
+
+def _check_name(profile: str) -> None:
+    """That a run's name can be that of its folders."""
+    if profile in (*RESERVED, numbers_file.KEPT):
+        raise StudyError(
+            f"parameter profile={profile!r} names folders, and this name is reserved for one that the study itself "
+            "fills; choose another"
+        )
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", profile):
+        raise StudyError(f"parameter profile={profile!r} names folders: use letters, digits, '-', '_' only")
 
 
 def _check_given(config: StudyConfig, root: Path, chosen: Sequence[Path]) -> None:

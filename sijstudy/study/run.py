@@ -76,11 +76,11 @@ def run_study(
         print(f"sijstudy: {warning}", file=stream, flush=True)
     with _exclusive(plan):
         (plan.reports / METADATA).unlink(missing_ok=True)  # it has hashes of what is now written anew
-        result = _run(plan, cell_timeout, stream)
         try:
+            result = _run(plan, cell_timeout, stream)
             if result.ok and (keep or keeps(plan)):
                 _keep(plan, stream)
-        finally:
+        finally:  # also when the run was interrupted
             write_crate(plan)  # last, as it lists what the others wrote
         return result
 

@@ -19,7 +19,8 @@ from sijstudy import __version__
 from sijstudy.cohort.manifest import Manifest, cohort_hash, load_manifest
 from sijstudy.config import WHERE_ONLY, StudyConfig
 from sijstudy.errors import StudyError
-from sijstudy.files import file_hash, read_csv, read_json, write_atomic, write_json
+from sijstudy.files import file_hash, read_csv, write_atomic, write_json
+from sijstudy.given_json import read_given_json
 from sijstudy.records import Arm
 from sijstudy.training.rule_choice import COURSE
 from sijstudy.training.store import FitRun, StudyFolder
@@ -29,6 +30,7 @@ FORMAT = 1  # of the folder; raised when the same files would be read otherwise
 COHORT, WHOLE = "cohort", "whole"  # folders of the study's manifest, and of its whole examinations'
 OF_A_MANIFEST = ("cohort.json", "slices.csv", "subjects.csv")
 OF_A_FIT = ("predictions.csv", "history.csv", "done.json")
+RESTORE = "restore it (git checkout brings back what a repository keeps) or keep the run again (sijstudy run --keep)"
 AFTER_SCORES = (*COURSE, "subject_rule", "subject_threshold")  # what scores of slices become diagnoses by
 # What predictions do not depend on, so that tables are made of kept ones by other values, too.
 FREE = ("profile", "kept", *WHERE_ONLY, *AFTER_SCORES, "bootstrap_samples")
@@ -119,7 +121,7 @@ def open_kept(folder: Path) -> KeptRun:
     """Kept predictions, every file checked. StudyError names the file that is missing, or is not as it was kept."""
     if not (folder / ABOUT).is_file():
         raise StudyError(f"no predictions are kept in {folder}; keep a run's with `sijstudy run --keep`")
-    about = read_json(folder / ABOUT)
+    about = read_given_json(folder / ABOUT, RESTORE)
     try:
         if about["format"] != FORMAT:
             raise StudyError(f"{folder / ABOUT}: was kept by another version of this package; keep the run again")
@@ -127,13 +129,8 @@ def open_kept(folder: Path) -> KeptRun:
         config = StudyConfig.from_mapping(about["parameters"], source=str(folder / ABOUT))
         hashes = {name: str(cohort["hash"]) for name, cohort in cohorts.items()}
     except (AttributeError, KeyError, TypeError, ValueError):
-        raise StudyError(f"{folder / ABOUT}: is not what a run writes; restore it or keep the run again") from None
-    for name, expected in files.items():
-        if file_hash(folder / name) != expected:
-            raise StudyError(f"{folder / name}: is not as the run kept it; restore it or keep the run again")
-    for name in _names(folder):
-        if name not in files:
-            raise StudyError(f"{folder / name}: was not kept by the run; remove it or keep the run again")
+        raise StudyError(f"{folder / ABOUT}: is not what a run writes; {RESTORE}") from None
+    _require_files(folder, files)
     run = KeptRun(folder, config, origin)
     for name, expected in hashes.items():
         if cohort_hash(run.manifest(name)) != expected:
@@ -154,6 +151,18 @@ def require_same(run: KeptRun, config: StudyConfig, root: Path) -> None:
     here = root / (config.manifest or f"data_manifest/{own.name}")
     if (here / "cohort.json").is_file() and cohort_hash(load_manifest(here)) != cohort_hash(own):
         raise StudyError(f"{run.folder}: its predictions are of another cohort than {here}; run without them")
+
+
+def _require_files(folder: Path, files: Mapping[str, Any]) -> None:
+    """StudyError where a kept folder holds less or more than these, path in it -> SHA-256, or one is another."""
+    for name, expected in files.items():
+        if not (folder / name).is_file():
+            raise StudyError(f"{folder / name}: no such file, though it was kept; {RESTORE}")
+        if file_hash(folder / name) != expected:
+            raise StudyError(f"{folder / name}: is not as the run kept it; {RESTORE}")
+    for name in _names(folder):
+        if name not in files:
+            raise StudyError(f"{folder / name}: was not kept by the run; remove it or keep the run again")
 
 
 def _names(folder: Path) -> list[str]:

@@ -24,7 +24,9 @@ def test_audit_exits_with_one_on_a_grave_finding(faulty, capsys, tmp_path):
 def test_audit_exits_with_zero_or_two(sample_manifest, sample_work, capsys, tmp_path):
     folds = ["--folds", str(sample_work.folder.folds_file)]
     assert cli.main(["audit", str(sample_manifest.folder), *folds]) == 0
-    assert "no grave findings" in capsys.readouterr().out.splitlines()[-1]
+    *_, checked, last = capsys.readouterr().out.splitlines()
+    assert "no grave findings" in last
+    assert checked.startswith("48 files were read and hashed: 36 of images, 12 of outlines. Of 12 DICOM SEG files only")
     assert cli.main(["audit", str(sample_manifest.folder), "--folds", str(tmp_path / "none.json")]) == 2
     assert cli.main(["audit", str(tmp_path)]) == 2
     leak = tmp_path / "folds.json"

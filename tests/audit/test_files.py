@@ -1,11 +1,15 @@
 """Files that are gone, changed or there twice."""
 
+import shutil
+
 from audit_samples import sentences
 from dicom_samples import mr_dataset
 
 from sijstudy.audit import files
 from sijstudy.audit.cohort import audit_cohort
-from sijstudy.audit.inspection import Inspection, SliceFacts, inspect_cohort
+from sijstudy.audit.inspection import FileFacts, Inspection, SliceFacts, inspect_cohort
+from sijstudy.cohort.manifest import load_manifest
+from sijstudy.files import read_json, write_json
 
 
 def test_the_same_pixels_in_two_subjects_are_grave_and_in_one_a_warning():
@@ -59,3 +63,35 @@ def test_a_whole_cohort_has_no_file_finding(sample_manifest):
         files.file_findings(Inspection((), (SliceFacts("A", 3, 0, problem="what; do this"),)))[0].where
         == "slice 3 of A"
     )
+
+
+def test_what_was_hashed_and_what_was_not_are_counted_apart(sample_manifest, tmp_path):
+    inspection = inspect_cohort(sample_manifest, progress=False)
+    assert files.checked_sentence(inspection.files).startswith(
+        "48 files were read and hashed: 36 of images, 12 of outlines. Of 12 DICOM SEG files only the headers were read"
+    )
+    few = [FileFacts("A", "1.dcm", "image", hashed=True), FileFacts("A", "A.npz", "outlines")]
+    assert files.checked_sentence(few) == (
+        "2 files were read and hashed: 1 of images, 1 of outlines. The manifest keeps no SHA-256 of 1 of them."
+    )
+
+
+def test_changed_outlines_are_grave_and_a_changed_seg_is_not_called_unchanged(sample_manifest, tmp_path):
+    """The study reads the outlines, so it is these that must be as they were."""
+    copied = tmp_path / "cohort"
+    shutil.copytree(sample_manifest.root, copied)
+    folder = shutil.copytree(sample_manifest.folder, tmp_path / "manifest")
+    about = read_json(folder / "cohort.json")
+    write_json(folder / "cohort.json", {**about, "root": str(copied)})
+    manifest = load_manifest(folder)
+    drawn = next(one.file for one in inspect_cohort(manifest, progress=False).files if one.kind == "drawn")
+    content = bytearray((copied / drawn).read_bytes())
+    content[-50:] = bytes(255 - byte for byte in content[-50:])
+    (copied / drawn).write_bytes(content)
+    audit = audit_cohort(manifest, samples=20, progress=False)
+    assert not [one for one in audit.findings if one.topic == "files"]
+    assert "Of 12 DICOM SEG files only the headers were read" in audit.checked
+    outlines = manifest.outlines_root / manifest.slices["segmentation"].dropna().iloc[0]
+    outlines.write_bytes(outlines.read_bytes() + b"0")
+    (found,) = [one for one in audit_cohort(manifest, samples=20, progress=False).findings if one.topic == "files"]
+    assert (found.grade, found.where) == ("grave", outlines.name)

@@ -1,12 +1,8 @@
 """``sijstudy check``: what is identical, within, off and missing, and which runs are not compared at all."""
 
-import json
-import os
 import re
-import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from number_samples import content, entry, written
@@ -18,7 +14,6 @@ from sijstudy.files import write_json
 from sijstudy.notebook.made_with import READ_BY_ONE
 from sijstudy.study.comparison import FREE, IDENTICAL, MISSING, OFF, WITHIN, compare, verdict_of
 
-PROJECT = Path(__file__).resolve().parents[2]
 BASE = entry("x", 90.0, 80.0, 95.0)
 UNKNOWN = entry("x", None)
 
@@ -91,6 +86,49 @@ def test_another_name_seed_device_or_drawn_cohort_is_told_and_compared():
 
 def test_a_number_in_another_unit_is_off():
     assert verdict_of(entry("x", 0.9, unit="1"), entry("x", 0.9)) == OFF
+
+
+SAID = {"value": 93.55, "sd": 2.19, "where": "Table 2"}
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"name": "another measure"}, "another name"),
+        ({"paper": {**SAID, "value": 93.5}}, "another number of the paper"),
+        ({"paper": None}, "another number of the paper"),
+        ({"given_networks": True}, "another kind of interval"),
+        ({"unit": "points", "name": "y"}, "another unit, another name"),
+    ],
+)
+def test_what_says_which_number_it_is_has_to_be_the_same(change, why):
+    mine = {**BASE, "paper": SAID}
+    found = compare(content(mine), content({**mine, **change}))
+    assert [(row.verdict, row.why) for row in found.rows] == [(OFF, why)]
+    assert verdict_of({**mine, **change}, mine) == OFF
+
+
+def test_other_people_are_within_and_nobody_is_behind_what_is_undefined():
+    many, few = {**BASE, "people": 50}, {**BASE, "people": 49}
+    assert verdict_of(many, {**BASE, "people": 50}) == IDENTICAL
+    assert [(row.verdict, row.why) for row in compare(content(many), content(few)).rows] == [
+        (WITHIN, "50 and 49 people")
+    ]
+    assert verdict_of({**UNKNOWN, "people": 3}, UNKNOWN) == IDENTICAL
+
+
+def test_a_file_is_not_compared_with_itself(tmp_path, capsys):
+    mine = written(tmp_path / "reports/toy", BASE)
+    kept = tmp_path / "reports/kept/toy-seed1.json"
+    write_json(kept, content(BASE))
+    (tmp_path / "linked").symlink_to(mine)
+    for words in ([mine, "--against", mine / "numbers.json"], [mine, "--against", tmp_path / "linked"],
+                  [kept, "--root", tmp_path]):  # fmt: skip
+        assert cli.main(["check", *map(str, words)]) == 2
+        shown = capsys.readouterr()
+        assert (shown.out, shown.err.count("\n")) == ("", 1)
+        assert "are one file, which agrees with itself" in shown.err
+    assert cli.main(["check", str(mine), "--against", str(kept)]) == 0
 
 
 def test_a_given_cohort_of_unknown_content_is_not_taken_for_the_same():
@@ -182,56 +220,19 @@ def test_what_is_no_run_is_refused_in_one_line(tmp_path, capsys, bad):
     assert str(tmp_path / bad) in shown.err
 
 
-FAKE = f"""#!/bin/sh
-if [ "$1" = run ]; then
-  mkdir -p "$3/reports/$5" && test -d "$3/notebooks" && cp fresh.json "$3/reports/$5/numbers.json" && echo "$@" >> ran
-else
-  exec {sys.executable} -c 'import sys; from sijstudy.cli import main; sys.exit(main())' "$@"
-fi
-"""
-
-
-@pytest.fixture
-def checkout(tmp_path):
-    """The Makefile, with an environment that counts as installed and a runner that brings ``fresh.json``."""
-    shutil.copy(PROJECT / "Makefile", tmp_path)
-    (tmp_path / "notebooks").mkdir()
-    (tmp_path / ".venv/bin").mkdir(parents=True)
-    (tmp_path / ".venv/bin/sijstudy").write_text(FAKE)
-    (tmp_path / ".venv/bin/sijstudy").chmod(0o755)
-    for name in ("requirements.lock", "requirements-uv.lock", "pyproject.toml", ".venv/.installed"):
-        (tmp_path / name).touch()
-    write_json(tmp_path / "fresh.json", content(BASE, profile="quick", seed=2026))
-    return tmp_path
-
-
-def make(folder, *arguments):
-    own = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
-    return subprocess.run(["make", *arguments], cwd=folder, env=own, capture_output=True, text=True)
-
-
-def test_make_check_says_at_once_that_nothing_is_kept(checkout):
-    done = make(checkout, "check", "SEED=7")
-    assert done.returncode != 0
-    assert "no numbers are kept for PROFILE=quick SEED=7, there is no reports/kept/quick-seed7.json; kept: none" in (
-        done.stderr
-    )
-    assert not (checkout / "ran").exists()
-
-
-def test_make_keep_keeps_what_make_check_compares_with(checkout):
-    assert make(checkout, "keep").returncode == 0
-    kept = checkout / "reports/kept/quick-seed2026.json"
-    assert kept.read_text() == (checkout / "fresh.json").read_text()
-    (checkout / "build/check/quick-seed2026/runs").mkdir()  # of an earlier check
-    done = make(checkout, "check")
-    assert (done.returncode, done.stdout.splitlines()[-1][-12:]) == (0, " 1 identical"), done.stderr
-    assert not (checkout / "build/check/quick-seed2026/runs").exists()
-    assert (checkout / "ran").read_text().count(
-        "run --root build/check/quick-seed2026 --profile quick -p seed 2026\n"
-    ) == 2
-    assert make(checkout, "check", "PARAMETERS=-p weights none").returncode == 0
-    assert (checkout / "ran").read_text().endswith(" -p seed 2026 -p weights none\n")
-    changed = content(entry("x", 99.0), profile="quick", seed=2026)
-    kept.write_text(json.dumps(changed))
-    assert make(checkout, "check").returncode != 0
+def test_a_run_to_come_is_held_against_the_kept_parameters(tmp_path, capsys):
+    (tmp_path / "notebooks/profiles").mkdir(parents=True)
+    (tmp_path / "notebooks/profiles/toy.yaml").write_text("profile: toy\nepochs: 7\nmode: fast\n")
+    kept = tmp_path / "reports/kept/toy-seed3.json"
+    write_json(kept, content(BASE, seed=3, epochs=7, weights="none", bone_channel=True))
+    asked = ["check", "--root", str(tmp_path), "--planned", "toy", "-p", "seed", "3"]
+    assert cli.main(asked) == 2
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err.count("\n")) == ("", 1)
+    needed = shown.err[shown.err.index("give it ") + 8 :].partition(" (with make")[0].split()
+    assert needed == ["-p", "bone_channel", "True", "-p", "weights", "none"]
+    assert cli.main([*asked, *needed]) == 0
+    assert capsys.readouterr().out.endswith(f"can be compared with {kept}\n")
+    for words in (["check"], ["check", "-p", "seed", "3", str(kept)], ["check", str(kept), "--planned", "toy"]):
+        assert cli.main(words) == 2
+        assert "name a run's folder of reports, or a run to come with --planned" in capsys.readouterr().err

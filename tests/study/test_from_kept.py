@@ -5,6 +5,7 @@ import shutil
 from dataclasses import replace
 
 import pytest
+from number_samples import content, entry
 from panel_samples import BOTH
 from toy_study import notebook, run_toy, write_project
 
@@ -68,6 +69,34 @@ def test_another_parameter_is_refused_and_so_is_a_changed_file(project):
 def test_reports_beside_which_predictions_lie_are_not_written_over(project):
     with pytest.raises(StudyError, match="belong to the reports beside them, which this run would overwrite"):
         plan_from_kept("toy", root=project, overrides={"profile": "toy"}, only=("05",))
+
+
+@pytest.mark.parametrize("left", ["reports/other/numbers.json", "runs/other/fits.json"])
+def test_a_run_that_read_images_is_not_written_over(project, left):
+    write_json(project / left, content(entry("x")))
+    with pytest.raises(StudyError, match=rf"{left.split('/')[-1]} is of a run that read images .* -p profile NAME"):
+        plan_from_kept("toy", root=project, overrides={"profile": "other"}, only=("05",))
+
+
+def test_a_run_on_kept_predictions_is_repeated_and_not_written_over_by_another(project):
+    write_json(project / "reports/again/numbers.json", content(entry("x"), kept="reports/toy/kept"))
+    plan_from_kept("toy", root=project, overrides={"profile": "again"}, only=("05",))
+    with pytest.raises(StudyError, match=r"a run on the predictions kept in reports/toy/kept, which this one would"):
+        make_plan("toy", root=project, overrides={"profile": "again"})
+    write_json(project / "reports/again/numbers.json", {"numbers": "of an earlier version"})  # says nothing
+    make_plan("toy", root=project, overrides={"profile": "again"})
+
+
+def test_predictions_are_found_beside_the_projects_reports_when_others_are_written(project, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    plan = plan_from_kept("toy", root=project, overrides={}, only=("05",), reports_root=elsewhere)
+    assert (plan.config.kept, plan.reports) == ("reports/toy/kept", elsewhere / "toy-kept")
+    shutil.move(project / "reports/toy", elsewhere / "toy")
+    plan = plan_from_kept("toy", root=project, overrides={}, only=("05",), reports_root=elsewhere)
+    assert (project / plan.config.kept).resolve() == elsewhere / "toy/kept"
+    shutil.rmtree(elsewhere)
+    with pytest.raises(StudyError, match=f"no predictions are kept in {project}/reports/toy/kept"):
+        plan_from_kept("toy", root=project, overrides={}, only=("05",), reports_root=elsewhere)
 
 
 def test_only_the_reports_that_the_repository_keeps_are_kept_unasked(project):

@@ -250,7 +250,7 @@ def test_kept_numbers_are_found_by_profile_and_seed(tmp_path):
 
 
 def test_no_run_takes_the_folder_of_kept_numbers(root):
-    with pytest.raises(StudyError, match="profile='kept' names folders"):
+    with pytest.raises(StudyError, match=r"profile='kept' names folders, .* reserved"):
         make_plan("toy", root=root, overrides={"profile": "kept"})
 
 

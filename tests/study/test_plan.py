@@ -4,7 +4,7 @@ import pytest
 from toy_study import notebook, write_project
 
 from sijstudy.errors import StudyError
-from sijstudy.study.plan import make_plan
+from sijstudy.study.plan import chosen_names, make_plan
 
 
 @pytest.mark.parametrize(
@@ -14,7 +14,8 @@ from sijstudy.study.plan import make_plan
         ({"epochs": "three"}, "epochs='three' must be a whole number"),
         ({"median_size": 2}, "must be odd"),
         ({"profile": "../up"}, "names folders"),
-        ({"profile": "fits"}, "names folders"),
+        ({"profile": "fits"}, "this name is reserved"),
+        ({"profile": "kept"}, "this name is reserved"),
     ],
 )
 def test_a_bad_parameter_stops_everything_before_it_begins(project, overrides, message):
@@ -36,6 +37,15 @@ def test_an_unknown_profile_or_notebook_lists_the_known(project):
         make_plan("nix", root=project)
     with pytest.raises(StudyError, match="there are 01_first, 02_second, 03_third"):
         make_plan("toy", root=project, only=["09"])
+
+
+def test_blanks_between_chosen_notebooks_do_not_count_and_none_is_no_choice(project):
+    assert chosen_names(None) == ()
+    plan = make_plan("toy", root=project, only=chosen_names(" 01, 03_third ,"))
+    assert [path.stem for path in plan.chosen] == ["01_first", "03_third"]
+    for text in (",", "", " , "):
+        with pytest.raises(StudyError, match=r"names no notebook; give .* such as --only 01,02"):
+            chosen_names(text)
 
 
 def test_a_broken_notebook_is_found_before_the_first_one_runs(project):

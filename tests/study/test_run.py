@@ -13,7 +13,9 @@ from patience import PATIENCE, wait_until
 from toy_study import notebook, run_toy, write_project
 
 from sijstudy.errors import StudyError
+from sijstudy.files import file_hash
 from sijstudy.study import run as run_module
+from sijstudy.study.crate import METADATA
 from sijstudy.study.plan import make_plan
 
 
@@ -110,7 +112,7 @@ def test_a_notebook_that_is_killed_leaves_no_entry_of_an_earlier_run(project, mo
     with pytest.raises(MemoryError):
         run_toy(project, only=["02"])
     assert set(timings(project)) == {"01_first", "03_third"}
-    assert not (project / "reports/toy/ro-crate-metadata.json").exists()  # its hashes are of other files
+    assert described(project) == hashed(project)  # none of files that were written anew
 
 
 def test_only_some_notebooks_by_number_or_name(project):
@@ -141,11 +143,24 @@ time.sleep(600)
 ENDINGS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGKILL: -signal.SIGKILL}
 
 
+def described(project):
+    """Path -> SHA-256 of the files that the crate beside the index lists."""
+    graph = json.loads((project / "reports/toy" / METADATA).read_text())["@graph"]
+    return {entity["@id"]: entity["sha256"] for entity in graph if entity["@type"] == "File"}
+
+
+def hashed(project):
+    """The same of the files that are there."""
+    files = [path for path in (project / "reports/toy").iterdir() if path.name != METADATA]
+    return {path.name: file_hash(path) for path in files}
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix")
 @pytest.mark.parametrize("number", ENDINGS, ids=lambda number: number.name)
 def test_a_run_that_is_ended_leaves_no_process(project, number):
     """Neither the kernels, the next notebook's among them, nor the processes that train for one."""
     nbformat.write(notebook("Second", "print('before')", TRAINS), project / "notebooks/02_second.ipynb")
+    run_toy(project, only=["01"])  # leaves an index and its crate
     process = start_toy(project, "--only", "02,03")
     wait_for(project / "started", process)
     family = psutil.Process(process.pid).children(recursive=True)
@@ -155,7 +170,10 @@ def test_a_run_that_is_ended_leaves_no_process(project, number):
     _, alive = psutil.wait_procs(family, timeout=PATIENCE)
     assert alive == []
     assert process.returncode == ENDINGS[number]
-    if number != signal.SIGKILL:
+    if number == signal.SIGKILL:
+        assert not (project / "reports/toy" / METADATA).exists()  # its hashes would be of other files
+    else:
+        assert described(project) == hashed(project)
         assert errors.strip() == "sijstudy: interrupted; the same command goes on where this one stopped"
         assert timings(project)["02_second"]["status"] == "interrupted"
         page = (project / "reports/toy/02_second.html").read_text()

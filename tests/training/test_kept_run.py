@@ -1,5 +1,6 @@
 """Kept predictions: read back as they were, refused when a file, a parameter or the cohort is another."""
 
+import re
 import shutil
 from dataclasses import replace
 
@@ -88,7 +89,7 @@ def test_a_changed_file_is_refused_by_its_name(kept, name):
 
 def test_a_missing_file_is_named_and_a_missing_folder_too(kept, tmp_path):
     (kept / "tables/predictions_original.csv").unlink()
-    with pytest.raises(StudyError, match=r"predictions_original\.csv: no such file"):
+    with pytest.raises(StudyError, match=r"predictions_original\.csv: no such file, .*git checkout .*run --keep"):
         open_kept(kept)
     with pytest.raises(StudyError, match="no predictions are kept in"):
         open_kept(tmp_path / "nowhere")
@@ -107,6 +108,16 @@ def test_what_was_kept_stays_where_a_file_to_keep_is_missing(finished_work, kept
     with pytest.raises(StudyError, match=r"predictions_gone\.csv is missing, so no predictions are kept"):
         write_kept(kept, content)
     assert (kept / ABOUT).read_bytes() == (original / ABOUT).read_bytes()
+
+
+@pytest.mark.parametrize("text", [b"\x89PNG\x00\xff", "{}".encode("utf-16"), b"[" * 100_000, b"{", b"[]", b"7"])
+def test_an_account_that_is_another_file_is_refused_in_one_line(kept, text):
+    (kept / ABOUT).write_bytes(text)
+    with pytest.raises(
+        StudyError, match=rf"^{re.escape(str(kept / ABOUT))}: is n.* restore it \(git checkout"
+    ) as caught:
+        open_kept(kept)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("change", [{"files": 1}, {"cohorts": None}, {"parameters": []}])
