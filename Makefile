@@ -52,7 +52,7 @@ bench: env-dev ## measure the study beside MONAI and the usual script, on an idl
 	@PYTHONPATH=. $(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY))
 
 test: env-dev lint ## check style and types, then run all tests, notebooks and browser included
-	@$(BIN)/python -m pytest -n auto --maxprocesses 2 --dist loadgroup --no-loadscope-reorder
+	@$(BIN)/python -m pytest -n auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder
 
 mutants: env-dev ## break the method on purpose, a place at a time, and see whether the tests notice (ONLY=roi.py chooses)
 	@$(BIN)/python tools/mutants.py $(ONLY)

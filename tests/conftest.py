@@ -4,6 +4,7 @@ import io
 import os
 import shutil
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 # One thread in each process, and in what it starts: tests compute little at a time, and threads that wait for each
@@ -31,17 +32,34 @@ settings.register_profile("shared", deadline=None, suppress_health_check=[Health
 settings.load_profile("shared")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config, items):
+@cache
+def looks_at_the_smoke_study(file):
+    """Whether tests of a file, by its path from the repository's root, use ``smoke_study``."""
+    return "smoke_study" in (PROJECT / file).read_text(encoding="utf-8")
+
+
+def file_of(nodeid):
+    return nodeid.split("::")[0]
+
+
+def pytest_collection_modifyitems(items):
+    """The smoke study takes longest, so whoever looks at it comes first."""
+    items.sort(key=lambda item: not looks_at_the_smoke_study(file_of(item.nodeid)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
     """Tests run side by side (``make test``): those of a file stay together, so that what they share is made once.
 
-    So do all files that look at the smoke study, which come first, as they take longest.
+    So do all files that look at the smoke study.
     """
-    if config.pluginmanager.hasplugin("xdist"):
-        studied = {item.path for item in items if "smoke_study" in item.fixturenames}
-        for item in items:
-            item.add_marker(pytest.mark.xdist_group("smoke" if item.path in studied else str(item.path)))
-        items.sort(key=lambda item: item.path not in studied)
+    from xdist.scheduler import LoadFileScheduling
+
+    class BySharedWork(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            return "smoke" if looks_at_the_smoke_study(file_of(nodeid)) else file_of(nodeid)
+
+    return BySharedWork(config, log)
 
 
 @pytest.fixture(scope="session")
