@@ -19,6 +19,7 @@ COLUMNS = ("file", "kind", "subject_id", "series_uid", "series", "outcome", "rea
 USED, LEFT_OUT, UNREAD = "used", "left out", "unread"  # unread: without a label, kept for the course
 NO_DICOM = ("not DICOM", "table", "NIfTI volume", "label map")
 IMAGES = ("MR image", "MR multi-frame", "NIfTI volume")
+FRAMED = ("MR multi-frame", "NIfTI volume", "SEG")  # kinds whose slices may have rows: FILE #3
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run a cell that begins with one of these
 
 
@@ -60,15 +61,23 @@ def flow(account: pd.DataFrame) -> dict[str, int]:
         "files": len(files),
         "DICOM files": int((~files["kind"].isin(NO_DICOM)).sum()),
         "MR files": len(images),
-        "series": len(images[["subject_id", "series_uid", "series"]].drop_duplicates()),
-        "chosen series": len(used[["subject_id", "series_uid", "series"]].drop_duplicates()),
+        "series": _series(images),
+        "chosen series": _series(used),
         "MR files used": len(used),
     }
 
 
 def _files(account: pd.DataFrame) -> pd.DataFrame:
-    """A row per file; single slices of a file have rows of their own."""
-    return account[~account["file"].str.contains(r" #\d+$")].drop_duplicates("file")
+    """A row per file; single slices of a file have rows of their own, and may be all that it has."""
+    names = account["file"].mask(account["kind"].isin(FRAMED), account["file"].str.replace(r" #\d+$", "", regex=True))
+    return account.assign(file=names).drop_duplicates("file")
+
+
+def _series(images: pd.DataFrame) -> int:
+    """How many series images are: a volume is one; a file that cannot be read says of none that it is its own."""
+    volumes = images["kind"] == "NIfTI volume"
+    told = images[~volumes & (images["series_uid"] + images["series"] != "")]
+    return int(volumes.sum()) + len(told[["subject_id", "series_uid", "series"]].drop_duplicates())
 
 
 def reasons(account: pd.DataFrame, outcome: str = LEFT_OUT) -> dict[str, int]:

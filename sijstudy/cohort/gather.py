@@ -77,6 +77,7 @@ def gather(
     found, drawn = _scanned(places, workers=workers, progress=progress)
     broken = broken_files([*found, *drawn], skip=wanted.skip_broken)
     if wanted.volumes:
+        _check_volumes_alone(wanted)
         chosen = _chosen_volumes(Folder(root, found), known, wanted.volumes, segments, hashes)
     else:
         chosen = _chosen_series(found, places, known, wanted, hashes)
@@ -97,6 +98,14 @@ def gather(
         broken=broken,
         hashes=hashes,
     )
+
+
+def _check_volumes_alone(wanted: Wanted) -> None:
+    if wanted.series:
+        raise StudyError(
+            f"--series '{wanted.series}' names a series of DICOM files, and --volumes '{wanted.volumes}' says that the "
+            "images are NIfTI volumes; leave one of the two out"
+        )
 
 
 def _scanned(places: Places, *, workers: int, progress: bool) -> tuple[list[FoundFile], list[FoundFile]]:

@@ -10,6 +10,7 @@ import numpy as np
 from sijstudy.cohort.proposed_boxes import propose_ilium_boxes
 from sijstudy.cohort.side_tables import Place, SideTable
 from sijstudy.cohort.slice_names import slice_name
+from sijstudy.cohort.stack_grid import spacing_of
 from sijstudy.errors import StudyError
 from sijstudy.images.dicom import DicomHeader, DicomSlice
 from sijstudy.images.outlines import Segmentation
@@ -79,12 +80,13 @@ def _proposals(ordered: Sequence[DicomSlice], outlines: Segmentation | None, see
 
 
 def _from_bone(ordered: Sequence[DicomSlice], outlines: Segmentation) -> dict[str, FoundBoxes]:
+    spacing = spacing_of(ordered)
     images = np.stack([without_padding(plane.pixels) for plane in ordered])
     masks = [outlines.mask(plane.header.uid, "bone") for plane in ordered]
     bone = np.stack([np.zeros(images.shape[1:], bool) if mask is None else mask for mask in masks])
     boxes = [
         own if own and on_own_sides(own, images.shape[-1]) else None
-        for own in propose_ilium_boxes(images, bone, ordered[0].header.spacing[0])
+        for own in propose_ilium_boxes(images, bone, spacing)
     ]
     return {plane.header.uid: FoundBoxes(own, np.nan) for plane, own in zip(ordered, boxes, strict=True)}
 

@@ -20,6 +20,7 @@ from sijstudy.records import Box, IliumBoxes
 
 Array = np.ndarray[Any, Any]
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
+Spacing = tuple[float, float]  # mm from row to row, and from column to column
 Line = tuple[float, float]  # distance from the midline, mm, at the pelvis' top and JOINT_HEIGHT below
 
 # Lengths in mm, of an adult.
@@ -42,47 +43,48 @@ class _Side:
 
     aside: Array
     down: Array
-    pixel_mm: float
+    spacing: Spacing
 
 
-def propose_ilium_boxes(images: Array, bone: Mask, pixel_mm: float) -> list[IliumBoxes | None]:
+def propose_ilium_boxes(images: Array, bone: Mask, spacing: Spacing) -> list[IliumBoxes | None]:
     """Boxes of both ilia on each slice, None where no ilium is in view.
 
     images ``(N, H, W)`` float32 and bone ``(N, H, W)`` bool: one subject's slices in their order in the body, upright,
-    the subject's right on the left of the image. pixel_mm: size of the square pixels.
+    the subject's right on the left of the image. spacing: mm between rows, and between columns.
     """
     if not bone.any():
         return [None] * len(bone)
-    dark = np.stack([_darkness(image, mask, pixel_mm) for image, mask in zip(images, bone, strict=True)])
-    right, left = (_side_boxes(bone, dark, _side(bone, sign, pixel_mm)) for sign in (-1, 1))
+    dark = np.stack([_darkness(image, mask, spacing) for image, mask in zip(images, bone, strict=True)])
+    right, left = (_side_boxes(bone, dark, _side(bone, sign, spacing)) for sign in (-1, 1))
     return [
         None if own_left is None and own_right is None else IliumBoxes(own_left, own_right)
         for own_left, own_right in zip(left, right, strict=True)
     ]
 
 
-def _side(bone: Mask, sign: int, pixel_mm: float) -> _Side:
+def _side(bone: Mask, sign: int, spacing: Spacing) -> _Side:
     """ASSUMED: the midline is the median middle of the bone over slices, the top that of the lateral bone."""
     columns = [np.flatnonzero(mask.any(axis=0)) for mask in bone if mask.any()]
     midline = float(np.median([(own[0] + own[-1] + 1) / 2 for own in columns]))
-    aside = sign * (np.arange(bone.shape[2]) + 0.5 - midline) * pixel_mm
+    aside = sign * (np.arange(bone.shape[2]) + 0.5 - midline) * spacing[1]
     rows = [np.flatnonzero(mask[:, np.abs(aside) > LATERAL].any(axis=1)) for mask in bone]
     top = float(np.median([own[0] for own in rows if len(own)] or [0]))
-    return _Side(aside, (np.arange(bone.shape[1]) - top) * pixel_mm, pixel_mm)
+    return _Side(aside, (np.arange(bone.shape[1]) - top) * spacing[0], spacing)
 
 
-def _darkness(image: Array, mask: Mask, pixel_mm: float) -> Array:
+def _darkness(image: Array, mask: Mask, spacing: Spacing) -> Array:
     """How much darker ``(H, W)`` than the bone around, above BASELINE; 0 outside the bone and in its cortex."""
     weight = mask.astype(np.float32)
 
     def mean(size: float) -> Array:
-        near = np.maximum(ndimage.gaussian_filter(weight, size / pixel_mm), 1e-3)
-        average: Array = ndimage.gaussian_filter(image * weight, size / pixel_mm) / near
+        pixels = [size / mm for mm in spacing]
+        near = np.maximum(ndimage.gaussian_filter(weight, pixels), 1e-3)
+        average: Array = ndimage.gaussian_filter(image * weight, pixels) / near
         return average
 
     around = mean(COARSE)
     share = (around - mean(FINE)) / np.maximum(np.abs(around), 1e-6)
-    inside = ndimage.distance_transform_edt(mask) * pixel_mm > CORTEX
+    inside = ndimage.distance_transform_edt(mask, spacing) > CORTEX
     darkness: Array = np.where(inside, np.clip(share, 0, 0.5) - BASELINE, 0).astype(np.float32)
     return darkness
 
@@ -128,7 +130,7 @@ def _line_scores(dark: Array, lines: Array, side: _Side) -> Array:
     columns = np.searchsorted(side.aside[outwards], distance)
     known = (columns < len(outwards)) & (distance > INNERMOST)
     columns = outwards[np.minimum(columns, len(outwards) - 1)]
-    scores: Array = np.stack([(plane[rows, columns] * known).sum(axis=1) for plane in dark]) * side.pixel_mm
+    scores: Array = np.stack([(plane[rows, columns] * known).sum(axis=1) for plane in dark]) * side.spacing[0]
     return scores
 
 
@@ -142,7 +144,7 @@ def _ilium(mask: Mask, side: _Side, line: Line | None) -> Mask:
     for number in range(1, int(parts.max()) + 1):
         part = parts == number
         middle = side.aside[np.nonzero(part)[1]].mean()
-        if middle > LATERAL and part.sum() > max(best.sum(), SMALLEST_AREA / side.pixel_mm**2):
+        if middle > LATERAL and part.sum() > max(best.sum(), SMALLEST_AREA / (side.spacing[0] * side.spacing[1])):
             best = part
     return best
 

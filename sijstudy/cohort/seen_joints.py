@@ -12,6 +12,7 @@ import numpy as np
 from sijstudy.cohort.field_of_view import check_field_of_view
 from sijstudy.cohort.grey_scale import below_zero, is_normalised
 from sijstudy.cohort.slice_steps import stack_steps
+from sijstudy.cohort.stack_grid import spacing_of, stack_file
 from sijstudy.errors import StudyError
 from sijstudy.images.dicom import DicomSlice
 from sijstudy.images.read import read_image
@@ -83,20 +84,14 @@ def see_planes(planes: Sequence[DicomSlice], indices: Sequence[int] | None = Non
     they are no stack; when no pelvis is so large or small; and when their grey values were normalised: fluid is to be
     several times as bright as all else.
     """
-    kinds = {(plane.header.shape, tuple(round(mm, 4) for mm in plane.header.spacing)) for plane in planes}
-    if len(kinds) > 1:
-        raise StudyError(
-            f"{planes[0].header.file.parent}: slices of {len(kinds)} sizes or spacings; joints are sought on "
-            "slices of one series: choose it, or give boxes"
-        )
+    spacing = spacing_of(planes)
     check_field_of_view(planes[0].header)
     if is_normalised(planes):
         raise StudyError(
-            f"{planes[0].header.file.parent}: {below_zero(planes):.0%} of the pixels are below 0, so these are no grey "
+            f"{stack_file(planes)}: {below_zero(planes):.0%} of the pixels are below 0, so these are no grey "
             "values of a scanner (z-scores?); give the images as they were before"
         )
     images = np.stack([without_padding(plane.pixels) for plane in planes])
-    spacing = (float(planes[0].header.spacing[0]), float(planes[0].header.spacing[1]))
     steps = stack_steps([plane.header for plane in planes], indices)
     outlined = outline(images, spacing, load_network(), steps.places)
     return Seen(outlined, tuple(plane.pixels for plane in planes), spacing, steps.mm, steps.places)

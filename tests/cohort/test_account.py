@@ -33,6 +33,25 @@ def test_flow_counts_files_once():
     }  # fmt: skip
 
 
+def test_flow_counts_each_volume_as_a_series_and_files_that_cannot_be_read_as_none():
+    rows = [
+        AccountRow("7_STIR.nii.gz", "NIfTI volume", "7", "1.7", "7_STIR.nii.gz"),
+        AccountRow("7_T1.nii.gz", "NIfTI volume", "7", outcome="left out", reason="not named by --volumes"),
+        AccountRow("7_T2.nii.gz", "NIfTI volume", "7", outcome="left out", reason="not named by --volumes"),
+        AccountRow("cut.dcm", "MR image", outcome="left out", reason="cannot be read: it is cut off"),
+    ]
+    counts = flow(account_table(rows))
+    assert (counts["MR files"], counts["series"], counts["chosen series"]) == (4, 3, 1)
+
+
+def test_flow_counts_a_file_of_which_every_slice_has_a_row():
+    gone = {"outcome": "left out", "reason": "no majority"}
+    rows = [AccountRow(f"enh #{frame}", "MR multi-frame", "S1", "1.4", "4 t1", **gone) for frame in (1, 2)]
+    rows += [AccountRow("notes #1", "not DICOM", **gone), AccountRow("notes", "not DICOM", **gone)]
+    counts = flow(account_table(rows))
+    assert (counts["files"], counts["MR files"], counts["MR files used"], counts["series"]) == (3, 1, 0, 1)
+
+
 def test_reasons_are_counted_without_their_details():
     assert reasons(account_table(ROWS)) == {
         "no majority of the readers' votes": 2,

@@ -175,6 +175,14 @@ def test_swapped_sides_of_outlines_name_the_plane(cohort):
         build(cohort, segments="swapped.csv")
 
 
+def test_a_series_cannot_be_named_among_volumes(cohort):
+    """It was ignored without a word."""
+    both = Wanted(volumes="*_STIR.nii.gz", series="t1")
+    options = BuildOptions(subjects_csv=cohort / "subjects.csv", wanted=both)
+    with pytest.raises(StudyError, match=r"^--series 't1' names a series of DICOM files, and --volumes '\*_STIR"):
+        build_manifest(cohort, cohort.parent / "both", options, progress=False)
+
+
 def test_a_build_again_leaves_no_outlines_of_the_earlier_one(cohort):
     build(cohort)
     (cohort.parent / "manifest/outlines/99.npz").write_bytes(b"old")
