@@ -120,8 +120,9 @@ def in_words(table: pd.DataFrame) -> str:
         "baseline": "It beats the networks in {}: the interval of the difference is below 0.",
         "open": "No difference is shown in {}: the interval holds 0.",
     }
+    by = "accuracy" if np.isnan(rows.loc[("slices", "auc"), "mean"]) else "AUC"
     said = [forms[winner].format(_listed(parts)) for winner, parts in verdicts.items() if parts]
-    return " ".join([f"The best baseline, {best}, reaches {_listed(reached)}.", *said])
+    return " ".join([f"The best baseline by slice {by}, {best}, reaches {_listed(reached)}.", *said])
 
 
 def _listed(words: list[str]) -> str:

@@ -48,7 +48,8 @@ class Facts:
 
     folder: tables of the run. results: notebook name -> the answer it left in this very run; a notebook that
     is missing did not run. synthetic: no patient is behind the cohort. slices: the cohort's, as in its manifest, None
-    where it cannot be read. reach: of its edema beyond the ROI, None where none is outlined.
+    where it cannot be read. reach: of its edema beyond the ROI, None where none is outlined. sought: notebook 04 also
+    measured its networks on ilium boxes that a network found.
     """
 
     config: StudyConfig
@@ -57,6 +58,7 @@ class Facts:
     synthetic: bool
     slices: pd.DataFrame | None = None
     reach: EdemaReach | None = None
+    sought: bool = False
 
     def has(self, number: str) -> bool:
         """Whether the notebook with this number was part of the run."""
@@ -128,6 +130,7 @@ def render_model_card(facts: Facts, reports: Path) -> str:
         subgroups=_subgroups(facts),
         answers={number: str(facts.of(number).get("answer", "")) for number in ("03", "04", "05", "06", "07", "09")},
         external=facts.external,
+        sought=facts.sought and facts.has("04"),
         version=__version__,
     )
 

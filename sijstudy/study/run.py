@@ -17,6 +17,7 @@ from sijstudy.analysis.edema_reach import EdemaReach, edema_reach
 from sijstudy.cohort.manifest import load_manifest
 from sijstudy.errors import StudyError
 from sijstudy.files import write_atomic, write_json
+from sijstudy.notebook.made_with import MarkedFolder, of_scores
 from sijstudy.study.cards import CHECKLIST, MODEL_CARD, Facts, write_cards
 from sijstudy.study.crate import METADATA, write_crate
 from sijstudy.study.execution import Failure, Job, execute
@@ -43,6 +44,8 @@ from sijstudy.study.time_left import TimeLeft
 from sijstudy.training.store import StudyFolder
 
 PRELOADED = "import sijstudy.figures.paper, sijstudy.notebook.opening"  # what every notebook of the study begins with
+
+FOUND = "predictions_automatic_roi"  # table of notebook 04, where it could seek the joints
 
 
 @dataclass(frozen=True)
@@ -128,7 +131,8 @@ def _write_cards(plan: StudyPlan, stream: TextIO) -> None:
     for name in (MODEL_CARD, CHECKLIST):
         (plan.reports / name).unlink(missing_ok=True)  # those of an earlier run
     try:
-        facts = Facts(plan.config, StudyFolder(plan.runs), results, synthetic, *_cohort_facts(plan))
+        sought = MarkedFolder(plan.runs, of_scores(plan.config, plan.root)).has_table(FOUND)
+        facts = Facts(plan.config, StudyFolder(plan.runs), results, synthetic, *_cohort_facts(plan), sought)
         write_cards(facts, plan.reports)
     except Exception as error:
         print(f"sijstudy: model card and checklist are incomplete: {type(error).__name__}: {error}", file=stream)

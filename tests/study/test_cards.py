@@ -120,12 +120,32 @@ def test_model_card_shows_the_numbers_of_the_run(facts, tmp_path):
 
 def test_model_card_says_how_far_one_gets_without_a_network(facts, tmp_path):
     text = text_of(cards.render_model_card(facts, tmp_path))
-    assert "The best baseline, 99th percentile, reaches a slice accuracy of 62.5% (95% CI 50.0 to 90.0)" in text
+    assert (
+        "The best baseline by slice AUC, 99th percentile, reaches a slice accuracy of 62.5% (95% CI 50.0 to 90.0)"
+        in text
+    )
     assert "The networks beat it in slice accuracy (+20.0 points" in text
     facts.folder.save_table("baselines", baselines(gain=0.05))
     assert "The networks beat it" not in text_of(cards.render_model_card(facts, tmp_path))
     (facts.folder.root / "tables" / "baselines.csv").unlink()  # of a run that was made before there were any
     assert "Without a network" not in text_of(cards.render_model_card(facts, tmp_path))
+
+
+def test_model_card_says_where_found_boxes_were_measured(facts, tmp_path):
+    never, measured = "Their errors were not examined", "How far boxes that a network finds lie from these"
+    text = text_of(cards.render_model_card(facts, tmp_path))
+    assert (never in text, measured in text) == (True, False)
+    page = cards.render_model_card(replace(facts, sought=True), tmp_path)
+    assert (never in text_of(page), measured in text_of(page)) == (False, True)
+    assert '<a href="04_five_fold_training.html#the-roi-found-automatically">' in page
+
+
+@pytest.mark.parametrize("backbone", ["resnet18", "resnet50"])
+def test_checklist_does_not_claim_that_validation_subjects_chose_the_network(facts, tmp_path, backbone):
+    (tmp_path / "03_resnet_selection.html").write_text('<h2 id="learning-curves">Learning curves</h2>')
+    text = text_of(cards.render_checklist(replace(facts, config=StudyConfig(backbone=backbone)), tmp_path))
+    assert f"A parameter sets it beforehand, {backbone.replace('resnet', 'ResNet')} in this run." in text
+    assert "where that is another, the one that was set is trained all the same" in text
 
 
 @pytest.mark.parametrize("name", RULES)
