@@ -145,7 +145,7 @@ def diagnose(
         opinion=_opinion(course, ruling),
         left_out=tuple(item for item in subject.slices if item not in used),
         explained=explained,
-        images=suitability(subject.kind, networks),
+        images=suitability(subject.kind, networks, subject.mixed),
         likeness=alike,
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from sijstudy.cohort.files_by_uid import FileOwners, assign_segs
 from sijstudy.cohort.gather import broken_files, slice_owners
-from sijstudy.cohort.image_kind import ImageKind, kind_of
+from sijstudy.cohort.image_kind import ImageKind, Mixture, kind_of, mixture_of
 from sijstudy.cohort.manifest import slice_record
 from sijstudy.cohort.options import Wanted
 from sijstudy.cohort.scan import FoundFile, scan
@@ -45,10 +45,11 @@ class SubjectFolder:
 
     slices: from the lower to the upper pelvis; label is 0 everywhere and means nothing. boxes_from: where the ilium
     boxes come from, in words, "" when no slice has one. series: number and description of the one that is used. rule:
-    why it is. kind: what its images show by their header. seen: what the network sees on the slices, None where nobody
-    looked. found: boxes of each slice that nobody drew: the network found them, or, with confidence NaN, they are
-    guessed from outlined bone; None on slices of which somebody gave boxes; empty where all were given or none sought.
-    bones: a slice's UID -> where bone is outlined on it, ``(H, W)`` bool.
+    why it is. kind: what its images show by their headers. mixed: in what these differ from image to image. seen: what
+    the network sees on the slices, None where nobody looked. found: boxes of each slice that nobody drew: the network
+    found them, or, with confidence NaN, they are guessed from outlined bone; None on slices of which somebody gave
+    boxes; empty where all were given or none sought. bones: a slice's UID -> where bone is outlined on it, ``(H, W)``
+    bool.
     broken: what could not be read, or outlines a slice that is not there, and was left out as asked: file -> why.
     """
 
@@ -62,6 +63,7 @@ class SubjectFolder:
     seen: Seen | None = None
     found: tuple[FoundBoxes | None, ...] = ()
     bones: Mapping[str, Mask] = field(default_factory=dict)
+    mixed: Mixture = Mixture()  # noqa: RUF009  (frozen)
 
     @property
     def boxes_given(self) -> bool:
@@ -109,8 +111,9 @@ def read_subject(
     guessed = _guessed(done, slices)
     source = boxes_csv.name if boxes_csv else "the DICOM SEG in its folder"
     chosen, left = own.choice.chosen, _named(gone, folder)
-    about = (_boxes_from(source, slices, guessed), chosen.text, own.choice.rule, left, kind_of(chosen))
-    return SubjectFolder(name, slices, *about, found=guessed, bones=_bones(done))
+    used = replace(chosen, images=own.slices)
+    about = (_boxes_from(source, slices, guessed), chosen.text, own.choice.rule, left, kind_of(used))
+    return SubjectFolder(name, slices, *about, found=guessed, bones=_bones(done), mixed=mixture_of(used))
 
 
 def _guessed(read: SubjectRows, slices: Sequence[Slice]) -> tuple[FoundBoxes | None, ...]:
