@@ -121,7 +121,11 @@ class DiagnoseOptions:
     fold: str = option("The network of this fold, or all.", "all")
     contrast: str = option(CONTRAST, "", show_default="the networks'")
     series: str = option(SERIES, "", metavar="REGEX")
-    force: bool = option("Go on although the series is not of the kind that the networks know.", False, "--force")
+    force: bool = option(
+        "Go on although the series is not of the kind that the networks know, or a part of an examination.",
+        False,
+        "--force",
+    )
     skip_broken: bool = option(SKIP_BROKEN, False, "--skip-broken")
     device: str = option("auto, cpu or cuda.", "auto")
 
@@ -145,7 +149,7 @@ def diagnose(
 
         networks, rule = open_networks(run).of_fold(options.fold), asked_rule(options.rule, run)
         subject = fitting_subject(dicom_dir, networks, run, options)
-        result = diagnosis.diagnose(subject, networks, rule, device=options.device)
+        result = diagnosis.diagnose(subject, networks, rule, device=options.device, force=options.force)
         files = write_diagnosis(result, options.output or Path("diagnoses") / subject.subject_id, run, begin)
     print(summary(result))
     print(files.text)

@@ -32,6 +32,7 @@ from sijstudy.study.diagnosis_found import (
     write_boxes,
 )
 from sijstudy.study.diagnosis_limits import (
+    coverage_sentence,
     images_sentence,
     likeness_sentence,
     limits_content,
@@ -88,6 +89,7 @@ def summary(result: Diagnosis) -> str:
     lines = [
         images_sentence(result),
         patch_sentence(result),
+        coverage_sentence(result),
         found_sentence(result),
         edema_sentence(result),
         broken_sentence(result),
@@ -181,6 +183,8 @@ def _page(
         warned=bool(selection_warning(result)),
         arm=ARM_NAMES[result.arm],
         patches=" ".join(filter(None, (patch_sentence(result), broken_sentence(result)))),
+        coverage=coverage_sentence(result),
+        partial=result.coverage.partial,
         whole_images=result.arm == "original",
         ensemble=ensemble_sentence(result),
         seen=training_warning(result),

@@ -238,7 +238,7 @@ def test_the_command_takes_the_choice_of_notebook_09(finished_work, tmp_path, ca
     decision = json.loads((tmp_path / "diagnosis.json").read_text())["decision"]
     assert (decision["rule"], decision["threshold"], decision["positive"]) == ("run", 0.0, True)
     assert decision["chosen"] == {"rule": "run", "threshold": 0.0, "recall": 0.9444, "specificity": 0.875,
-                                  "active": 18, "others": 8}  # fmt: skip
+                                  "active": 18, "others": 8, "depth_mm": None}  # fmt: skip
     assert decision["by_rule"]["run"] == {name: decision[name] for name in ("positive", "score", "threshold")}
     assert {name: each["threshold"] for name, each in decision["by_rule"].items()} == {
         "mean": 0.5, "asas": 0.5, "run": 0.0, "highest": 0.5
