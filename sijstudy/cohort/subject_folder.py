@@ -28,7 +28,7 @@ from sijstudy.images.outlines_file import read_outlines_file
 from sijstudy.images.read import Source
 from sijstudy.images.segment_names import SegmentTable, read_segment_table
 from sijstudy.images.subject_outlines import OutlineRules
-from sijstudy.records import Slice
+from sijstudy.records import IliumBoxes, Slice
 from sijstudy.segmentation.joint_boxes import FoundBoxes
 
 if TYPE_CHECKING:  # for its type alone: reading a folder needs no network
@@ -85,7 +85,7 @@ def read_subject(
 
     The folder may hold several series and other files; ``wanted`` and ``series_choice`` say which series is used.
     segments_csv: what the SEG's labels mean, as ``read_segment_table`` reads it. Raises StudyError naming the file at
-    fault, or the persons when the folder holds several.
+    fault, a table without any box, or the persons when the folder holds several.
     """
     wanted, name, hashes = wanted or Wanted(), folder.resolve().name, FileHashes()
     segments = read_segment_table(segments_csv) if segments_csv else SegmentTable()
@@ -107,6 +107,7 @@ def read_subject(
     gone |= done.left_out
     if given.boxes:
         given.boxes.check_used({row[key] for row in rows for key in ("sop_instance_uid", "file")}, {})
+        _check_has_boxes(given.boxes)
     slices = tuple(slice_record({**row, "segmentation": None}, folder, folder) for row in rows)  # nothing is kept
     guessed = _guessed(done, slices)
     source = boxes_csv.name if boxes_csv else "the DICOM SEG in its folder"
@@ -114,6 +115,15 @@ def read_subject(
     used = replace(chosen, images=own.slices)
     about = (_boxes_from(source, slices, guessed), chosen.text, own.choice.rule, left, kind_of(used))
     return SubjectFolder(name, slices, *about, found=guessed, bones=_bones(done), mixed=mixture_of(used))
+
+
+def _check_has_boxes(table: SideTable[IliumBoxes | None]) -> None:
+    """StudyError where no row has a box: taken for no table at all, boxes that nobody drew would stand for its own."""
+    if not any(boxes for _, boxes in table.rows.values()):
+        raise StudyError(
+            f"{table.path}: none of its {len(table.rows)} rows has a box, so no slice would be left; fill in the edges, "
+            "or leave --boxes out: then the joints are sought, and with --roi whole whole images are used"
+        )
 
 
 def _guessed(read: SubjectRows, slices: Sequence[Slice]) -> tuple[FoundBoxes | None, ...]:
