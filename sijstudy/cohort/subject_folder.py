@@ -121,8 +121,8 @@ def _check_has_boxes(table: SideTable[IliumBoxes | None]) -> None:
     """StudyError where no row has a box: taken for no table at all, boxes that nobody drew would stand for its own."""
     if not any(boxes for _, boxes in table.rows.values()):
         raise StudyError(
-            f"{table.path}: none of its {len(table.rows)} rows has a box, so no slice would be left; fill in the edges, "
-            "or leave --boxes out: then the joints are sought, and with --roi whole whole images are used"
+            f"{table.path}: none of its {len(table.rows)} rows has a box, so no slice would be left; fill in the "
+            "edges, or leave --boxes out: then the joints are sought, and with --roi whole whole images are used"
         )
 
 

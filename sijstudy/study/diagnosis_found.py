@@ -48,6 +48,35 @@ def found_sentence(result: Diagnosis) -> str:
     )
 
 
+def one_sided(result: Diagnosis) -> dict[str, int]:
+    """The subject's left and right: on how many of the scored slices only that ilium has a box."""
+    boxes = [item.boxes for item in result.subject.slices if item.boxes and item not in result.left_out]
+    if result.arm != "roi":
+        boxes = []
+    return {
+        "left": sum(own.right is None for own in boxes),
+        "right": sum(own.left is None for own in boxes),
+    }
+
+
+def sides_sentence(result: Diagnosis) -> str:
+    """Which joint was not seen, and on how many of the scored slices; empty where every slice has both boxes."""
+    scored, said = len(result.slices), []
+    for side, number in one_sided(result).items():
+        other = "right" if side == "left" else "left"
+        if number == scored:
+            said.append(
+                f"Only the subject's {side} ilium has a box on {number} of {scored} slices: the {other} joint was not "
+                "seen at all, and the result says nothing of it."
+            )
+        elif number:
+            said.append(
+                f"Only the subject's {side} ilium has a box on {number} of {scored} slices: there the {other} joint "
+                "was not seen."
+            )
+    return " ".join(said)
+
+
 def boxes_caption(result: Diagnosis) -> str:
     """What the boxes on the page are, and what it means that a slice has none."""
     subject = result.subject

@@ -145,7 +145,7 @@ def test_the_command_writes_a_page_and_json(finished_work, tmp_path, capsys):
     )
     assert content["input"] == {
         "arm": "roi", "series": "1", "series_rule": "the only MR series", "boxes_from": "the DICOM SEG in its folder",
-        "slices_left_out": [],
+        "one_sided": {"left": 0, "right": 0}, "slices_left_out": [],
         "broken": {},
     }  # fmt: skip
 
