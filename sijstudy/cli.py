@@ -114,7 +114,9 @@ class DiagnoseOptions:
     boxes: Path | None = option(
         "CSV with ilium boxes per slice.", None, show_default="the folder's DICOM SEG, else as --roi says"
     )
-    roi: str = option("Without boxes: find (the joints are sought by a network) or whole (whole images).", "find")
+    roi: str = option(
+        "find (without boxes the joints are sought by a network) or whole (whole images, whatever boxes).", "find"
+    )
     segments: Path | None = option("CSV: what the labels of segments in the DICOM SEG mean.", None)
     output: Path | None = option("Folder for the page, JSON and DICOM.", None, show_default="diagnoses/SUBJECT")
     rule: str = option("Decide by auto (as notebook 09 chose), mean, asas, run or highest.", "auto")

@@ -46,7 +46,7 @@ class Asked(Protocol):
 
     @property
     def roi(self) -> str:
-        """FIND or WHOLE: what becomes of a subject for whom nobody gave boxes."""
+        """FIND, where nobody gave boxes, or WHOLE: whole images, whoever gave boxes."""
 
     @property
     def force(self) -> bool:
@@ -111,6 +111,8 @@ def fitting_subject(folder: Path, networks: Networks, run: Path, asked: Asked) -
     """
     if asked.roi not in (FIND, WHOLE):
         raise StudyError(f"--roi {asked.roi}: must be {FIND} or {WHOLE}")
+    if asked.roi == WHOLE and asked.boxes:
+        raise StudyError(f"--roi {WHOLE} asks for whole images, --boxes {asked.boxes} for ROI patches: leave one out")
     contrast = asked.contrast or contrast_of(kinds_known_to(networks))
     wanted = Wanted(contrast, asked.series, skip_broken=asked.skip_broken)
     subject = read_subject(folder, asked.boxes, wanted, asked.segments)
@@ -142,21 +144,17 @@ def _stated(subject: SubjectFolder, asked: Asked) -> ImageKind:
 def _with_joints(subject: SubjectFolder, networks: Networks, *, seek: bool) -> SubjectFolder:
     """The subject as the network sees it, with the boxes it finds where nobody gave any and ``seek`` is set.
 
-    On slices where it finds none a guess from outlined bone stands, as in a manifest; without ``seek`` none does.
-    StudyError where there is neither, and the run has networks for ROI patches.
+    On slices where it finds none a guess from outlined bone stands, as in a manifest; without ``seek`` no box does, and
+    no given one. StudyError where there is neither, and the run has networks for ROI patches.
     """
-    with kept_memory():
-        seen = see(subject.slices)
-    if not subject.bones:
-        bones = {item.uid: bone for item, bone in zip(subject.slices, seen.joint_bone, strict=True)}
-        subject = replace(subject, bones=bones, slices=measured(subject.slices, seen))
-    if subject.boxes_given:
-        return replace(subject, seen=seen)
-    none = FoundBoxes(None, 0.0)
-    guessed = [own or none for own in subject.found] or [none] * len(subject.slices)
+    subject = _looked_at(subject, needed=seek and not subject.boxes_given)
+    none, seen = FoundBoxes(None, 0.0), subject.seen
     if not seek:
-        bare = boxed(subject.slices, [none] * len(guessed))
-        return replace(subject, slices=bare, boxes_from="", seen=seen, found=())
+        bare = boxed(subject.slices, [none] * len(subject.slices))
+        return replace(subject, slices=bare, boxes_from="", whole=True, unused=subject.boxes_from, found=())
+    if subject.boxes_given or seen is None:
+        return subject
+    guessed = [own or none for own in subject.found] or [none] * len(subject.slices)
     found = [own if own.boxes or not other.boxes else other for own, other in zip(seen.boxes(), guessed, strict=True)]
     source = _source(found)
     if not source and "roi" in networks.runs:
@@ -165,7 +163,22 @@ def _with_joints(subject: SubjectFolder, networks: Networks, *, seek: bool) -> S
             "ilium boxes with --boxes, or --roi whole for whole images"
         )
     known = tuple(found) if source else ()
-    return replace(subject, slices=boxed(subject.slices, found), boxes_from=source, seen=seen, found=known)
+    return replace(subject, slices=boxed(subject.slices, found), boxes_from=source, found=known)
+
+
+def _looked_at(subject: SubjectFolder, *, needed: bool) -> SubjectFolder:
+    """The subject as the network sees it. Where it cannot look, StudyError if that is ``needed``, else ``unseen``."""
+    try:
+        with kept_memory():
+            seen = see(subject.slices)
+    except StudyError as error:
+        if needed:
+            raise
+        return replace(subject, unseen=str(error).removeprefix(f"{subject.slices[0].file.parent}: ").partition(";")[0])
+    if not subject.bones:
+        bones = {item.uid: bone for item, bone in zip(subject.slices, seen.joint_bone, strict=True)}
+        subject = replace(subject, bones=bones, slices=measured(subject.slices, seen))
+    return replace(subject, seen=seen)
 
 
 def _source(found: Sequence[FoundBoxes]) -> str:

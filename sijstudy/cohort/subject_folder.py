@@ -49,7 +49,8 @@ class SubjectFolder:
     the network sees on the slices, None where nobody looked. found: boxes of each slice that nobody drew: the network
     found them, or, with confidence NaN, they are guessed from outlined bone; None on slices of which somebody gave
     boxes; empty where all were given or none sought. bones: a slice's UID -> where bone is outlined on it, ``(H, W)``
-    bool.
+    bool. unseen: why the network cannot look. whole: whole images are asked for. unused: where boxes come from that are
+    not used then.
     broken: what could not be read, or outlines a slice that is not there, and was left out as asked: file -> why.
     """
 
@@ -64,6 +65,9 @@ class SubjectFolder:
     found: tuple[FoundBoxes | None, ...] = ()
     bones: Mapping[str, Mask] = field(default_factory=dict)
     mixed: Mixture = Mixture()  # noqa: RUF009  (frozen)
+    unseen: str = ""
+    whole: bool = False
+    unused: str = ""
 
     @property
     def boxes_given(self) -> bool:
@@ -162,6 +166,13 @@ def _images(folder: Path, found: Sequence[FoundFile]) -> list[MrImage]:
     images = [image for file in found for image in file.images]
     if not images and any(file.kind == "SEG" for file in found):
         raise StudyError(f"{folder}: holds no MR slice, only segmentations; add the images they were drawn on")
+    volumes = [file.path for file in found if file.kind == "NIfTI volume"]
+    if not images and volumes:
+        raise StudyError(
+            f"{folder}: holds no DICOM file with an MR image, but the volume {volumes[0].relative_to(folder)}, which "
+            "diagnose does not read; give DICOM, or make a manifest of volumes (`sijstudy manifest build "
+            "--volumes`, docs/DATA.md) and take it as external_manifest in notebook 07"
+        )
     if not images:
         raise StudyError(f"{folder}: holds no DICOM file with an MR image; give the folder with one subject's slices")
     persons = sorted({image.patient_id for image in images})

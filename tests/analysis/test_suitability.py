@@ -238,3 +238,38 @@ def test_neither_a_joint_nor_a_guess_is_refused(of_bone_alone, monkeypatch):
     monkeypatch.setattr(ilium_boxes, "propose_ilium_boxes", lambda *_: [None] * 3)
     with pytest.raises(StudyError, match="no sacroiliac joint was found on any of 3 slices; give ilium boxes"):
         of_bone_alone(FIND, [FoundBoxes(None, 0.0)] * 3)
+
+
+def test_whole_images_are_whole_although_somebody_gave_boxes(runs, tmp_path, capsys):
+    """The SEG of the folder outlines the ilia; it was used without a word."""
+    folder = folder_of(tmp_path / "S", T1_GD)
+    assert diagnosed(folder, runs / "gd", "--roi", "whole") == 0
+    said = "--roi whole asks for them, so the ilium boxes of the DICOM SEG in its folder are not used."
+    content = json.loads((tmp_path / "out/diagnosis.json").read_text())
+    assert (content["input"]["arm"], content["input"]["boxes_from"]) == ("original", None)
+    page = (tmp_path / "out/diagnosis.html").read_text()
+    assert said in capsys.readouterr().out and said in page and "as whole images were asked for (--roi whole)" in page
+    (folder / "seg.dcm").unlink()
+    assert diagnosed(folder, runs / "gd", "--roi", "whole") == 0
+    assert "Whole images are used: --roi whole asks for them. In the paper" in capsys.readouterr().out
+    assert diagnosed(folder, runs / "gd", "--roi", "whole", "--boxes", str(tmp_path / "b.csv")) == 2
+    assert "--roi whole asks for whole images, --boxes" in capsys.readouterr().err
+
+
+def test_a_second_reader_that_cannot_look_stops_only_who_needs_it(runs, tmp_path, capsys, monkeypatch):
+    """Its refusal said to give boxes, and came again when they were given."""
+    folder = folder_of(tmp_path / "S", T1_GD)
+
+    def blind(slices):
+        raise StudyError(f"{slices[0].file.parent}: slices of 2 sizes or spacings; choose it, or give boxes")
+
+    monkeypatch.setattr(module, "see", blind)
+    said = "There is no second reader, the network that outlines bones cannot look: slices of 2 sizes or spacings."
+    for more in ((), ("--roi", "whole")):
+        assert diagnosed(folder, runs / "gd", *more) == 0
+        content = json.loads((tmp_path / "out/diagnosis.json").read_text())
+        assert said in capsys.readouterr().out and said in (tmp_path / "out/diagnosis.html").read_text()
+        assert content["edema"] == {"volume_ml": None, "sentence": said}
+    (folder / "seg.dcm").unlink()
+    assert diagnosed(folder, runs / "gd") == 2
+    assert "give boxes" in capsys.readouterr().err

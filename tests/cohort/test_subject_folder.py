@@ -143,6 +143,10 @@ def test_what_is_no_subject_is_refused(folder, tmp_path):
     (folder / "SEG.dcm").unlink()
     with pytest.raises(StudyError, match="holds no DICOM file"):
         read_subject(folder)
+    (folder / "t1.nii.gz").write_bytes(b"")
+    with pytest.raises(StudyError, match=r"but the volume t1\.nii\.gz, .*manifest build --volumes.* in notebook 07"):
+        read_subject(folder)
+    (folder / "t1.nii.gz").unlink()
     write(mr_dataset(7, 0, Modality="CT"), folder / "ct.dcm")
     with pytest.raises(StudyError, match="modality is CT, not MR"):
         read_subject(folder)
