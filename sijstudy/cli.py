@@ -115,14 +115,20 @@ class DiagnoseOptions:
     boxes: Path | None = option(
         "CSV with ilium boxes per slice.", None, show_default="the folder's DICOM SEG, else as --roi says"
     )
-    roi: str = option("Without boxes: find (the joints are sought by a network) or whole (whole images).", "find")
+    roi: str = option(
+        "find (without boxes the joints are sought by a network) or whole (whole images, whatever boxes).", "find"
+    )
     segments: Path | None = option("CSV: what the labels of segments in the DICOM SEG mean.", None)
     output: Path | None = option("Folder for the page, JSON and DICOM.", None, show_default="diagnoses/SUBJECT")
     rule: str = option("Decide by auto (as notebook 09 chose), mean, asas, run or highest.", "auto")
     fold: str = option("The network of this fold, or all.", "all")
     contrast: str = option(CONTRAST, "", show_default="the networks'")
     series: str = option(SERIES, "", metavar="REGEX")
-    force: bool = option("Go on although the series is not of the kind that the networks know.", False, "--force")
+    force: bool = option(
+        "Go on although the series is not of the kind that the networks know, or a part of an examination.",
+        False,
+        "--force",
+    )
     skip_broken: bool = option(SKIP_BROKEN, False, "--skip-broken")
     device: str = option("auto, cpu or cuda.", "auto")
 
@@ -146,7 +152,7 @@ def diagnose(
 
         networks, rule = open_networks(run).of_fold(options.fold), asked_rule(options.rule, run)
         subject = fitting_subject(dicom_dir, networks, run, options)
-        result = diagnosis.diagnose(subject, networks, rule, device=options.device)
+        result = diagnosis.diagnose(subject, networks, rule, device=options.device, force=options.force)
         files = write_diagnosis(result, options.output or Path("diagnoses") / subject.subject_id, run, begin)
     print(summary(result))
     print(files.text)

@@ -5,6 +5,7 @@ import pandas as pd
 from dicom_samples import COLUMNS, ROWS, mr_dataset, write
 
 from sijstudy.aggregation import RULES
+from sijstudy.analysis.coverage import coverage_of
 from sijstudy.analysis.diagnosis import Diagnosis, Opinion, Ruling, Verdict
 from sijstudy.analysis.likeness import Likeness
 from sijstudy.analysis.suitability import Suitability
@@ -50,6 +51,7 @@ def diagnosis_of(subject, *, arm="roi", scores=(0.2, 1 / 3, 0.9000000001), **cha
         "explained": (),
         "images": Suitability(subject.kind, None, (), (), ()),
         "likeness": Likeness(np.full(len(used), np.nan), 0),
+        "coverage": coverage_of(subject, used, None),
     }
     return Diagnosis(**(values | changes))
 

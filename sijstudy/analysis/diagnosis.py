@@ -12,6 +12,7 @@ import torch
 from tqdm import tqdm
 
 from sijstudy.aggregation import RULES, Course
+from sijstudy.analysis.coverage import Coverage, coverage_of
 from sijstudy.analysis.likeness import Likeness, likeness
 from sijstudy.analysis.slice_courses import course_of
 from sijstudy.analysis.suitability import Suitability, suitability
@@ -87,6 +88,7 @@ class Diagnosis:
     networks: a row per network: fold, address, score, positive, RULE_positive, trained_on_name (a subject of this
     name was in its training data). explained: highest score first. images: the series beside the training images;
     where they differ, the diagnosis was made by force. likeness: of the patches, a row of ``slices`` each.
+    coverage: how much of an examination was scored.
     """
 
     subject: SubjectFolder
@@ -101,11 +103,14 @@ class Diagnosis:
     explained: tuple[Explanation, ...]
     images: Suitability
     likeness: Likeness
+    coverage: Coverage
 
     @property
     def withheld(self) -> str:
         """Why nothing is decided, in words, whatever ``opinion`` says of the scores; empty where it decides."""
-        return self.likeness.sentence if self.likeness.withholds else ""
+        if self.likeness.withholds:
+            return self.likeness.sentence
+        return self.coverage.reason if self.coverage.withholds else ""
 
 
 def diagnose(
@@ -115,15 +120,15 @@ def diagnose(
     *,
     device: str = "auto",
     progress: bool = True,
+    force: bool = False,
 ) -> Diagnosis:
     """Diagnose one subject as the study does its test subjects: same patches, noise and filter.
 
-    rule: notebook 09's choice, a rule's name (at the study's threshold), or None for the study's own. Slices with ilium
-    boxes go to the ROI arm's networks; without any, all go to the original arm's. StudyError without either.
+    rule: notebook 09's choice, a rule's name (at the study's threshold), or None for the study's own. Without ilium
+    boxes the original arm's networks see whole slices. force: decide on a fragment, too. StudyError without either arm.
     """
-    config = replace(networks.config, device=device)
-    (arm, used), place = _arm(subject, networks), resolve_device(config.device)
-    ruling, runs = _ruling(rule, arm, config), networks.runs[arm]
+    config, (arm, used) = replace(networks.config, device=device), _arm(subject, networks)
+    ruling, runs, place = _ruling(rule, arm, config), networks.runs[arm], resolve_device(device)
     patches = _patches(subject, used, arm, config, progress)
     inputs = noisy_patches(patches, config, "test")
     models = {fold: _model(run, config).to(place) for fold, run in runs.items()}
@@ -132,8 +137,7 @@ def diagnose(
         scores = np.stack([own for own, _ in seen.values()])
         explained = _explained(used, scores.mean(axis=0), inputs, list(models.values()), progress)
         alike = likeness({fold: own for fold, (_, own) in seen.items()}, patches.patches[:, 0], runs, config)
-    course = _course(used, scores.mean(axis=0), config)
-    opinions = [_opinion(_course(used, row, config), ruling) for row in scores]
+    course, *single = (_course(used, row, config) for row in (scores.mean(axis=0), *scores))
     return Diagnosis(
         subject=subject,
         config=config,
@@ -141,12 +145,13 @@ def diagnose(
         arm=arm,
         ruling=ruling,
         slices=_slice_table(used, course, scores, alike),
-        networks=_by_network(runs, opinions, subject.subject_id),
+        networks=_by_network(runs, [_opinion(own, ruling) for own in single], subject.subject_id),
         opinion=_opinion(course, ruling),
         left_out=tuple(item for item in subject.slices if item not in used),
         explained=explained,
-        images=suitability(subject.kind, networks),
+        images=suitability(subject.kind, networks, subject.mixed),
         likeness=alike,
+        coverage=coverage_of(subject, used, ruling.choice, forced=force),
     )
 
 

@@ -8,7 +8,7 @@ from math import isnan
 from pathlib import Path
 from typing import Protocol
 
-from sijstudy.cohort.image_kind import NEEDED, NO_MATTER, STATED, ImageKind, contrast_of
+from sijstudy.cohort.image_kind import NAMES, NEEDED, NO_MATTER, STATED, ImageKind, Mixture, contrast_of
 from sijstudy.cohort.options import Wanted
 from sijstudy.cohort.seen_joints import boxed, confidence_text, measured, see
 from sijstudy.cohort.subject_folder import GUESS, SubjectFolder, read_subject
@@ -19,7 +19,6 @@ from sijstudy.training.image_kinds import kinds_known_to, runs_that_know
 from sijstudy.training.networks import FITS, Networks
 
 FIND, WHOLE = "find", "whole"
-NAMES = {"weighting": "weighting", "fat": "fat suppression", "agent": "contrast agent", "plane": "plane"}
 
 
 class Asked(Protocol):
@@ -47,7 +46,7 @@ class Asked(Protocol):
 
     @property
     def roi(self) -> str:
-        """FIND or WHOLE: what becomes of a subject for whom nobody gave boxes."""
+        """FIND, where nobody gave boxes, or WHOLE: whole images, whoever gave boxes."""
 
     @property
     def force(self) -> bool:
@@ -59,7 +58,8 @@ class Suitability:
     """A series beside the training images. trained: of their kinds the nearest one, None where nobody can tell.
 
     differs: fields of ``ImageKind`` in which the two differ. unknown: those that the series' header leaves open and
-    the training images have. untold: those that are not known of the training images.
+    the training images have. untold: those that are not known of the training images. mixed: in what the series'
+    images differ among themselves.
     """
 
     series: ImageKind
@@ -67,37 +67,40 @@ class Suitability:
     differs: tuple[str, ...]
     unknown: tuple[str, ...]
     untold: tuple[str, ...]
+    mixed: Mixture = Mixture()  # noqa: RUF009  (frozen)
 
     @property
     def fits(self) -> bool:
         """Nothing differs, and nothing is open that must be known."""
-        return not self.differs and not set(self.unknown) & set(NEEDED)
+        return not self.differs and not self.mixed and not set(self.unknown) & set(NEEDED)
 
     @property
     def sentence(self) -> str:
         """What is wrong or open, in words; empty when all is known and fits."""
+        parts = [f"Its images are not of one kind: {self.mixed.words}."] if self.mixed else []
         if self.trained is None:
-            return f"The series is {self.series.words}; which images the networks were trained on is not known."
+            which = "which images the networks were trained on is not known."
+            return " ".join([*parts, f"The series is {self.series.words}; {which}"])
         trained = f"the networks were trained on {self.trained.words}"
-        parts = []
         if self.differs:
             parts.append(f"The series is {self.series.words}; {trained}: {_listed(self.differs)} differ"
                          f"{'s' * (len(self.differs) == 1)}.")  # fmt: skip
-        if self.unknown:
-            parts.append(f"Its header does not tell {_listed(self.unknown)}; {trained}.")
+        if silent := tuple(name for name in self.unknown if name not in self.mixed.fields):
+            parts.append(f"Its header does not tell {_listed(silent)}; {trained}.")
         if self.untold:
             parts.append(f"Not known of the training images: {_listed(self.untold)}.")
         return " ".join(parts)
 
 
-def suitability(kind: ImageKind, networks: Networks) -> Suitability:
-    """How a series of this kind stands beside the networks' training images."""
+def suitability(kind: ImageKind, networks: Networks, mixed: Mixture = Mixture()) -> Suitability:  # noqa: B008
+    """How a series of this kind, ``mixed`` or not, stands beside the networks' training images."""
     known = kinds_known_to(networks)
     if not known:
-        return Suitability(kind, None, (), (), ())
+        return Suitability(kind, None, (), (), (), mixed)
     nearest = min(known, key=lambda own: (len(kind.differs(own)), len(kind.lacks(own))))
     untold = tuple(name for name in NAMES if nearest.unknown(name) and (nearest.weighting, name) not in NO_MATTER)
-    return Suitability(kind, nearest, kind.differs(nearest), kind.lacks(nearest), untold)
+    unknown = tuple(name for name in kind.lacks(nearest) if (kind.weighting, name) not in NO_MATTER)
+    return Suitability(kind, nearest, kind.differs(nearest), unknown, untold, mixed)
 
 
 def fitting_subject(folder: Path, networks: Networks, run: Path, asked: Asked) -> SubjectFolder:
@@ -108,11 +111,13 @@ def fitting_subject(folder: Path, networks: Networks, run: Path, asked: Asked) -
     """
     if asked.roi not in (FIND, WHOLE):
         raise StudyError(f"--roi {asked.roi}: must be {FIND} or {WHOLE}")
+    if asked.roi == WHOLE and asked.boxes:
+        raise StudyError(f"--roi {WHOLE} asks for whole images, --boxes {asked.boxes} for ROI patches: leave one out")
     contrast = asked.contrast or contrast_of(kinds_known_to(networks))
     wanted = Wanted(contrast, asked.series, skip_broken=asked.skip_broken)
     subject = read_subject(folder, asked.boxes, wanted, asked.segments)
-    subject = replace(subject, kind=subject.kind.stated(asked.contrast))
-    found = suitability(subject.kind, networks)
+    subject = replace(subject, kind=_stated(subject, asked))
+    found = suitability(subject.kind, networks, subject.mixed)
     if not found.fits and not asked.force:
         raise StudyError(
             f"subject {subject.subject_id}: series '{subject.series}': {found.sentence} {_way(found, run)}"
@@ -120,24 +125,36 @@ def fitting_subject(folder: Path, networks: Networks, run: Path, asked: Asked) -
     return _with_joints(subject, networks, seek=asked.roi == FIND)
 
 
+def _stated(subject: SubjectFolder, asked: Asked) -> ImageKind:
+    """The kind with what ``asked.contrast`` says of it where the header is silent.
+
+    StudyError where the two contradict each other; by force, and where images differ, the header alone counts.
+    """
+    own, said = subject.kind, STATED.get(asked.contrast, ImageKind())
+    against = own.differs(said)
+    if against and not asked.force:
+        raise StudyError(
+            f"subject {subject.subject_id}: series '{subject.series}' is {own.words} by its header, --contrast "
+            f"{asked.contrast} states {said.words.partition(',')[0]}: {_listed(against)} differ"
+            f"{'s' * (len(against) == 1)}; leave --contrast out, or name another series with --series"
+        )
+    return own if against or subject.mixed else own.stated(asked.contrast)
+
+
 def _with_joints(subject: SubjectFolder, networks: Networks, *, seek: bool) -> SubjectFolder:
     """The subject as the network sees it, with the boxes it finds where nobody gave any and ``seek`` is set.
 
-    On slices where it finds none a guess from outlined bone stands, as in a manifest; without ``seek`` none does.
-    StudyError where there is neither, and the run has networks for ROI patches.
+    On slices where it finds none a guess from outlined bone stands, as in a manifest; without ``seek`` no box does, and
+    no given one. StudyError where there is neither, and the run has networks for ROI patches.
     """
-    with kept_memory():
-        seen = see(subject.slices)
-    if not subject.bones:
-        bones = {item.uid: bone for item, bone in zip(subject.slices, seen.joint_bone, strict=True)}
-        subject = replace(subject, bones=bones, slices=measured(subject.slices, seen))
-    if subject.boxes_given:
-        return replace(subject, seen=seen)
-    none = FoundBoxes(None, 0.0)
-    guessed = [own or none for own in subject.found] or [none] * len(subject.slices)
+    subject = _looked_at(subject, needed=seek and not subject.boxes_given)
+    none, seen = FoundBoxes(None, 0.0), subject.seen
     if not seek:
-        bare = boxed(subject.slices, [none] * len(guessed))
-        return replace(subject, slices=bare, boxes_from="", seen=seen, found=())
+        bare = boxed(subject.slices, [none] * len(subject.slices))
+        return replace(subject, slices=bare, boxes_from="", whole=True, unused=subject.boxes_from, found=())
+    if subject.boxes_given or seen is None:
+        return subject
+    guessed = [own or none for own in subject.found] or [none] * len(subject.slices)
     found = [own if own.boxes or not other.boxes else other for own, other in zip(seen.boxes(), guessed, strict=True)]
     source = _source(found)
     if not source and "roi" in networks.runs:
@@ -146,7 +163,22 @@ def _with_joints(subject: SubjectFolder, networks: Networks, *, seek: bool) -> S
             "ilium boxes with --boxes, or --roi whole for whole images"
         )
     known = tuple(found) if source else ()
-    return replace(subject, slices=boxed(subject.slices, found), boxes_from=source, seen=seen, found=known)
+    return replace(subject, slices=boxed(subject.slices, found), boxes_from=source, found=known)
+
+
+def _looked_at(subject: SubjectFolder, *, needed: bool) -> SubjectFolder:
+    """The subject as the network sees it. Where it cannot look, StudyError if that is ``needed``, else ``unseen``."""
+    try:
+        with kept_memory():
+            seen = see(subject.slices)
+    except StudyError as error:
+        if needed:
+            raise
+        return replace(subject, unseen=str(error).removeprefix(f"{subject.slices[0].file.parent}: ").partition(";")[0])
+    if not subject.bones:
+        bones = {item.uid: bone for item, bone in zip(subject.slices, seen.joint_bone, strict=True)}
+        subject = replace(subject, bones=bones, slices=measured(subject.slices, seen))
+    return replace(subject, seen=seen)
 
 
 def _source(found: Sequence[FoundBoxes]) -> str:
@@ -156,6 +188,11 @@ def _source(found: Sequence[FoundBoxes]) -> str:
 
 
 def _way(found: Suitability, run: Path) -> str:
+    if found.mixed:
+        return (
+            "Keep the files of one kind, or export the series again with headers alike; name another series with "
+            "--series; or give --force, and the result will say so."
+        )
     if not found.differs:
         return f"State it with --contrast ({' or '.join(STATED)}), or give --force, and the result will say so."
     runs = run.resolve().parent if (run / FITS).is_file() else run.resolve().parents[1]

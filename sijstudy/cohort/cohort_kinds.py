@@ -1,11 +1,12 @@
-"""What kinds of images a cohort holds: by the header of one slice of each subject, as all slices are of one series."""
+"""What kinds of images a cohort holds: by the headers of each subject's slices, which are of one series."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
-from sijstudy.cohort.image_kind import ImageKind, kind_of
+from sijstudy.cohort.image_kind import ImageKind, kind_of, mixture_of
 from sijstudy.cohort.manifest import Manifest
 from sijstudy.cohort.scan import look_at
 from sijstudy.cohort.series import MrImage, Series
@@ -23,20 +24,33 @@ def kinds_of(manifest: Manifest) -> Mapping[ImageKind, int]:
     file that is not there says nothing.
     """
     stated = str(read_json(manifest.folder / "cohort.json").get("contrast", ""))
-    firsts = {item.subject_id: item for item in reversed(manifest.slice_records())}
-    found = Counter(_kind(item, manifest).stated(stated) for item in firsts.values())
-    return dict(found.most_common())
+    slices: dict[str, list[Slice]] = defaultdict(list)
+    for item in manifest.slice_records():
+        slices[item.subject_id].append(item)
+    return dict(Counter(_kind(own, manifest, stated) for own in slices.values()).most_common())
 
 
-def _kind(item: Slice, manifest: Manifest) -> ImageKind:
-    own = [image for image in _images(item, manifest) if image.frame in (item.frame, None)]
-    return kind_of(Series(tuple(own[:1]))) if own else ImageKind()
+def _kind(items: Sequence[Slice], manifest: Manifest, stated: str) -> ImageKind:
+    """Of a subject's slices; what differs among them is unknown, whatever is stated."""
+    frames: dict[Path, set[int | None]] = defaultdict(set)
+    for item in items:
+        frames[item.file].add(item.frame)
+    own = [
+        image
+        for file in frames
+        for image in _images(file, manifest)
+        if image.frame is None or image.frame in frames[file]
+    ]
+    if not own:
+        return ImageKind().stated(stated)
+    series = Series(tuple(own))
+    return kind_of(series) if mixture_of(series) else kind_of(series).stated(stated)
 
 
-def _images(item: Slice, manifest: Manifest) -> tuple[MrImage, ...]:
+def _images(file: Path, manifest: Manifest) -> tuple[MrImage, ...]:
     try:
-        if is_volume(item.file):
-            return plane_images(item.file, FileHashes())
-        return look_at(item.file, manifest.root).images if item.file.is_file() else ()
+        if is_volume(file):
+            return plane_images(file, FileHashes())
+        return look_at(file, manifest.root).images if file.is_file() else ()
     except StudyError:
         return ()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sijstudy.cohort.files_by_name import subject_by_name
 from sijstudy.cohort.files_by_uid import Assigned, FileOwners, SliceOwners, assign_segs
+from sijstudy.cohort.image_kind import mixture_of
 from sijstudy.cohort.options import Wanted
 from sijstudy.cohort.scan import FoundFile, scan
 from sijstudy.cohort.series import MrImage
@@ -132,7 +133,20 @@ def _chosen_series(
         choose_images(subject, own, contrast=wanted.contrast, pattern=pattern, hashes=hashes)
         for subject, own in sorted(images.items())
     )
+    if wanted.contrast != "any":
+        for one in subjects:
+            _check_one_kind(one)
     return _Chosen(found, images, subjects)
+
+
+def _check_one_kind(own: SubjectImages) -> None:
+    """StudyError where a series was chosen by one of its images, and others are of another kind."""
+    if mixed := mixture_of(replace(own.choice.chosen, images=own.slices)):
+        raise StudyError(
+            f"subject {own.subject_id}: series '{own.choice.chosen.text}': its images are not of one kind: "
+            f"{mixed.words}; take out those of another kind, export it again with headers alike, name another series "
+            "with --series, or take it as it is with --contrast any"
+        )
 
 
 def _owner(file: FoundFile, root: Path, subjects: set[str]) -> str:

@@ -9,14 +9,17 @@ import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 
+import numpy as np
+
 from sijstudy.cohort.image_header import MARKS
-from sijstudy.cohort.series import Series
+from sijstudy.cohort.series import MrImage, Series
 
 UNKNOWN = "unknown"
 SUPPRESSED, FAT_BRIGHT = "suppressed", "not suppressed"
 GIVEN, NOT_GIVEN = "given", "not given"
 NEEDED = ("weighting", "fat", "plane")  # must be known of a series before networks are asked about it
 NO_MATTER = {("STIR", "agent")}  # nobody takes STIR after an agent, and no header says so
+NAMES = {"weighting": "weighting", "fat": "fat suppression", "agent": "contrast agent", "plane": "plane"}
 
 DIFFUSION = re.compile(r"(?<![a-z])(dwi|dti|diff[a-z]*|trace[w]?|resolve|adc)(?![a-z])")
 DIFFUSION_TYPES = {"DIFFUSION", "TRACEW", "ADC", "EADC", "FA"}
@@ -79,10 +82,60 @@ SYNTHETIC = {
 }
 
 
+@dataclass(frozen=True)
+class Mixture:
+    """Where the images of a series differ: fields of ImageKind, and in words two images with their values."""
+
+    fields: tuple[str, ...] = ()
+    words: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.fields)
+
+
 def kind_of(series: Series) -> ImageKind:
-    """The kind of a series by its header and, for volumes without one, its file's name."""
-    weighting = _weighting(series)
-    return ImageKind(weighting, _fat(series, weighting), _agent(series), series.plane)
+    """The kind of a series by the headers of all its images and, for volumes without one, its file's name.
+
+    Fields in which its images differ (``mixture_of``) are UNKNOWN.
+    """
+    own = _kinds(series)
+    return replace(own[0], **dict.fromkeys(_differing(own), UNKNOWN))
+
+
+def mixture_of(series: Series) -> Mixture:
+    """In what the images of a series differ; a header that is silent differs from one that tells."""
+    own = _kinds(series)
+    if not (names := _differing(own)):
+        return Mixture()
+    place = next(place for place, kind in enumerate(own) if kind != own[0])
+    pair = (series.first, own[0]), (series.images[place], own[place])
+    return Mixture(names, " and ".join(_told(image, kind, _differing((own[0], own[place]))) for image, kind in pair))
+
+
+def _kinds(series: Series) -> list[ImageKind]:
+    """The kind of each image; planes that are alike but for rounding are one.
+
+    Where the headers of some images name an agent, the series' description does not speak for those that do not.
+    """
+    first, kinds, named = series.first, [], any(image.contrast_agent for image in series.images)
+    for image in series.images:
+        alone = replace(series, images=(image,))
+        weighting = "localizer" if series.is_localizer else _weighting(alone)
+        alike = image.orientation and first.orientation and np.allclose(image.orientation, first.orientation, atol=1e-2)
+        plane = series.plane if alike else alone.plane
+        agent = UNKNOWN if named and not image.contrast_agent else _agent(alone)
+        kinds.append(ImageKind(weighting, _fat(alone, weighting), agent, plane))
+    return kinds
+
+
+def _differing(kinds: Sequence[ImageKind]) -> tuple[str, ...]:
+    return tuple(name for name in NAMES if len({getattr(kind, name) for kind in kinds}) > 1)
+
+
+def _told(image: MrImage, kind: ImageKind, names: Sequence[str]) -> str:
+    file = image.file.name if image.frame is None else f"{image.file.name} #{image.frame}"
+    said = {name: "not told" if kind.unknown(name) else getattr(kind, name) for name in names}
+    return f"{file} ({', '.join(f'{NAMES[name]} {value}' for name, value in said.items())})"
 
 
 def telling(kinds: Sequence[ImageKind]) -> tuple[ImageKind, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from sijstudy.cohort.files_by_uid import FileOwners, assign_segs
 from sijstudy.cohort.gather import broken_files, slice_owners
-from sijstudy.cohort.image_kind import ImageKind, kind_of
+from sijstudy.cohort.image_kind import ImageKind, Mixture, kind_of, mixture_of
 from sijstudy.cohort.manifest import slice_record
 from sijstudy.cohort.options import Wanted
 from sijstudy.cohort.scan import FoundFile, scan
@@ -28,7 +28,7 @@ from sijstudy.images.outlines_file import read_outlines_file
 from sijstudy.images.read import Source
 from sijstudy.images.segment_names import SegmentTable, read_segment_table
 from sijstudy.images.subject_outlines import OutlineRules
-from sijstudy.records import Slice
+from sijstudy.records import IliumBoxes, Slice
 from sijstudy.segmentation.joint_boxes import FoundBoxes
 
 if TYPE_CHECKING:  # for its type alone: reading a folder needs no network
@@ -45,10 +45,12 @@ class SubjectFolder:
 
     slices: from the lower to the upper pelvis; label is 0 everywhere and means nothing. boxes_from: where the ilium
     boxes come from, in words, "" when no slice has one. series: number and description of the one that is used. rule:
-    why it is. kind: what its images show by their header. seen: what the network sees on the slices, None where nobody
-    looked. found: boxes of each slice that nobody drew: the network found them, or, with confidence NaN, they are
-    guessed from outlined bone; None on slices of which somebody gave boxes; empty where all were given or none sought.
-    bones: a slice's UID -> where bone is outlined on it, ``(H, W)`` bool.
+    why it is. kind: what its images show by their headers. mixed: in what these differ from image to image. seen: what
+    the network sees on the slices, None where nobody looked. found: boxes of each slice that nobody drew: the network
+    found them, or, with confidence NaN, they are guessed from outlined bone; None on slices of which somebody gave
+    boxes; empty where all were given or none sought. bones: a slice's UID -> where bone is outlined on it, ``(H, W)``
+    bool. unseen: why the network cannot look. whole: whole images are asked for. unused: where boxes come from that are
+    not used then.
     broken: what could not be read, or outlines a slice that is not there, and was left out as asked: file -> why.
     """
 
@@ -62,6 +64,10 @@ class SubjectFolder:
     seen: Seen | None = None
     found: tuple[FoundBoxes | None, ...] = ()
     bones: Mapping[str, Mask] = field(default_factory=dict)
+    mixed: Mixture = Mixture()  # noqa: RUF009  (frozen)
+    unseen: str = ""
+    whole: bool = False
+    unused: str = ""
 
     @property
     def boxes_given(self) -> bool:
@@ -83,7 +89,7 @@ def read_subject(
 
     The folder may hold several series and other files; ``wanted`` and ``series_choice`` say which series is used.
     segments_csv: what the SEG's labels mean, as ``read_segment_table`` reads it. Raises StudyError naming the file at
-    fault, or the persons when the folder holds several.
+    fault, a table without any box, or the persons when the folder holds several.
     """
     wanted, name, hashes = wanted or Wanted(), folder.resolve().name, FileHashes()
     segments = read_segment_table(segments_csv) if segments_csv else SegmentTable()
@@ -105,12 +111,23 @@ def read_subject(
     gone |= done.left_out
     if given.boxes:
         given.boxes.check_used({row[key] for row in rows for key in ("sop_instance_uid", "file")}, {})
+        _check_has_boxes(given.boxes)
     slices = tuple(slice_record({**row, "segmentation": None}, folder, folder) for row in rows)  # nothing is kept
     guessed = _guessed(done, slices)
     source = boxes_csv.name if boxes_csv else "the DICOM SEG in its folder"
     chosen, left = own.choice.chosen, _named(gone, folder)
-    about = (_boxes_from(source, slices, guessed), chosen.text, own.choice.rule, left, kind_of(chosen))
-    return SubjectFolder(name, slices, *about, found=guessed, bones=_bones(done))
+    used = replace(chosen, images=own.slices)
+    about = (_boxes_from(source, slices, guessed), chosen.text, own.choice.rule, left, kind_of(used))
+    return SubjectFolder(name, slices, *about, found=guessed, bones=_bones(done), mixed=mixture_of(used))
+
+
+def _check_has_boxes(table: SideTable[IliumBoxes | None]) -> None:
+    """StudyError where no row has a box: taken for no table at all, boxes that nobody drew would stand for its own."""
+    if not any(boxes for _, boxes in table.rows.values()):
+        raise StudyError(
+            f"{table.path}: none of its {len(table.rows)} rows has a box, so no slice would be left; fill in the "
+            "edges, or leave --boxes out: then the joints are sought, and with --roi whole whole images are used"
+        )
 
 
 def _guessed(read: SubjectRows, slices: Sequence[Slice]) -> tuple[FoundBoxes | None, ...]:
@@ -149,6 +166,13 @@ def _images(folder: Path, found: Sequence[FoundFile]) -> list[MrImage]:
     images = [image for file in found for image in file.images]
     if not images and any(file.kind == "SEG" for file in found):
         raise StudyError(f"{folder}: holds no MR slice, only segmentations; add the images they were drawn on")
+    volumes = [file.path for file in found if file.kind == "NIfTI volume"]
+    if not images and volumes:
+        raise StudyError(
+            f"{folder}: holds no DICOM file with an MR image, but the volume {volumes[0].relative_to(folder)}, which "
+            "diagnose does not read; give DICOM, or make a manifest of volumes (`sijstudy manifest build "
+            "--volumes`, docs/DATA.md) and take it as external_manifest in notebook 07"
+        )
     if not images:
         raise StudyError(f"{folder}: holds no DICOM file with an MR image; give the folder with one subject's slices")
     persons = sorted({image.patient_id for image in images})

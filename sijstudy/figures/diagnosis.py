@@ -55,12 +55,18 @@ def _scores(axis: Axes, slices: pd.DataFrame) -> None:
 
 
 def _along_the_pelvis(axis: Axes) -> None:
+    low, high = axis.dataLim.intervalx
+    if low == high or high - low == 1:  # a slice alone, or its step: whole numbers need room to be seen
+        axis.set_xlim((low + high) / 2 - 1, (low + high) / 2 + 1)
     axis.set_xlabel("slice, lower to upper pelvis", fontsize=SMALL)
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def _steps(axis: Axes, slices: pd.DataFrame, column: str, title: str) -> None:
-    axis.step(slices["slice_index"], slices[column], where="mid", color=BLUE, linewidth=1.5, label="slice result")
+    index, results = slices["slice_index"].to_numpy(float), slices[column].to_numpy()
+    if len(index) == 1:  # a step is drawn between slices
+        index, results = index[0] + np.array([-0.5, 0.5]), results.repeat(2)
+    axis.step(index, results, where="mid", color=BLUE, linewidth=1.5, label="slice result")
     axis.set(ylim=(-0.08, 1.08), yticks=[0, 1], yticklabels=["negative", "positive"])
     axis.set_title(title, fontsize=TITLE)
     axis.grid(True, axis="x")

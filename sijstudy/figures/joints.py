@@ -39,7 +39,9 @@ def seen_joints(slices: Sequence[SeenSlice]) -> Figure:
     """The slices with outlined bones and edema, the boxes round the ilia, and the ROI that is cut out."""
     columns = min(ROW, len(slices))
     rows = -(-len(slices) // columns)
-    figure = Figure(figsize=(2.4 * columns, 2.7 * rows + 0.4), layout="constrained")
+    beside = columns + 1  # names of the legend, so that it fits the width
+    lines = -(-len(KEY) // beside)
+    figure = Figure(figsize=(max(2.4 * columns, 2.8), 2.7 * rows + 0.2 + 0.2 * lines), layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for axis in axes:
         axis.set(xticks=[], yticks=[])
@@ -52,7 +54,7 @@ def seen_joints(slices: Sequence[SeenSlice]) -> Figure:
         _draw_boxes(axis, one.rois, *KEY["ROI"])
         axis.set_title(one.title, fontsize=SMALL)
     handles = [axes[0].plot([], [], color=colour, linestyle=line)[0] for colour, line in KEY.values()]
-    figure.legend(handles, list(KEY), frameon=False, loc="outside lower center", ncols=len(KEY))
+    figure.legend(handles, list(KEY), frameon=False, loc="outside lower center", ncols=min(beside, len(KEY)))
     return figure
 
 

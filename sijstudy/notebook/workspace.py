@@ -23,6 +23,7 @@ from sijstudy.audit.cohort import Audit, audit_cohort
 from sijstudy.cohort.automatic_boxes import Automatic, automatic_rois
 from sijstudy.cohort.manifest import Manifest
 from sijstudy.cohort.slice_outlines import SliceOutlines
+from sijstudy.cohort.stack_depth import stack_depth
 from sijstudy.cohort.unread import whole_series
 from sijstudy.config import StudyConfig
 from sijstudy.errors import StudyError
@@ -231,8 +232,7 @@ class Workspace:
         with other parameters than this study has, or on another cohort.
         """
         found = open_networks(self.folder.root)
-        noted = {**asdict(found.config), "cohort": found.cohort}
-        require_same(noted, self.folder.made_with, self.folder.root / FITS)
+        require_same({**asdict(found.config), "cohort": found.cohort}, self.folder.made_with, self.folder.root / FITS)
         return replace(found, config=replace(found.config, **self.config.subset("device", *AFTER_SCORES)))
 
     def save_fits(self, runs: Mapping[Arm, Mapping[int, FitRun]]) -> None:
@@ -260,8 +260,8 @@ class Workspace:
         return {backbone: run.history() for backbone, run in zip(backbones, runs, strict=True)}
 
     def save_choice(self, choice: RuleChoice) -> None:
-        """``training.rule_choice.save_choice`` for this profile's networks."""
-        save_choice(self.folder, choice, self.config)
+        """``training.rule_choice.save_choice`` for this profile's networks, with the depth of the examinations."""
+        save_choice(self.folder, replace(choice, depth_mm=stack_depth(self.whole_examinations)), self.config)
 
     def examples(self, *, positive: int, negative: int) -> list[Slice]:
         """Slices to show: the middle one of evenly spread subjects with two outlined ilia, edema first."""

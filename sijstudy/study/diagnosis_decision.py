@@ -16,9 +16,10 @@ def decision_sentence(result: Diagnosis) -> str:
     decided, networks = result.opinion.decided, result.networks
     agree = int(networks["positive"].sum())
     votes = f" {agree} of {len(networks)} networks by themselves say positive." if len(networks) > 1 else ""
+    count = len(result.slices)
     return (
         f"Active sacroiliitis: {_word(decided)}. The subject score, {RULES[result.ruling.rule].title} "
-        f"({len(result.slices)} slices), is {decided.score:.3f}; the threshold is {_limit(decided)}.{votes}"
+        f"({count} slice{'s' * (count != 1)}), is {decided.score:.3f}; the threshold is {_limit(decided)}.{votes}"
     )
 
 

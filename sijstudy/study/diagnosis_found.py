@@ -49,9 +49,40 @@ def found_sentence(result: Diagnosis) -> str:
     )
 
 
+def one_sided(result: Diagnosis) -> dict[str, int]:
+    """The subject's left and right: on how many of the scored slices only that ilium has a box."""
+    boxes = [item.boxes for item in result.subject.slices if item.boxes and item not in result.left_out]
+    if result.arm != "roi":
+        boxes = []
+    return {
+        "left": sum(own.right is None for own in boxes),
+        "right": sum(own.left is None for own in boxes),
+    }
+
+
+def sides_sentence(result: Diagnosis) -> str:
+    """Which joint was not seen, and on how many of the scored slices; empty where every slice has both boxes."""
+    scored, said = len(result.slices), []
+    for side, number in one_sided(result).items():
+        other = "right" if side == "left" else "left"
+        if number == scored:
+            said.append(
+                f"Only the subject's {side} ilium has a box on {number} of {scored} slices: the {other} joint was not "
+                "seen at all, and the result says nothing of it."
+            )
+        elif number:
+            said.append(
+                f"Only the subject's {side} ilium has a box on {number} of {scored} slices: there the {other} joint "
+                "was not seen."
+            )
+    return " ".join(said)
+
+
 def boxes_caption(result: Diagnosis) -> str:
     """What the boxes on the page are, and what it means that a slice has none."""
     subject = result.subject
+    if subject.whole:
+        return "There are no boxes round the ilia, as whole images were asked for (--roi whole)."
     if not subject.boxes_from:
         return "There are no boxes round the ilia: nobody gave any, and none was sought or found."
     if subject.boxes_given and not subject.found:
@@ -68,7 +99,8 @@ def boxes_caption(result: Diagnosis) -> str:
 def edema_sentence(result: Diagnosis) -> str:
     """What the second reader of edema outlines; empty where nothing looked."""
     if not (seen := result.subject.seen):
-        return ""
+        why = result.subject.unseen
+        return f"There is no second reader, the network that outlines bones cannot look: {why}." if why else ""
     amount = seen.all_edema
     most = int(np.argmax(amount.areas))
     volume = "an unknown volume" if math.isnan(amount.volume) else f"{amount.volume:.2f} ml"
@@ -98,7 +130,8 @@ def found_content(result: Diagnosis) -> dict[str, Any]:
     joints = {"boxes": BOXES, "slices": len(sure) + len(guessed), "guessed": guessed,
               "lowest_confidence": min(sure.values(), default=None), "sentence": found_sentence(result)}  # fmt: skip
     if not seen:
-        return {"joints": joints if sure or guessed else None, "edema": None}
+        unseen = {"volume_ml": None, "sentence": edema_sentence(result)} if result.subject.unseen else None
+        return {"joints": joints if sure or guessed else None, "edema": unseen}
     volume = None if math.isnan(seen.all_edema.volume) else seen.all_edema.volume
     return {
         "joints": joints if sure or guessed else None,

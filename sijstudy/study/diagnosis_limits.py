@@ -11,7 +11,12 @@ from sijstudy.analysis.diagnosis import Diagnosis, Verdict
 
 def likeness_sentence(result: Diagnosis) -> str:
     """How many slices are unlike the training patches; empty where that is why there is no decision."""
-    return "" if result.withheld else result.likeness.sentence
+    return "" if result.likeness.withholds else result.likeness.sentence
+
+
+def coverage_sentence(result: Diagnosis) -> str:
+    """How many slices of the series were scored, which are not there, and what follows for the decision."""
+    return result.coverage.sentence
 
 
 def images_sentence(result: Diagnosis) -> str:
@@ -25,6 +30,15 @@ def withheld_words(result: Diagnosis) -> str:
     if not result.withheld:
         return ""
     scores = result.slices["score"]
+    seen = (
+        f"The networks' scores, {scores.min():.3f} to {scores.max():.3f} on these slices, are shown for what they are."
+    )
+    if not result.likeness.withholds:
+        return (
+            f"{result.withheld} On so few nothing is decided. {seen} To go on, give all slices of the series, and "
+            "ilium boxes for those without one (--boxes); --rule mean decides on a selection of slices as the paper's; "
+            "with --force it is decided all the same, and the result says so."
+        )
     look = "give ilium boxes (--boxes, --roi find), and look at the series (--series)"
     if result.arm == "roi":
         look = (
@@ -32,20 +46,26 @@ def withheld_words(result: Diagnosis) -> str:
             "(--series)"
         )
     return (
-        f"{result.withheld} Where more than half are, nothing is decided. The networks' scores, {scores.min():.3f} to "
-        f"{scores.max():.3f} on these slices, are shown for what they are. To go on, {look}; images like "
-        "these may need networks that were trained on such (--run)."
+        f"{result.withheld} Where more than half are, nothing is decided. {seen} To go on, {look}; images like these "
+        "may need networks that were trained on such (--run)."
     )
 
 
 def limits_content(result: Diagnosis) -> dict[str, Any]:
-    """The fields ``images`` and ``likeness`` of diagnosis.json."""
+    """The fields ``images``, ``likeness`` and ``coverage`` of diagnosis.json."""
+    coverage = result.coverage
     return {
         "images": {**asdict(result.images), "fits": result.images.fits, "sentence": images_sentence(result)},
         "likeness": {
             "sentence": result.likeness.sentence,
             "held_out": result.likeness.held_out,
             "unlike": int(result.likeness.unlike.sum()),
+        },
+        "coverage": {
+            **asdict(coverage),
+            "share": coverage.share,
+            "withheld": coverage.withholds,
+            "sentence": " ".join(filter(None, (coverage.sentence, coverage.reason if coverage.withholds else ""))),
         },
     }
 

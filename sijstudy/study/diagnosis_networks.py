@@ -26,9 +26,16 @@ def training_warning(result: Diagnosis) -> str:
     if not folds:
         return ""
     numbers = ", ".join(map(str, folds))
+    others = [str(fold) for fold in result.networks["fold"] if fold not in folds]
+    way = (
+        f"--fold {' or '.join(others)} takes a network that has not"
+        if others
+        else "no network asked here has not: a test of them takes another --fold, where one has not seen it, or a run "
+        "that was trained without this subject"
+    )
     return (
         f"A subject named {result.subject.subject_id} was among the training data of fold {numbers}. "
-        "If it is this one, these networks have seen it and the result is no test of them; --fold picks one network."
+        f"If it is this one, these networks have seen it and the result is no test of them; {way}."
     )
 
 

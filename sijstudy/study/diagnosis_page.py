@@ -11,6 +11,7 @@ from typing import Any
 
 from sijstudy.aggregation import RULES
 from sijstudy.analysis.diagnosis import Diagnosis, name_of
+from sijstudy.cohort.subject_folder import SubjectFolder
 from sijstudy.figures.diagnosis import cam_overlays, score_course, subject_course
 from sijstudy.figures.joints import seen_joints
 from sijstudy.files import write_atomic, write_json
@@ -27,11 +28,14 @@ from sijstudy.study.diagnosis_found import (
     edema_sentence,
     found_content,
     found_sentence,
+    one_sided,
     seen_columns,
     shown_slices,
+    sides_sentence,
     write_boxes,
 )
 from sijstudy.study.diagnosis_limits import (
+    coverage_sentence,
     images_sentence,
     likeness_sentence,
     limits_content,
@@ -88,6 +92,8 @@ def summary(result: Diagnosis) -> str:
     lines = [
         images_sentence(result),
         patch_sentence(result),
+        coverage_sentence(result),
+        sides_sentence(result),
         found_sentence(result),
         edema_sentence(result),
         broken_sentence(result),
@@ -105,17 +111,20 @@ def patch_sentence(result: Diagnosis) -> str:
     """Which series the networks were shown, in which form, and what was left out."""
     series = f"Series '{result.subject.series}' ({result.subject.rule}). "
     if result.arm == "original":
-        reason = (
-            "no ilium boxes were given or found"
-            if not result.subject.boxes_from
-            else "the run has no network for ROI patches"
-        )
+        reason = _why_whole(result.subject)
         return (
             f"{series}Whole images are used: {reason}. In the paper whole slices were classified less well (Table 2)."
         )
     missing = len(result.left_out)
     words = f" {missing} slice{'s' * (missing > 1)} without a box left out." if missing else ""
     return f"{series}ROI patches are used, from the ilium boxes of {result.subject.boxes_from}.{words}"
+
+
+def _why_whole(subject: SubjectFolder) -> str:
+    if subject.whole:
+        unused = f", so the ilium boxes of {subject.unused} are not used" if subject.unused else ""
+        return f"--roi whole asks for them{unused}"
+    return "the run has no network for ROI patches" if subject.boxes_from else "no ilium boxes were given or found"
 
 
 def broken_sentence(result: Diagnosis) -> str:
@@ -145,6 +154,7 @@ def _content(result: Diagnosis, run: Path, now: datetime.datetime) -> dict[str, 
             "series": result.subject.series,
             "series_rule": result.subject.rule,
             "boxes_from": result.subject.boxes_from or None,
+            "one_sided": one_sided(result),
             "slices_left_out": [name_of(item) for item in result.left_out],
             "broken": dict(result.subject.broken),
         },
@@ -181,6 +191,9 @@ def _page(
         warned=bool(selection_warning(result)),
         arm=ARM_NAMES[result.arm],
         patches=" ".join(filter(None, (patch_sentence(result), broken_sentence(result)))),
+        coverage=coverage_sentence(result),
+        partial=result.coverage.partial,
+        sides=sides_sentence(result),
         whole_images=result.arm == "original",
         ensemble=ensemble_sentence(result),
         seen=training_warning(result),

@@ -19,6 +19,7 @@ from sijstudy.images.dicom_file import brief, open_file, reading
 from sijstudy.images.nifti import is_volume
 from sijstudy.images.seg import RESULT_MODEL, is_result
 from sijstudy.images.seg_write import Drawn, Identity, Source, read_sources, segmentation
+from sijstudy.records import Slice
 from sijstudy.study.dicom_report import coding_scheme, own, report
 from sijstudy.study.dicom_told import MASKS, NOTICE, DicomResults, Told
 
@@ -42,17 +43,32 @@ def write_dicom_results(told: Told, folder: Path) -> DicomResults:
     try:
         sources = read_sources(told.slices)
         drawn = _drawn(told, sources)
-        if drawn:
+        if drawn and (apart := _turned_apart(sources, told.slices)):
+            notes.append(f"No DICOM SEG: {apart}.")
+        elif drawn:
             made[SEG] = segmentation(sources, drawn, _identity(told, sources, "SEG"))
         else:
             notes.append("No DICOM SEG: there is no ROI and no mask to show.")
         used = [source for source, own_row in zip(sources, told.used, strict=True) if own_row]
         made[SR] = report(told, used, _identity(told, sources, "SR"))
     except StudyError as error:
-        notes.append(f"No DICOM {'SR' if made else 'results'}: {error}.")
+        notes.append(f"No DICOM {'SR' if made else 'results'}: {str(error).rstrip('.')}.")
     except Exception as error:  # highdicom's, on headers it finds unlawful; the page and its JSON are not lost for that
-        notes.append(f"No DICOM {'SR' if made else 'results'}: {brief(error)}.")
+        why = f"highdicom finds fault with the headers of these images ({brief(error).rstrip('.')})"
+        notes.append(f"No DICOM {'SR' if made else 'results'}: {why}. Page and JSON hold all that was found.")
     return _kept(folder, made, *notes)
+
+
+def _turned_apart(sources: Sequence[Source], slices: Sequence[Slice]) -> str:
+    """Which two images are stored turned or mirrored against each other, of which no SEG can be made; else empty."""
+    for source, item in zip(sources, slices, strict=True):
+        if source.turn != sources[0].turn:
+            return (
+                f"{item.file.name} is stored turned or mirrored against {slices[0].file.name} "
+                "(ImageOrientationPatient), and a SEG has one orientation; export the series again with all images "
+                "stored alike"
+            )
+    return ""
 
 
 def _identity(told: Told, sources: Sequence[Source], kind: str) -> Identity:

@@ -26,7 +26,9 @@ class RuleChoice:
 
     rule: a name in ``aggregation.RULES``. threshold: from which score on a subject is positive, in [0, 1], or just
     above 1 where none is. recall, specificity: fractions, at that threshold, of the subjects on whom it was chosen.
-    active, others: how many different people these were, with active disease and without. ValueError for anything else.
+    active, others: how many different people these were, with active disease and without. depth_mm: how deep their
+    examinations are where they show the joints (``cohort.stack_depth``), None where nobody knows. ValueError for
+    anything else.
     """
 
     rule: str
@@ -35,12 +37,14 @@ class RuleChoice:
     specificity: float
     active: int
     others: int
+    depth_mm: float | None = None
 
     def __post_init__(self) -> None:
         numbers = all(type(value) in (int, float) for value in (self.threshold, self.recall, self.specificity))
         people = type(self.active) is type(self.others) is int and min(self.active, self.others) >= 1
         fractions = numbers and all(0 <= value <= 1 for value in (self.recall, self.specificity))  # NaN is in no range
-        if not (self.rule in RULES and fractions and people and 0 <= self.threshold < 1 + 1e-9):
+        deep = self.depth_mm is None or (type(self.depth_mm) in (int, float) and self.depth_mm > 0)
+        if not (deep and self.rule in RULES and fractions and people and 0 <= self.threshold < 1 + 1e-9):
             raise ValueError(f"{self} is no choice of a rule")
 
 

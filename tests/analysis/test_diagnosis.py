@@ -18,6 +18,7 @@ from sijstudy.analysis.slice_courses import collect_predictions, subject_predict
 from sijstudy.cohort.subject_folder import read_subject
 from sijstudy.errors import StudyError
 from sijstudy.study.diagnosis_decision import decision_sentence, others_sentence, rule_sentence, selection_warning
+from sijstudy.study.diagnosis_networks import training_warning
 from sijstudy.training.networks import open_networks
 from sijstudy.training.rule_choice import RuleChoice, save_choice
 from sijstudy.training.store import StudyFolder
@@ -145,7 +146,7 @@ def test_the_command_writes_a_page_and_json(finished_work, tmp_path, capsys):
     )
     assert content["input"] == {
         "arm": "roi", "series": "1", "series_rule": "the only MR series", "boxes_from": "the DICOM SEG in its folder",
-        "slices_left_out": [],
+        "one_sided": {"left": 0, "right": 0}, "slices_left_out": [],
         "broken": {},
     }  # fmt: skip
 
@@ -238,7 +239,7 @@ def test_the_command_takes_the_choice_of_notebook_09(finished_work, tmp_path, ca
     decision = json.loads((tmp_path / "diagnosis.json").read_text())["decision"]
     assert (decision["rule"], decision["threshold"], decision["positive"]) == ("run", 0.0, True)
     assert decision["chosen"] == {"rule": "run", "threshold": 0.0, "recall": 0.9444, "specificity": 0.875,
-                                  "active": 18, "others": 8}  # fmt: skip
+                                  "active": 18, "others": 8, "depth_mm": None}  # fmt: skip
     assert decision["by_rule"]["run"] == {name: decision[name] for name in ("positive", "score", "threshold")}
     assert {name: each["threshold"] for name, each in decision["by_rule"].items()} == {
         "mean": 0.5, "asas": 0.5, "run": 0.0, "highest": 0.5
@@ -262,7 +263,11 @@ def test_a_subject_of_the_training_data_is_pointed_out(finished_work, tmp_path, 
     run = work.folder.root
     assert cli.main(["diagnose", str(folder_of(work, subject)), "--run", str(run), "--fold", "1", "--output",
                      str(tmp_path), "--device", "cpu"]) == 0  # fmt: skip
-    assert f"A subject named {subject} was among the training data of fold 1" in capsys.readouterr().out
+    assert f"A subject named {subject} was among the training data of fold 1" in (out := capsys.readouterr().out)
+    assert "no network asked here has not: a test of them takes another --fold" in out and "trained without" in out
+    seen = pd.DataFrame({"fold": [1, 2, 3], "trained_on_name": [True, False, False]})
+    some = SimpleNamespace(subject=SimpleNamespace(subject_id=subject), networks=seen)
+    assert training_warning(some).endswith("no test of them; --fold 2 or 3 takes a network that has not.")
 
 
 def test_weights_of_another_network_are_refused(finished_work, networks, tmp_path):

@@ -128,6 +128,40 @@ def test_an_unnamed_agent_is_told_and_stops_nothing(runs, tmp_path, capsys):
     assert "Its header does not tell contrast agent; the networks were trained on Gd-enh" in capsys.readouterr().out
 
 
+def test_a_series_whose_first_file_alone_fits_is_refused(runs, tmp_path, capsys):
+    """Two files and their values are named; by force every output says so, and nothing stated makes it whole."""
+    tags = {**T1_GD, "SeriesDescription": "t1 cor"}
+    folder, plain = folder_of(tmp_path / "S", tags), {**tags, "ScanOptions": "PFP", "ContrastBolusAgent": ""}
+    for step in (1, 2):
+        write(series_of_slices(3, 2, **plain)[step], folder / f"0-{step}.dcm")
+    said = (
+        "not of one kind: 0-0.dcm (fat suppression suppressed, contrast agent given) and 0-1.dcm (fat suppression not "
+        "suppressed, contrast agent not told)."
+    )
+    for more in ((), ("--contrast", "gd_t1")):
+        assert diagnosed(folder, runs / "gd", *more) == 2
+        error = capsys.readouterr().err
+        assert said in error and "Keep the files of one kind, or export" in error and error.count("\n") == 1
+    assert diagnosed(folder, runs / "gd", "--contrast", "gd_t1", "--force") == 0
+    content = json.loads((tmp_path / "out/diagnosis.json").read_text())
+    assert said in capsys.readouterr().out and said in (tmp_path / "out/diagnosis.html").read_text()
+    assert said in content["images"]["sentence"] and content["images"]["fits"] is False
+    assert (content["images"]["series"]["fat"], content["images"]["mixed"]["fields"]) == ("unknown", ["fat", "agent"])
+    assert "does not tell" not in content["images"]["sentence"]
+
+
+def test_a_stated_contrast_that_the_header_contradicts_is_refused(runs, tmp_path, capsys):
+    folder = folder_of(tmp_path / "S", STIR)
+    assert diagnosed(folder, runs / "stir", "--contrast", "gd_t1") == 2
+    said = (
+        "'2 stir_obl_cor' is STIR, coronal by its header, --contrast gd_t1 states Gd-enhanced T1 with fat suppression"
+    )
+    assert f"{said}: weighting differs; leave --contrast out" in capsys.readouterr().err
+    assert diagnosed(folder, runs / "gd", "--contrast", "gd_t1", "--force") == 0
+    assert "Gd-enhanced STIR" not in (out := capsys.readouterr().out) and "The series is STIR, coronal;" in out
+    assert "does not tell contrast agent" not in out  # nobody takes STIR after an agent
+
+
 @pytest.mark.parametrize("share", [(85, 15), (45, 55)])
 @pytest.mark.parametrize(
     "open_kind",
@@ -204,3 +238,38 @@ def test_neither_a_joint_nor_a_guess_is_refused(of_bone_alone, monkeypatch):
     monkeypatch.setattr(ilium_boxes, "propose_ilium_boxes", lambda *_: [None] * 3)
     with pytest.raises(StudyError, match="no sacroiliac joint was found on any of 3 slices; give ilium boxes"):
         of_bone_alone(FIND, [FoundBoxes(None, 0.0)] * 3)
+
+
+def test_whole_images_are_whole_although_somebody_gave_boxes(runs, tmp_path, capsys):
+    """The SEG of the folder outlines the ilia; it was used without a word."""
+    folder = folder_of(tmp_path / "S", T1_GD)
+    assert diagnosed(folder, runs / "gd", "--roi", "whole") == 0
+    said = "--roi whole asks for them, so the ilium boxes of the DICOM SEG in its folder are not used."
+    content = json.loads((tmp_path / "out/diagnosis.json").read_text())
+    assert (content["input"]["arm"], content["input"]["boxes_from"]) == ("original", None)
+    page = (tmp_path / "out/diagnosis.html").read_text()
+    assert said in capsys.readouterr().out and said in page and "as whole images were asked for (--roi whole)" in page
+    (folder / "seg.dcm").unlink()
+    assert diagnosed(folder, runs / "gd", "--roi", "whole") == 0
+    assert "Whole images are used: --roi whole asks for them. In the paper" in capsys.readouterr().out
+    assert diagnosed(folder, runs / "gd", "--roi", "whole", "--boxes", str(tmp_path / "b.csv")) == 2
+    assert "--roi whole asks for whole images, --boxes" in capsys.readouterr().err
+
+
+def test_a_second_reader_that_cannot_look_stops_only_who_needs_it(runs, tmp_path, capsys, monkeypatch):
+    """Its refusal said to give boxes, and came again when they were given."""
+    folder = folder_of(tmp_path / "S", T1_GD)
+
+    def blind(slices):
+        raise StudyError(f"{slices[0].file.parent}: slices of 2 sizes or spacings; choose it, or give boxes")
+
+    monkeypatch.setattr(module, "see", blind)
+    said = "There is no second reader, the network that outlines bones cannot look: slices of 2 sizes or spacings."
+    for more in ((), ("--roi", "whole")):
+        assert diagnosed(folder, runs / "gd", *more) == 0
+        content = json.loads((tmp_path / "out/diagnosis.json").read_text())
+        assert said in capsys.readouterr().out and said in (tmp_path / "out/diagnosis.html").read_text()
+        assert content["edema"] == {"volume_ml": None, "sentence": said}
+    (folder / "seg.dcm").unlink()
+    assert diagnosed(folder, runs / "gd") == 2
+    assert "give boxes" in capsys.readouterr().err

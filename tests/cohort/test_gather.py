@@ -11,6 +11,7 @@ from dicom_samples import bone_masks, enhanced_mr, mr_dataset, seg_dataset, writ
 from hospital_samples import STIR, T1_GD, series_of_slices, write_hospital_tree
 
 from sijstudy.cohort.build import build_manifest
+from sijstudy.cohort.cohort_kinds import kinds_of
 from sijstudy.cohort.manifest import load_manifest, read_account, verify_files
 from sijstudy.cohort.options import BuildOptions, Wanted
 from sijstudy.errors import StudyError
@@ -147,6 +148,19 @@ def test_an_image_of_nobody_stops_the_build(tree):
     write(mr_dataset(7, 0), tree / "loose")
     with pytest.raises(StudyError, match=r"loose: an MR image of nobody: .*PatientID 'P007'"):
         build(tree)
+
+
+def test_a_series_of_two_kinds_is_refused_unless_any_contrast_will_do(tree):
+    """Its first image alone fits the contrast that is asked for."""
+    write(series_of_slices(0, 4, **{**T1_GD, "ContrastBolusAgent": ""})[1], tree / "A0/ST0/SE0/IM8")
+    said = (
+        r"subject P000: series '4 t1_tse_fs_obl_cor_GD': its images are not of one kind: IM7 \(contrast agent given\) "
+        r"and IM8 \(contrast agent not told\); take out"
+    )
+    with pytest.raises(StudyError, match=said):
+        build(tree)
+    manifest = build(tree, wanted=Wanted("any", series="t1"))
+    assert len(manifest.slices) == 6 and {kind.agent for kind in kinds_of(manifest)} == {"unknown", "given"}
 
 
 def test_two_equal_series_are_named(tree):

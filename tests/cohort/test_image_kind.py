@@ -2,13 +2,23 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from dicom_samples import enhanced_mr, made, mr_dataset
 from hospital_samples import AXIAL, SAGITTAL
 from pydicom import Dataset
 
 from sijstudy.cohort.image_header import mr_image
-from sijstudy.cohort.image_kind import STATED, SYNTHETIC, ImageKind, contrast_of, kind_of, telling
+from sijstudy.cohort.image_kind import (
+    STATED,
+    SYNTHETIC,
+    ImageKind,
+    Mixture,
+    contrast_of,
+    kind_of,
+    mixture_of,
+    telling,
+)
 from sijstudy.cohort.series import Series
 from sijstudy.images.dicom_attributes import Attributes
 from sijstudy.phantom.protocol import CONTRASTS
@@ -127,6 +137,35 @@ def test_enhanced_files_say_it_in_functional_groups():
     assert of(ds).fat == "suppressed" and of(ds).weighting == "PD"
     shared.MRModifierSequence = [made(InversionRecovery="NO", SpectrallySelectedSuppression="NONE")]
     assert of(ds).fat == "not suppressed"
+
+
+@pytest.mark.parametrize(
+    ("others", "fields", "words"),
+    [
+        ({}, (), ""),
+        ({"ScanOptions": "PFP", "SeriesDescription": "t1 cor", "ContrastBolusAgent": ""}, ("fat", "agent"),
+         "0.dcm (fat suppression suppressed, contrast agent given) and 1.dcm (fat suppression not suppressed, contrast "
+         "agent not told)"),
+        ({"ContrastBolusAgent": ""}, ("agent",), "0.dcm (contrast agent given) and 1.dcm (contrast agent not told)"),
+        ({"ScanningSequence": ["SE", "IR"], "InversionTime": 220}, ("weighting",),
+         "0.dcm (weighting T1) and 1.dcm (weighting STIR)"),
+        ({"ImageOrientationPatient": AXIAL}, ("plane",), "0.dcm (plane coronal) and 1.dcm (plane axial)"),
+    ],
+)  # fmt: skip
+def test_a_series_is_of_a_kind_that_all_its_images_have(others, fields, words):
+    """The first file spoke for the rest: one of fat-suppressed T1 with an agent let 36 without both pass."""
+    tags = [SIEMENS["gd_fs_t1"], *[{**SIEMENS["gd_fs_t1"], **others}] * 2]
+    made_of = [mr_image(Attributes(slice_of(**own), Path(f"{step}.dcm"), None)) for step, own in enumerate(tags)]
+    series = Series(tuple(made_of))
+    assert mixture_of(series) == Mixture(fields, words) and bool(mixture_of(series)) == bool(fields)
+    assert [name for name, value in vars(kind_of(series)).items() if value == "unknown"] == list(fields)
+
+
+def test_planes_that_differ_by_rounding_are_one():
+    """At 60 degrees from coronal, where the name of the plane changes."""
+    planes = [[1, 0, 0, 0, *np.round([np.sin(angle), -np.cos(angle)], 6)] for angle in np.deg2rad([60.01, 59.99])]
+    made_of = [mr_image(Attributes(slice_of(ImageOrientationPatient=own), Path("a"), None)) for own in planes]
+    assert len({Series((image,)).plane for image in made_of}) == 2 and not mixture_of(Series(tuple(made_of)))
 
 
 def test_what_no_tag_says_is_unknown():

@@ -48,6 +48,16 @@ def test_boxes_may_come_from_a_table_or_be_missing(folder, tmp_path):
         read_subject(folder, lost)
 
 
+def test_a_table_without_any_box_is_refused_not_ignored(folder, tmp_path):
+    """It said that there is no ilium on any slice, and the SEG's or found boxes were used instead."""
+    empty = {f"{side}_{edge}": "" for side in ("left", "right") for edge in ("x0", "y0", "x1", "y1")}
+    table = write_csv(tmp_path / "boxes.csv", [{"file": f"series/{number}.dcm", **empty} for number in (1, 2, 3, 4)])
+    for _ in range(2):
+        with pytest.raises(StudyError, match=r"boxes\.csv: none of its 4 rows has a box, .*; fill in .* --roi whole"):
+            read_subject(folder, table)
+        (folder / "SEG.dcm").unlink(missing_ok=True)
+
+
 def bone_only(folder, monkeypatch):
     """A SEG with the outline of all bone alone, and what is guessed of it on the first three slices."""
     series = [mr_dataset(7, step) for step in range(4)]
@@ -133,6 +143,10 @@ def test_what_is_no_subject_is_refused(folder, tmp_path):
     (folder / "SEG.dcm").unlink()
     with pytest.raises(StudyError, match="holds no DICOM file"):
         read_subject(folder)
+    (folder / "t1.nii.gz").write_bytes(b"")
+    with pytest.raises(StudyError, match=r"but the volume t1\.nii\.gz, .*manifest build --volumes.* in notebook 07"):
+        read_subject(folder)
+    (folder / "t1.nii.gz").unlink()
     write(mr_dataset(7, 0, Modality="CT"), folder / "ct.dcm")
     with pytest.raises(StudyError, match="modality is CT, not MR"):
         read_subject(folder)

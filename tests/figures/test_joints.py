@@ -1,6 +1,7 @@
 """The sheet of slices draws what it was given."""
 
 import numpy as np
+import pytest
 
 from sijstudy.figures.joints import KEY, OUTLINES, SeenSlice, seen_joints
 from sijstudy.records import Box
@@ -20,3 +21,13 @@ def test_each_slice_has_its_title_outlines_and_boxes():
     ]  # fmt: skip
     assert not second.patches and len(first.collections) == 1  # only edema has an outline
     assert [text.get_text() for text in figure.legends[0].get_texts()] == list(KEY)
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
+def test_the_legend_of_few_slices_is_not_cut_off(number):
+    image = np.arange(600.0).reshape(20, 30)
+    masks = dict.fromkeys(OUTLINES, np.zeros((20, 30), bool))
+    figure = seen_joints([SeenSlice("slice 3", image, masks, [], [])] * number)
+    figure.draw_without_rendering()
+    legend, whole = figure.legends[0].get_window_extent(), figure.bbox
+    assert legend.x0 >= whole.x0 and legend.x1 <= whole.x1 and legend.y0 >= whole.y0

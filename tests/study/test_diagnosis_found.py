@@ -1,5 +1,6 @@
 """What the network sees on a subject: drawn on the page, counted, and written down to be corrected."""
 
+import html
 import json
 import re
 import shutil
@@ -12,6 +13,7 @@ import pytest
 from result_samples import TURNS, classic, diagnosis_of
 
 from sijstudy import cli
+from sijstudy.analysis.diagnosis import Explanation
 from sijstudy.analysis.suitability import FIND
 from sijstudy.cohort import seen_joints
 from sijstudy.cohort.seen_joints import boxed
@@ -26,10 +28,13 @@ from sijstudy.study.diagnosis_found import (
     edema_sentence,
     found_content,
     found_sentence,
+    one_sided,
     seen_columns,
     shown_slices,
+    sides_sentence,
     write_boxes,
 )
+from sijstudy.study.diagnosis_page import summary, write_diagnosis
 
 FOUND = (
     FoundBoxes(IliumBoxes(Box(21, 5, 29, 20), Box(2, 4, 10, 19)), 0.912),
@@ -202,3 +207,25 @@ def test_the_command_shows_and_writes_what_was_found(finished_work, tmp_path, ca
     assert (again["joints"], again["input"]["boxes_from"]) == (None, "mine.csv")
     assert [row["score"] for row in again["slices"]] == [row["score"] for row in content["slices"]]
     assert not (tmp_path / "again" / BOXES).exists()
+
+
+def test_a_joint_that_was_not_seen_is_told_in_every_output(subject, finished_work, tmp_path):
+    """Slice 2 has the left ilium alone, and then all slices have."""
+    result = diagnosis_of(subject)
+    assert one_sided(result) == {"left": 1, "right": 0}
+    assert sides_sentence(result) == (
+        "Only the subject's left ilium has a box on 1 of 2 slices: there the right joint was not seen."
+    )
+    alone = [IliumBoxes(None, Box(2, 4, 10, 19))] * 3
+    right = replace(subject, found=(), boxes_from="t.csv", slices=tuple(
+        replace(item, boxes=box) for item, box in zip(subject.slices, alone, strict=True)))  # fmt: skip
+    shown = Explanation(right.slices[0], 0.9, np.zeros((8, 8)), np.zeros((8, 8)))
+    result = diagnosis_of(right, explained=(shown,))
+    said = "Only the subject's right ilium has a box on 3 of 3 slices: the left joint was not seen at all"
+    files = write_diagnosis(result, tmp_path / "out", finished_work[0].folder.root)
+    content = json.loads(files.json.read_text())
+    assert content["input"]["one_sided"] == {"left": 0, "right": 3}
+    assert said in summary(result) and said in html.unescape(files.html.read_text())
+    assert said in pydicom.dcmread(files.dicom.sr).to_json()
+    whole = diagnosis_of(right, arm="original")
+    assert (one_sided(whole), sides_sentence(whole)) == ({"left": 0, "right": 0}, "")
