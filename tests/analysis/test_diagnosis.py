@@ -18,7 +18,6 @@ from sijstudy.analysis.slice_courses import collect_predictions, subject_predict
 from sijstudy.cohort.subject_folder import read_subject
 from sijstudy.errors import StudyError
 from sijstudy.study.diagnosis_decision import decision_sentence, others_sentence, rule_sentence, selection_warning
-from sijstudy.study.diagnosis_networks import training_warning
 from sijstudy.training.networks import open_networks
 from sijstudy.training.rule_choice import RuleChoice, save_choice
 from sijstudy.training.store import StudyFolder
@@ -265,9 +264,6 @@ def test_a_subject_of_the_training_data_is_pointed_out(finished_work, tmp_path, 
                      str(tmp_path), "--device", "cpu"]) == 0  # fmt: skip
     assert f"A subject named {subject} was among the training data of fold 1" in (out := capsys.readouterr().out)
     assert "no network asked here has not: a test of them takes another --fold" in out and "trained without" in out
-    seen = pd.DataFrame({"fold": [1, 2, 3], "trained_on_name": [True, False, False]})
-    some = SimpleNamespace(subject=SimpleNamespace(subject_id=subject), networks=seen)
-    assert training_warning(some).endswith("no test of them; --fold 2 or 3 takes a network that has not.")
 
 
 def test_weights_of_another_network_are_refused(finished_work, networks, tmp_path):

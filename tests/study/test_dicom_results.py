@@ -272,16 +272,6 @@ def test_headers_that_were_emptied(tmp_path, changes, note):
     assert note in files.sentence
 
 
-def test_images_stored_turned_against_each_other_get_a_report_and_the_file_is_named(tmp_path):
-    """highdicom's own line named none, and ended in two full stops."""
-    alike, mirrored = classic(tmp_path / "in"), classic(tmp_path / "turned", "mirrored")
-    mixed = replace(alike, slices=(alike.slices[0], mirrored.slices[1], alike.slices[2]))
-    _, files = written(mixed, tmp_path / "out")
-    assert files.seg is None and files.sr
-    assert "No DICOM SEG: 1.dcm is stored turned or mirrored against 0.dcm (Image" in files.sentence
-    assert "; export the series again" in files.sentence and ".." not in files.sentence
-
-
 def test_results_are_no_input(tmp_path):
     """Sent back with the study, they do not pass for outlines that a person drew."""
     subject = classic(tmp_path / "in")
