@@ -32,6 +32,7 @@ from sijstudy.study.notebook_files import read_notebook
 from sijstudy.study.numbers_file import NUMBERS
 from sijstudy.study.plan import StudyPlan
 from sijstudy.study.results import DONE, current_timings, is_synthetic, result_of
+from sijstudy.training.kept_run import ABOUT
 
 METADATA = "ro-crate-metadata.json"
 PROFILE = "https://w3id.org/ro/wfrun/process/0.5"
@@ -53,7 +54,7 @@ def write_crate(plan: StudyPlan) -> Path:
     actions = current_timings(plan)
     outputs = {name: _file(crate, plan.reports, name) for name in _names(plan.reports)}
     software = _software(crate, plan)
-    given = [_cohort(crate, plan), *_parameters(crate, plan.config)]
+    given = [_cohort(crate, plan), *_kept(crate, plan), *_parameters(crate, plan.config)]
     pages = {}
     for notebook in plan.notebooks:
         page = outputs.get(plan.page(notebook).name)
@@ -116,6 +117,24 @@ def _cohort(crate: ROCrate, plan: StudyPlan) -> Entity:
         description=str(told.get("cohort") or "The cohort of this run."),
         **({"identifier": origin["cohort_hash"]} if "cohort_hash" in origin else {}),
     )  # fmt: skip
+
+
+def _kept(crate: ROCrate, plan: StudyPlan) -> list[Entity]:
+    """The kept predictions that a run's tables were made of, in place of images and networks; [] where none were.
+
+    Their account has the hash of every other file of them, so its own stands for all.
+    """
+    account = plan.root / plan.config.kept / ABOUT
+    if not plan.config.kept or not account.is_file():
+        return []
+    return [
+        _add(
+            crate, "#kept-predictions", "CreativeWork", name=f"Predictions kept in {plan.config.kept}",
+            description="What an earlier run kept: scores of slices, folds and tables. The hash is of the account, which "
+            "has one of each file.",
+            sha256=file_hash(account),
+        )
+    ]  # fmt: skip
 
 
 def _parameters(crate: ROCrate, config: StudyConfig) -> list[Entity]:

@@ -14,6 +14,7 @@ from sijstudy.notebook.made_with import READ_BY_ONE
 from sijstudy.study.cards import CHECKLIST, MODEL_CARD
 from sijstudy.study.cells import notebook_title
 from sijstudy.study.index import Card, Index, headline_row, render_index, thumbnail
+from sijstudy.study.networks_time import time_of_networks
 from sijstudy.study.notebook_files import read_notebook
 from sijstudy.study.numbers import NUMBERS, write_numbers
 from sijstudy.study.page import duration
@@ -61,7 +62,7 @@ def write_index(plan: StudyPlan) -> Path:
         cards=[_card(plan, notebook, current=notebook.stem in current) for notebook in plan.notebooks],
         headline=[headline_row(number) for number in numbers],
         documents={name: title for name, title in DOCUMENTS.items() if (plan.reports / name).exists()},
-        provenance=_provenance(results, {notebook.stem: current[notebook.stem]["seconds"] for notebook in done}),
+        provenance=_provenance(plan, results, {notebook.stem: current[notebook.stem] for notebook in done}),
         changed={
             name: value for name, value in plan.parameters.items() if base[name] != value and name not in WHERE_ONLY
         },
@@ -102,13 +103,15 @@ def _card(plan: StudyPlan, notebook: Path, *, current: bool) -> Card:
     )
 
 
-def _provenance(results: list[dict[str, Any]], seconds: Mapping[str, float]) -> dict[str, str]:
+def _provenance(
+    plan: StudyPlan, results: list[dict[str, Any]], entries: Mapping[str, Mapping[str, Any]]
+) -> dict[str, str]:
     """Where the notebooks come from, with the time of each; what differs between them is given in full."""
     known: dict[str, dict[str, None]] = {name: {} for name in FIRST_ORIGINS}
     for result in results:
         for name, text in result.get("provenance", {}).items():
             known.setdefault(name, {})[str(text)] = None
     origins = {name: "; ".join(texts) for name, texts in known.items() if texts and not name.startswith("time")}
-    times = {f"time of {name}": duration(value) for name, value in seconds.items()}
-    total = {"time in all": duration(sum(seconds.values()))} if seconds else {}
-    return {**origins, **times, **total}
+    times = {f"time of {name}": duration(entry["seconds"]) for name, entry in entries.items()}
+    total = {"time in all": duration(sum(entry["seconds"] for entry in entries.values()))} if entries else {}
+    return {**origins, **times, **total, **time_of_networks(plan, entries)}

@@ -112,9 +112,27 @@ def test_kept_predictions_are_the_runs_where_parameters_and_networks_are(project
         write_json(about, {"parameters": parameters, "networks": {"roi": {"1": "a"}}})
         write_json(noted, {"fits": fits})
         assert kept_of_run(plan) is expected
+    about.write_bytes(b"\x89PNG\x00\xff")  # nobody's, and no reason to stop
+    assert not kept_of_run(plan)
     about.unlink()
     noted.unlink()
     assert not kept_of_run(plan)
+
+
+def test_kept_predictions_that_tables_were_made_of_are_given(project, tmp_path, monkeypatch):
+    root = write_project(tmp_path, n01_one=NOTEBOOKS["n01_one"])
+    account = tmp_path / "elsewhere/kept/kept.json"
+    write_json(account, {"any": "account"})
+    monkeypatch.setattr("sijstudy.study.plan._check_kept", lambda *_: None)
+    run_toy(root, overrides={"kept": "elsewhere/kept"})
+    graph = json.loads((root / "reports/toy" / crate.METADATA).read_text())["@graph"]
+    described = {entity["@id"]: entity for entity in graph}
+    assert {"@id": "#kept-predictions"} in described["#run-of-01_one.ipynb"]["object"]
+    assert described["#kept-predictions"]["sha256"] == file_hash(account)
+    assert described["#kept-predictions"]["name"] == "Predictions kept in elsewhere/kept"
+    assert validated(root / "reports/toy", monkeypatch).passed()
+    whole = (project / "reports/toy" / crate.METADATA).read_text()
+    assert "kept-predictions" not in whole
 
 
 def test_the_same_files_give_the_same_description(project):
