@@ -140,8 +140,12 @@ def _chosen_series(
 
 
 def _check_one_kind(own: SubjectImages) -> None:
-    """StudyError where a series was chosen by one of its images, and others are of another kind."""
-    if mixed := mixture_of(replace(own.choice.chosen, images=own.slices)):
+    """StudyError where a series was chosen by one of its images, and others are of another kind.
+
+    Where planes alone differ, whoever puts the slices in order says so, and names the one that is not parallel.
+    """
+    mixed = mixture_of(replace(own.choice.chosen, images=own.slices))
+    if set(mixed.fields) - {"plane"}:
         raise StudyError(
             f"subject {own.subject_id}: series '{own.choice.chosen.text}': its images are not of one kind: "
             f"{mixed.words}; take out those of another kind, export it again with headers alike, name another series "
