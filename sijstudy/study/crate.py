@@ -130,8 +130,8 @@ def _kept(crate: ROCrate, plan: StudyPlan) -> list[Entity]:
     return [
         _add(
             crate, "#kept-predictions", "CreativeWork", name=f"Predictions kept in {plan.config.kept}",
-            description="What an earlier run kept: scores of slices, folds and tables. The hash is of the account, which "
-            "has one of each file.",
+            description="What an earlier run kept: scores of slices, folds and tables. The hash is of the account, "
+            "which has one of each file.",
             sha256=file_hash(account),
         )
     ]  # fmt: skip
