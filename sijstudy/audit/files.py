@@ -32,7 +32,10 @@ def checked_sentence(files: Sequence[FileFacts]) -> str:
     """
     kinds = Counter(fact.kind for fact in files)
     used, unknown = kinds["image"] + kinds["outlines"], sum(not one.hashed for one in files if one.kind != "drawn")
-    told = [f"{used} files were read and hashed: {kinds['image']} of images, {kinds['outlines']} of outlines."]
+    faulty = sum(bool(one.problem) for one in files)
+    verb = "were to be" if faulty else "were"
+    but = f"; of {faulty} the findings say what is wrong" if faulty else ""
+    told = [f"{used} files {verb} read and hashed: {kinds['image']} of images, {kinds['outlines']} of outlines{but}."]
     if unknown:
         told.append(f"The manifest keeps no SHA-256 of {unknown} of them.")
     if kinds["drawn"]:

@@ -52,6 +52,9 @@ def test_missing_changed_and_unreadable_files_are_grave(faulty):
     assert "no such file" in text
     assert "its SHA-256 is not the manifest's. " in " ".join(one.sentence + " " for one in found)
     assert str(manifest.root) not in text
+    assert audit.checked.startswith(
+        "40 files were to be read and hashed: 30 of images, 10 of outlines; of 3 the findings"
+    )
 
 
 def test_a_whole_cohort_has_no_file_finding(sample_manifest):
