@@ -117,6 +117,4 @@ def _conclusion(found: Mapping[Any, str]) -> str:
         return "So it is not shown that they follow the image beyond where edema usually lies."
     words = [f"better in {' and '.join(own)}" if side == "better" else f"worse in {' and '.join(own)}"
              for side, own in sides.items() if own]  # fmt: skip
-    return (
-        f"So they are {', '.join(words)}, than the place where edema usually lies, and nothing is shown for the rest."
-    )
+    return f"So, beside the place where edema usually lies, they are {', '.join(words)}; nothing is shown for the rest."

@@ -142,6 +142,7 @@ def selection_curves(histories: Mapping[str, pd.DataFrame]) -> Figure:
         axis.plot(history["epoch"], 100 * history["train_accuracy"], color=BLUE, marker=".", label="training")
         axis.plot(history["epoch"], 100 * history["held_out_accuracy"], color=VERMILION, marker=".", label="validation")
         axis.set(title=backbone, xlabel="epoch", ylabel="accuracy (%)", ylim=(30, 102))
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         axis.grid(True)
     axes[0].legend(frameon=False, loc="lower right")
     return figure

@@ -54,7 +54,7 @@ def frame(network, blind):
     [
         ([1] * 6, [1, 0] * 3, "beyond where edema usually lies"),
         ([1, 1, 0, 0, 1, 0], [0, 0, 1, 1, 1, 0], "it is not shown that"),
-        ([0, 1] * 3, [1] * 6, "So they are worse in peak in the edema and"),
+        ([0, 1] * 3, [1] * 6, "usually lies, they are worse in peak in the edema and"),
         ([1, 0] * 3, [1, 0] * 3, "it is not shown that"),
     ],
 )

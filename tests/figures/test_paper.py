@@ -44,6 +44,7 @@ def test_selection_curves_are_in_percent():
     assert [axis.get_title() for axis in axes] == ["resnet50", "resnet18"]
     assert axes[0].lines[0].get_ydata().tolist() == [50, 75]
     assert axes[0].lines[1].get_ydata().tolist() == [50, 60]
+    assert all(tick == int(tick) for tick in axes[0].get_xticks())
 
 
 def test_course_marks_the_misclassified_slices():
