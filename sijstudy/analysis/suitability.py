@@ -11,6 +11,7 @@ from typing import Protocol
 from sijstudy.cohort.image_kind import NAMES, NEEDED, NO_MATTER, STATED, ImageKind, Mixture, contrast_of
 from sijstudy.cohort.options import Wanted
 from sijstudy.cohort.seen_joints import boxed, confidence_text, measured, see
+from sijstudy.cohort.stack_grid import stack_file
 from sijstudy.cohort.subject_folder import GUESS, SubjectFolder, read_subject
 from sijstudy.errors import StudyError
 from sijstudy.segmentation.joint_boxes import FoundBoxes
@@ -174,7 +175,7 @@ def _looked_at(subject: SubjectFolder, *, needed: bool) -> SubjectFolder:
     except StudyError as error:
         if needed:
             raise
-        return replace(subject, unseen=str(error).removeprefix(f"{subject.slices[0].file.parent}: ").partition(";")[0])
+        return replace(subject, unseen=str(error).removeprefix(f"{stack_file(subject.slices[0])}: ").partition(";")[0])
     if not subject.bones:
         bones = {item.uid: bone for item, bone in zip(subject.slices, seen.joint_bone, strict=True)}
         subject = replace(subject, bones=bones, slices=measured(subject.slices, seen))

@@ -88,7 +88,7 @@ def see_planes(planes: Sequence[DicomSlice], indices: Sequence[int] | None = Non
     check_field_of_view(planes[0].header)
     if is_normalised(planes):
         raise StudyError(
-            f"{stack_file(planes)}: {below_zero(planes):.0%} of the pixels are below 0, so these are no grey "
+            f"{stack_file(planes[0].header)}: {below_zero(planes):.0%} of the pixels are below 0, so these are no grey "
             "values of a scanner (z-scores?); give the images as they were before"
         )
     images = np.stack([without_padding(plane.pixels) for plane in planes])

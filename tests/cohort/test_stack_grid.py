@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from dicom_samples import bone_masks, mr_dataset, seg_dataset, write
 from stack_samples import headers
 
 from sijstudy.cohort.seen_joints import see_planes
-from sijstudy.cohort.stack_grid import spacing_of
+from sijstudy.cohort.stack_grid import spacing_of, stack_file
 from sijstudy.cohort.subject_folder import read_subject
 from sijstudy.errors import StudyError
 from sijstudy.images.dicom import DicomSlice
@@ -42,3 +43,8 @@ def test_of_a_volume_the_file_is_named():
 def test_rows_before_columns():
     image = np.zeros((9, 9), np.float32)
     assert spacing_of([DicomSlice(replace(one, spacing=(0.5, 0.7)), image) for one in headers(0.0, 3.3)]) == (0.5, 0.7)
+
+
+@pytest.mark.parametrize(("frame", "holder"), [(None, "S00"), (3, "S00/IM01.dcm")])
+def test_a_stack_is_held_by_its_file_or_the_folder_of_its_slices(frame, holder):
+    assert stack_file(SimpleNamespace(file=Path("S00/IM01.dcm"), frame=frame)) == Path(holder)
