@@ -70,11 +70,9 @@ class Coverage:
         """How many slices were scored and which are not there, what follows, and whether it was forced."""
         gaps = f"; {self.missing} more {'is' if self.missing == 1 else 'are'} missing between them (a gap in positions)"
         said = [f"{self.scored} of {_slices(self.slices)} of the series scored{gaps if self.missing else ''}."]
-        if self.withholds:
-            pass  # ``reason`` is told as that of no decision
-        elif self.reason:
+        if self.reason and self.forced:  # else it is told as that of no decision
             said.append(f"Decided by --force. {self.reason}")
-        elif self.partial:
+        elif self.partial and not self.withholds:
             said.append("What the others show is not known; a decision on a part does not stand for the whole.")
         return " ".join(said)
 

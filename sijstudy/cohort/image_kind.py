@@ -118,9 +118,10 @@ def _kinds(series: Series) -> list[ImageKind]:
     Where the headers of some images name an agent, the series' description does not speak for those that do not.
     """
     first, kinds, named = series.first, [], any(image.contrast_agent for image in series.images)
+    localizer = series.is_localizer  # asks all images
     for image in series.images:
         alone = replace(series, images=(image,))
-        weighting = "localizer" if series.is_localizer else _weighting(alone)
+        weighting = "localizer" if localizer else _weighting(alone)
         alike = image.orientation and first.orientation and np.allclose(image.orientation, first.orientation, atol=1e-2)
         plane = series.plane if alike else alone.plane
         agent = UNKNOWN if named and not image.contrast_agent else _agent(alone)

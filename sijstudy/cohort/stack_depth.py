@@ -7,9 +7,9 @@ from collections import defaultdict
 import numpy as np
 
 from sijstudy.cohort.manifest import Manifest
+from sijstudy.cohort.slice_steps import stack_steps
 from sijstudy.errors import StudyError
 from sijstudy.images.read import read_image_header
-from sijstudy.images.slice_order import normal_of
 from sijstudy.records import Slice
 
 
@@ -30,6 +30,5 @@ def stack_depth(manifest: Manifest) -> float | None:
 
 def _distance(items: list[Slice]) -> float:
     """From slice to slice, mm; indices count in such steps."""
-    first, last = (read_image_header(item) for item in (items[0], items[-1]))
-    way = np.dot(np.subtract(last.position, first.position), normal_of(first.orientation))
-    return float(abs(way) / abs(items[-1].index - items[0].index))
+    ends = items[0], items[-1]
+    return stack_steps([read_image_header(item) for item in ends], [item.index for item in ends]).mm

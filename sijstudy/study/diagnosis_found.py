@@ -51,9 +51,7 @@ def found_sentence(result: Diagnosis) -> str:
 
 def one_sided(result: Diagnosis) -> dict[str, int]:
     """The subject's left and right: on how many of the scored slices only that ilium has a box."""
-    boxes = [item.boxes for item in result.subject.slices if item.boxes and item not in result.left_out]
-    if result.arm != "roi":
-        boxes = []
+    boxes = [item.boxes for item in result.subject.slices if item.boxes and result.arm == "roi"]
     return {
         "left": sum(own.right is None for own in boxes),
         "right": sum(own.left is None for own in boxes),

@@ -14,11 +14,6 @@ def likeness_sentence(result: Diagnosis) -> str:
     return "" if result.likeness.withholds else result.likeness.sentence
 
 
-def coverage_sentence(result: Diagnosis) -> str:
-    """How many slices of the series were scored, which are not there, and what follows for the decision."""
-    return result.coverage.sentence
-
-
 def images_sentence(result: Diagnosis) -> str:
     """How the series stands beside the training images, whatever was forced said first."""
     forced = "Made by --force, although the series is not known to fit these networks. "

@@ -35,7 +35,6 @@ from sijstudy.study.diagnosis_found import (
     write_boxes,
 )
 from sijstudy.study.diagnosis_limits import (
-    coverage_sentence,
     images_sentence,
     likeness_sentence,
     limits_content,
@@ -92,7 +91,7 @@ def summary(result: Diagnosis) -> str:
     lines = [
         images_sentence(result),
         patch_sentence(result),
-        coverage_sentence(result),
+        result.coverage.sentence,
         sides_sentence(result),
         found_sentence(result),
         edema_sentence(result),
@@ -191,7 +190,7 @@ def _page(
         warned=bool(selection_warning(result)),
         arm=ARM_NAMES[result.arm],
         patches=" ".join(filter(None, (patch_sentence(result), broken_sentence(result)))),
-        coverage=coverage_sentence(result),
+        coverage=result.coverage.sentence,
         partial=result.coverage.partial,
         sides=sides_sentence(result),
         whole_images=result.arm == "original",

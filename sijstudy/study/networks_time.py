@@ -7,12 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from sijstudy.errors import StudyError
-from sijstudy.study.numbers_file import FROM_KEPT
+from sijstudy.study.from_kept import TRAINING
 from sijstudy.study.page import duration
 from sijstudy.study.plan import StudyPlan
 from sijstudy.training.networks import open_networks
-
-TRAINING = FROM_KEPT[2]  # notes which networks are the study's
 
 
 def time_of_networks(plan: StudyPlan, done: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:

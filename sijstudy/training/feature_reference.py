@@ -151,9 +151,6 @@ def load_reference(run: FitRun) -> PatchReference | None:
             grey = _of_content(content, GREY) if f"{GREY}mean" in content else None
     except (OSError, KeyError, ValueError, EOFError) as error:
         raise StudyError(f"{path}: is no reference of features ({error}); delete it and run notebook 04") from None
-    for kept in (features, grey or features):
-        if kept.precision.shape != (len(kept.mean), len(kept.mean)) or kept.held_out.ndim != 1:
-            raise StudyError(f"{path}: is no reference of features; delete it and run notebook 04")
     return PatchReference(features, grey) if grey else None
 
 
@@ -162,7 +159,10 @@ def _content(kept: FeatureReference) -> dict[str, Array]:
 
 
 def _of_content(content: Mapping[str, Array], prefix: str) -> FeatureReference:
-    return FeatureReference(*(content[f"{prefix}{name}"].astype(np.float64) for name in FIELDS))
+    kept = FeatureReference(*(content[f"{prefix}{name}"].astype(np.float64) for name in FIELDS))
+    if kept.precision.shape != (len(kept.mean), len(kept.mean)) or kept.held_out.ndim != 1:
+        raise ValueError(f"{prefix}precision is of other sizes")
+    return kept
 
 
 def _made(run: FitRun, patches: PatchSet, config: StudyConfig) -> PatchReference:
